@@ -1,0 +1,1 @@
+"""A client of Plex: aiohttp and the standard library, nothing of Home Assistant."""

@@ -1,0 +1,95 @@
+"""plex.tv: sign in, link, user, resources, sign out."""
+
+from typing import Final
+
+from yarl import URL
+
+from .answers import plex_tv_error, sign_in_error
+from .models import Account, Pin, Resource, SignIn
+from .transport import Transport
+
+PLEX_TV_API: Final = "https://plex.tv/api/v2"
+
+_RESOURCES_PARAMS: Final = {
+    "includeHttps": "1",
+    "includeRelay": "1",
+    "includeIPv6": "1",
+}
+
+
+class PlexAccount:
+    """Call plex.tv for one account.
+
+    Every method raises the errors of `Transport.request` and `plex_tv_error`.
+    """
+
+    def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
+        """Take the base address of the calls, plex.tv's own unless another is meant."""
+        base = URL(api_url)
+        self._transport = transport
+        self._sign_in_url = base / "users" / "signin"
+        self._sign_out_url = base / "users" / "signout"
+        self._user_url = base / "user"
+        self._resources_url = base / "resources"
+        self._pins_url = base / "pins"
+
+    async def sign_in(
+        self, login: str, password: str, verification_code: str | None = None
+    ) -> SignIn:
+        """Sign in with an e-mail address or user name (plex-api.md §1).
+
+        Raises WrongCredentialsError, VerificationCodeRequiredError,
+        VerificationCodeWrongError, EmailRequiredError and SignInBlockedError as well.
+        Never repeat it by yourself: failures lock the household's address out.
+        """
+        form = {"login": login, "password": password, "rememberMe": "true"}
+        if verification_code:
+            form["verificationCode"] = verification_code
+        return SignIn.parse(
+            await self._transport.request(
+                "POST", self._sign_in_url, sign_in_error, form=form
+            )
+        )
+
+    async def user(self, token: str) -> Account:
+        """Return the account that a token belongs to (plex-api.md §2)."""
+        return Account.parse(
+            await self._transport.request(
+                "GET", self._user_url, plex_tv_error, token=token
+            )
+        )
+
+    async def resources(self, token: str) -> tuple[Resource, ...]:
+        """Return the servers of an account, own and shared (plex-api.md §5)."""
+        return Resource.parse_servers(
+            await self._transport.request(
+                "GET",
+                self._resources_url,
+                plex_tv_error,
+                token=token,
+                params=_RESOURCES_PARAMS,
+            )
+        )
+
+    async def create_pin(self) -> Pin:
+        """Return a new code to type at plex.tv/link (plex-api.md §7.1)."""
+        return Pin.parse(
+            await self._transport.request("POST", self._pins_url, plex_tv_error)
+        )
+
+    async def check_pin(self, pin_id: int) -> Pin:
+        """Return a code's state, with a token once it was entered (plex-api.md §7.2).
+
+        Raises LinkExpiredError when Plex no longer knows the code.
+        """
+        return Pin.parse(
+            await self._transport.request(
+                "GET", self._pins_url / str(pin_id), plex_tv_error
+            )
+        )
+
+    async def sign_out(self, token: str) -> None:
+        """End the sign-in that a token stands for (plex-api.md §9)."""
+        await self._transport.send(
+            "DELETE", self._sign_out_url, plex_tv_error, token=token
+        )

@@ -1,0 +1,117 @@
+"""Tolerant reading of one object in an answer.
+
+JSON and XML name the same fields but not the same types, and Plex leaves fields out at
+will (plex-api.md §13.13): a field that is missing or of a wrong type is None, never an
+error.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from .bodies import Json
+
+_TRUE: Final = frozenset({"1", "true"})
+_FALSE: Final = frozenset({"0", "false"})
+_XML_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %Z"
+
+
+class Fields:
+    """Read the fields of one object of an answer."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: Json) -> None:
+        """Take the object; anything else reads as an empty one."""
+        self._data: Mapping[str, Json] = data if isinstance(data, dict) else {}
+
+    def text(self, key: str) -> str | None:
+        """Return a text that is not empty."""
+        value = self._data.get(key)
+        return value if isinstance(value, str) and value else None
+
+    def integer(self, key: str) -> int | None:
+        """Return a whole number, which XML has as text."""
+        value = self._data.get(key)
+        if isinstance(value, str):
+            return _decimal(value)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def boolean(self, key: str) -> bool | None:
+        """Return a truth value: true, 1, "1" or "true", and their opposites."""
+        value = self._data.get(key)
+        if isinstance(value, bool):
+            return value
+        name = str(value).lower() if isinstance(value, int | str) else ""
+        return True if name in _TRUE else False if name in _FALSE else None
+
+    def moment(self, key: str) -> datetime | None:
+        """Return an aware time: seconds since 1970, ISO 8601 or XML's own form (§1.2)."""
+        value = self._data.get(key)
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, str):
+            value = _decimal(value) or value
+        try:
+            if isinstance(value, int | float):
+                return datetime.fromtimestamp(value, UTC)
+            if isinstance(value, str):
+                return _parse_time(value)
+        except ValueError, OverflowError, OSError:
+            pass
+        return None
+
+    def child(self, key: str) -> Fields:
+        """Return the object under a key, the first of them where it is a list."""
+        return next(self.children(key), Fields(None))
+
+    def children(self, key: str, wrapped: str | None = None) -> Iterator[Fields]:
+        """Yield the objects under a key, be it a list or one object (§13.10).
+
+        XML wraps a list into an element of its own: `wrapped` names the elements in it.
+        """
+        for value in _as_list(self._data.get(key)):
+            if not isinstance(value, dict):
+                continue
+            if wrapped is not None and wrapped in value:
+                yield from Fields(value).children(wrapped)
+            else:
+                yield Fields(value)
+
+    def texts(self, key: str, wrapped: str) -> tuple[str, ...]:
+        """Return a list of texts; XML has them as attribute `id` of wrapped elements."""
+        values = self._data.get(key)
+        plain = (value for value in _as_list(values) if isinstance(value, str))
+        elements = (child.text("id") for child in self.children(key, wrapped))
+        return tuple(filter(None, (*plain, *elements)))
+
+
+def unwrap(data: Json, root: str) -> Fields:
+    """Return an answer's object: JSON has it bare, XML under its root element."""
+    if isinstance(data, dict) and isinstance(data.get(root), dict):
+        data = data[root]
+    return Fields(data)
+
+
+def _as_list(value: Json) -> list[Json]:
+    """Return a list: the value itself, or the one value in it."""
+    return value if isinstance(value, list) else [value]
+
+
+def _decimal(value: str) -> int | None:
+    """Return the whole number that a text of at most 18 digits names."""
+    digits = value.removeprefix("-")
+    if digits.isascii() and digits.isdecimal() and len(digits) <= 18:
+        return int(value)
+    return None
+
+
+def _parse_time(value: str) -> datetime:
+    """Return the aware time that a text names; raise ValueError if it names none."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = datetime.strptime(value, _XML_TIME_FORMAT)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)

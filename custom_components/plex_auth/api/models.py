@@ -1,0 +1,407 @@
+"""What Plex knows, as frozen dataclasses.
+
+Parsing is tolerant: a field that is missing or of a wrong type is None, unknown ones are
+ignored. Secrets are left out, but for the tokens that the caller asked for, and these
+print as nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, Self
+
+from .bodies import Json
+from .errors import UnexpectedAnswerError
+from .fields import Fields, unwrap
+
+TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Describe the Plex Pass of an account (plex-api.md §1.1)."""
+
+    active: bool | None
+    status: str | None
+    plan: str | None
+    payment_service: str | None
+    subscribed_at: datetime | None
+    features: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Read the object `subscription`."""
+        return cls(
+            active=fields.boolean("active"),
+            status=fields.text("status"),
+            plan=fields.text("plan"),
+            payment_service=fields.text("paymentService"),
+            subscribed_at=fields.moment("subscribedAt"),
+            features=fields.texts("features", "feature"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionPeriod:
+    """Describe one subscription, present or past (plex-api.md §1.1)."""
+
+    type: str | None
+    mode: str | None
+    state: str | None
+    renews_at: datetime | None
+    ends_at: datetime | None
+    canceled: bool | None
+    grace_period: bool | None
+    on_hold: bool | None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Read an item of `subscriptions` or `pastSubscriptions`."""
+        return cls(
+            type=fields.text("type"),
+            mode=fields.text("mode"),
+            state=fields.text("state"),
+            renews_at=fields.moment("renewsAt"),
+            ends_at=fields.moment("endsAt"),
+            canceled=fields.boolean("canceled"),
+            grace_period=fields.boolean("gracePeriod"),
+            on_hold=fields.boolean("onHold"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Describe the language preferences of an account (plex-api.md §1.1)."""
+
+    auto_select_audio: bool | None
+    default_audio_language: str | None
+    default_subtitle_language: str | None
+    auto_select_subtitle: int | None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Read the object `profile`."""
+        return cls(
+            auto_select_audio=fields.boolean("autoSelectAudio"),
+            default_audio_language=fields.text("defaultAudioLanguage"),
+            default_subtitle_language=fields.text("defaultSubtitleLanguage"),
+            auto_select_subtitle=fields.integer("autoSelectSubtitle"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Describe a service of plex.tv; its token and secret are left out on purpose."""
+
+    identifier: str | None
+    status: str | None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Read an item of `services`."""
+        return cls(identifier=fields.text("identifier"), status=fields.text("status"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Describe a Plex account, without any of its secrets (plex-api.md §1.1)."""
+
+    id: int
+    uuid: str
+    username: str | None
+    title: str | None
+    email: str | None
+    friendly_name: str | None
+    thumb: str | None
+    country: str | None
+    locale: str | None
+    confirmed: bool | None
+    joined_at: datetime | None
+    email_only_auth: bool | None
+    has_password: bool | None
+    protected: bool | None
+    two_factor_enabled: bool | None
+    backup_codes_created: bool | None
+    remember_expires_at: datetime | None
+    restricted: bool | None
+    anonymous: bool | None
+    guest: bool | None
+    home: bool | None
+    home_admin: bool | None
+    home_size: int | None
+    max_home_size: int | None
+    mailing_list_status: str | None
+    experimental_features: bool | None
+    subscription: Subscription
+    subscription_description: str | None
+    subscriptions: tuple[SubscriptionPeriod, ...]
+    past_subscriptions: tuple[SubscriptionPeriod, ...]
+    entitlements: tuple[str, ...]
+    roles: tuple[str, ...]
+    profile: Profile
+    services: tuple[Service, ...]
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of a sign-in or of `GET /user`, JSON or XML.
+
+        Raises UnexpectedAnswerError where `id` or `uuid` is missing.
+        """
+        fields = unwrap(data, "user")
+        account_id, uuid = fields.integer("id"), fields.text("uuid")
+        if account_id is None or uuid is None:
+            raise UnexpectedAnswerError
+        return cls(
+            id=account_id,
+            uuid=uuid,
+            username=fields.text("username"),
+            title=fields.text("title"),
+            email=fields.text("email"),
+            friendly_name=fields.text("friendlyName"),
+            thumb=fields.text("thumb"),
+            country=fields.text("country"),
+            locale=fields.text("locale"),
+            confirmed=fields.boolean("confirmed"),
+            joined_at=fields.moment("joinedAt"),
+            email_only_auth=fields.boolean("emailOnlyAuth"),
+            has_password=fields.boolean("hasPassword"),
+            protected=fields.boolean("protected"),
+            two_factor_enabled=fields.boolean("twoFactorEnabled"),
+            backup_codes_created=fields.boolean("backupCodesCreated"),
+            remember_expires_at=fields.moment("rememberExpiresAt"),
+            restricted=fields.boolean("restricted"),
+            anonymous=fields.boolean("anonymous"),
+            guest=fields.boolean("guest"),
+            home=fields.boolean("home"),
+            home_admin=fields.boolean("homeAdmin"),
+            home_size=fields.integer("homeSize"),
+            max_home_size=fields.integer("maxHomeSize"),
+            mailing_list_status=fields.text("mailingListStatus"),
+            experimental_features=fields.boolean("experimentalFeatures"),
+            subscription=Subscription.parse(fields.child("subscription")),
+            subscription_description=fields.text("subscriptionDescription"),
+            subscriptions=tuple(
+                map(
+                    SubscriptionPeriod.parse,
+                    fields.children("subscriptions", "subscription"),
+                )
+            ),
+            past_subscriptions=tuple(
+                map(
+                    SubscriptionPeriod.parse,
+                    fields.children("pastSubscriptions", "subscription"),
+                )
+            ),
+            entitlements=fields.texts("entitlements", "entitlement"),
+            roles=fields.texts("roles", "role"),
+            profile=Profile.parse(fields.child("profile")),
+            services=tuple(map(Service.parse, fields.children("services", "service"))),
+        )
+
+    @property
+    def name(self) -> str:
+        """Return what a person calls the account; managed users have but a title."""
+        return self.title or self.username or self.email or self.uuid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Hold the account that signed in and the token that Plex gave for it."""
+
+    account: Account
+    token: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of a sign-in; raise UnexpectedAnswerError without a token."""
+        token = unwrap(data, "user").text("authToken")
+        if token is None:
+            raise UnexpectedAnswerError
+        return cls(account=Account.parse(data), token=token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Hold a link code and, once somebody has entered it, the token (plex-api.md §7).
+
+    `expires_in` is the number of seconds that the code has left.
+    """
+
+    id: int
+    code: str = field(repr=False)
+    expires_in: int | None
+    token: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of the pins; raise UnexpectedAnswerError without id or code."""
+        fields = unwrap(data, "pin")
+        pin_id, code = fields.integer("id"), fields.text("code")
+        if pin_id is None or code is None:
+            raise UnexpectedAnswerError
+        return cls(
+            id=pin_id,
+            code=code,
+            expires_in=fields.integer("expiresIn"),
+            token=fields.text("authToken"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Describe one address of a server or source (plex-api.md §4, §5)."""
+
+    protocol: str | None
+    address: str | None
+    port: int | None
+    uri: str
+    local: bool
+    relay: bool
+
+    @classmethod
+    def parse_all(cls, connections: Iterable[Fields]) -> tuple[Self, ...]:
+        """Read the addresses; one without `uri` is no address."""
+        return tuple(
+            cls(
+                protocol=fields.text("protocol"),
+                address=fields.text("address"),
+                port=fields.integer("port"),
+                uri=uri,
+                local=fields.boolean("local") or False,
+                relay=fields.boolean("relay") or False,
+            )
+            for fields in connections
+            if (uri := fields.text("uri"))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Describe a server of an account as plex.tv lists it (plex-api.md §5)."""
+
+    name: str
+    client_identifier: str
+    product_version: str | None
+    source_title: str | None
+    owned: bool
+    presence: bool | None
+    https_required: bool
+    access_token: str | None = field(repr=False)
+    connections: tuple[Connection, ...]
+
+    @classmethod
+    def parse_servers(cls, data: Json) -> tuple[Self, ...]:
+        """Read the answer of `GET /resources`, JSON or XML; all but servers are left out.
+
+        Raises UnexpectedAnswerError for an answer that is no list.
+        """
+        if isinstance(data, dict) and "resources" in data:
+            listed = Fields(data).children("resources", "resource")
+        elif isinstance(data, list):
+            listed = map(Fields, data)
+        else:
+            raise UnexpectedAnswerError
+        return tuple(filter(None, map(cls._parse_server, listed)))
+
+    @classmethod
+    def _parse_server(cls, fields: Fields) -> Self | None:
+        """Read one item of the list; None where it is no server."""
+        client_identifier = fields.text("clientIdentifier")
+        provides = (fields.text("provides") or "").split(",")
+        if client_identifier is None or "server" not in provides:
+            return None
+        return cls(
+            name=fields.text("name") or client_identifier,
+            client_identifier=client_identifier,
+            product_version=fields.text("productVersion"),
+            source_title=fields.text("sourceTitle"),
+            owned=fields.boolean("owned") or False,
+            presence=fields.boolean("presence"),
+            https_required=fields.boolean("httpsRequired") or False,
+            access_token=fields.text("accessToken"),
+            connections=Connection.parse_all(
+                fields.children("connections", "connection")
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Describe what answers at an address (plex-api.md §6.1).
+
+    `start_state` is None once the server is ready.
+    """
+
+    machine_identifier: str
+    version: str | None
+    claimed: bool | None
+    start_state: str | None
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of `/identity`; raise UnexpectedAnswerError if it is none."""
+        fields = Fields(data).child("MediaContainer")
+        machine_identifier = fields.text("machineIdentifier")
+        if machine_identifier is None:
+            raise UnexpectedAnswerError
+        return cls(
+            machine_identifier=machine_identifier,
+            version=fields.text("version"),
+            claimed=fields.boolean("claimed"),
+            start_state=fields.text("startState"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransientToken:
+    """Hold a transient token and when it was issued (plex-api.md §3)."""
+
+    token: str = field(repr=False)
+    type: Literal["delegation"]
+    scope: Literal["all"]
+    issued_at: datetime
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of `/security/token`, issued now.
+
+        Raises UnexpectedAnswerError without a token.
+        """
+        token = Fields(data).child("MediaContainer").text("token")
+        if token is None:
+            raise UnexpectedAnswerError
+        return cls(
+            token=token, type="delegation", scope="all", issued_at=datetime.now(UTC)
+        )
+
+    @property
+    def expires_at(self) -> datetime:
+        """Return the latest moment of its life; the server's restart ends it sooner."""
+        return self.issued_at + TRANSIENT_TOKEN_LIFETIME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Hold how a source can be reached and the token for it (plex-api.md §4)."""
+
+    name: str | None
+    client_identifier: str | None
+    access_token: str | None = field(repr=False)
+    connections: tuple[Connection, ...]
+
+    @classmethod
+    def parse(cls, data: Json) -> Self:
+        """Read the answer of `/security/resources`, `Device` being object or list.
+
+        Raises UnexpectedAnswerError for an answer that is no container, and returns a
+        source without connections for an empty one.
+        """
+        if not isinstance(data, dict) or "MediaContainer" not in data:
+            raise UnexpectedAnswerError
+        device = Fields(data).child("MediaContainer").child("Device")
+        return cls(
+            name=device.text("name"),
+            client_identifier=device.text("clientIdentifier"),
+            access_token=device.text("accessToken"),
+            connections=Connection.parse_all(device.children("Connection")),
+        )

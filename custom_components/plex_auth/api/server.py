@@ -1,0 +1,134 @@
+"""A Plex Media Server: identity, transient token, source connection information."""
+
+from typing import Final, Literal
+
+from aiohttp import ClientTimeout
+from yarl import URL
+
+from .answers import server_error
+from .bodies import Json
+from .errors import (
+    ConnectionClosedError,
+    PlexError,
+    SecureConnectionRequiredError,
+    WrongServerError,
+)
+from .models import Identity, Source, TransientToken
+from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
+
+SOURCE_PREFIXES: Final = ("server://", "provider://")
+
+_FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
+_OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
+_TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
+
+
+def supports_sources(version: str | None) -> bool:
+    """Tell whether a server of this version knows sources (plex-api.md §4).
+
+    A version that is not known or not understood is given the benefit of the doubt.
+    """
+    try:
+        numbers = tuple(int(part) for part in (version or "").split(".")[:3])
+    except ValueError:
+        return True
+    return numbers >= _FIRST_VERSION_WITH_SOURCES
+
+
+class PlexServer:
+    """Call one server at one address.
+
+    Every method raises the errors of `Transport.request` and `server_error`, and
+    SecureConnectionRequiredError where a plain http connection was closed unanswered.
+    """
+
+    def __init__(self, transport: Transport, url: URL) -> None:
+        """Take the server's base address."""
+        self._transport = transport
+        self._token_method: Literal["POST", "GET"] = "POST"
+        self.url = url
+
+    async def identity(self, expected: str | None = None) -> Identity:
+        """Return what answers at the address, without showing a token (§6.1).
+
+        Raises WrongServerError when it is not the expected machine identifier.
+        """
+        identity = Identity.parse(
+            await self._request("GET", "identity", timeout=PROBE_TIMEOUT)
+        )
+        if expected is not None and identity.machine_identifier != expected:
+            raise WrongServerError
+        return identity
+
+    async def check_token(self, token: str) -> None:
+        """Raise NotPermittedError unless the server takes a token (plex-api.md §6.2).
+
+        A server with networks that need no token takes every one (§6.4).
+        """
+        await self._request("GET", "", token=token)
+
+    async def transient_token(self, token: str) -> TransientToken:
+        """Return a new transient token with the rights of a token (plex-api.md §3).
+
+        POST is the documented way, GET the one of older servers (§12.1): the way that
+        worked is kept. Raises NotPermittedError when the server does not take the token.
+        """
+        try:
+            data = await self._issue_token(token)
+        except PlexError as err:
+            if err.status not in _OTHER_METHOD_STATUSES:
+                raise
+            self._token_method = "GET" if self._token_method == "POST" else "POST"
+            data = await self._issue_token(token)
+        return TransientToken.parse(data)
+
+    async def source_connection_information(
+        self, token: str, source: str, *, refresh: bool = False
+    ) -> Source:
+        """Return how a source that the server knows can be reached (plex-api.md §4).
+
+        `source` is `server://<id>` or `provider://<id>`; `refresh` makes the server ask
+        anew. Raises NotPermittedError for everybody but the server's owner and
+        NotFoundError for an unknown source or a server older than 1.15.4.
+        """
+        return Source.parse(
+            await self._request(
+                "GET",
+                "security/resources",
+                token=token,
+                params={"source": source, "refresh": "1" if refresh else "0"},
+            )
+        )
+
+    async def _issue_token(self, token: str) -> Json:
+        """Ask for a transient token in the way that is known to work."""
+        return await self._request(
+            self._token_method,
+            "security/token",
+            token=token,
+            params=_TRANSIENT_TOKEN_PARAMS,
+        )
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        params: dict[str, str] | None = None,
+        timeout: ClientTimeout = TIMEOUT,
+    ) -> Json:
+        """Send a request to a path of the server."""
+        try:
+            return await self._transport.request(
+                method,
+                self.url / path,
+                server_error,
+                token=token,
+                params=params,
+                timeout=timeout,
+            )
+        except ConnectionClosedError:
+            if self.url.scheme == "http":
+                raise SecureConnectionRequiredError from None
+            raise

@@ -1,0 +1,183 @@
+"""The one place that sends a request to Plex."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import logging
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientError,
+    ClientOSError,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    ServerDisconnectedError,
+)
+from yarl import URL
+
+from .answers import Failure, FailureReader
+from .bodies import Json, decode
+from .errors import (
+    BadRequestError,
+    CannotConnectError,
+    CertificateError,
+    ConnectionClosedError,
+    ConnectionTimeoutError,
+    DnsError,
+    PlexError,
+    UnexpectedAnswerError,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+LARGEST_BODY = 1024 * 1024
+TIMEOUT = ClientTimeout(total=20, connect=10, sock_connect=10)
+PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientIdentity:
+    """Name the client to Plex, which shows it in Authorized Devices (plex-api.md §10)."""
+
+    client_identifier: str
+    product: str
+    version: str
+    platform: str
+    platform_version: str
+    device: str
+    device_name: str
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that every request carries."""
+        return {
+            "Accept": "application/json",
+            "X-Plex-Client-Identifier": self.client_identifier,
+            "X-Plex-Product": self.product,
+            "X-Plex-Version": self.version,
+            "X-Plex-Platform": self.platform,
+            "X-Plex-Platform-Version": self.platform_version,
+            "X-Plex-Device": self.device,
+            "X-Plex-Device-Name": self.device_name,
+        }
+
+
+class Transport:
+    """Send requests under one client identity through a session that keeps no cookies."""
+
+    def __init__(self, session: ClientSession, identity: ClientIdentity) -> None:
+        """Take the session, which stays the caller's to close."""
+        self._session = session
+        self._headers = identity.headers()
+
+    async def request(
+        self,
+        method: str,
+        url: URL,
+        failure_reader: FailureReader,
+        *,
+        token: str | None = None,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        timeout: ClientTimeout = TIMEOUT,
+    ) -> Json:
+        """Send a request and return the data of its answer.
+
+        Takes and raises what `send` does, and UnexpectedAnswerError for a body that is
+        neither JSON nor XML.
+        """
+        return decode(
+            await self.send(
+                method,
+                url,
+                failure_reader,
+                token=token,
+                params=params,
+                form=form,
+                timeout=timeout,
+            )
+        )
+
+    async def send(
+        self,
+        method: str,
+        url: URL,
+        failure_reader: FailureReader,
+        *,
+        token: str | None = None,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        timeout: ClientTimeout = TIMEOUT,
+    ) -> bytes:
+        """Send a request and return the body of its answer, at most LARGEST_BODY bytes.
+
+        The token goes into a header, `params` into the query and `form` into the body.
+        No redirect is followed: the token must not travel to another host. Raises
+        CannotConnectError or one of its kinds, the error that `failure_reader` reads
+        from an answer that is no success, BadRequestError for what cannot be sent and
+        UnexpectedAnswerError for a body that is too large.
+        """
+        headers = self._headers
+        if token is not None:
+            headers = {**headers, "X-Plex-Token": token}
+        try:
+            async with self._session.request(
+                method,
+                url,
+                params=params,
+                data=form,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                body = await _read(response)
+        except (ClientError, TimeoutError, OSError, ValueError) as err:
+            _LOGGER.debug("%s %s: %s", method, _shown(url), type(err).__name__)
+            # The cause is left out on purpose: some carry the headers of the request.
+            raise _connection_error(err) from None
+        _LOGGER.debug("%s %s: %s", method, _shown(url), response.status)
+        if 200 <= response.status < 300:
+            return body
+        raise failure_reader(
+            Failure(response.status, response.headers.get("Retry-After"), body)
+        )
+
+
+async def _read(response: ClientResponse) -> bytes:
+    """Read the body, but no more than LARGEST_BODY bytes of it."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            response.close()
+            raise UnexpectedAnswerError(status=response.status)
+    return bytes(body)
+
+
+def _shown(url: URL) -> str:
+    """Return the address for a log line: no user information and no query."""
+    return f"{url.scheme}://{url.host}:{url.port}{url.path}"
+
+
+def _connection_error(err: Exception) -> PlexError:
+    """Return the error class that a failure to exchange data means."""
+    match err:
+        case TimeoutError():
+            return ConnectionTimeoutError()
+        case ClientConnectorDNSError():
+            return DnsError()
+        case ClientConnectorCertificateError():
+            return CertificateError()
+        case ClientSSLError() | ClientConnectorError():
+            return CannotConnectError()
+        case ServerDisconnectedError() | ClientOSError():
+            return ConnectionClosedError()
+        case ClientResponseError():
+            return UnexpectedAnswerError()
+        case ValueError():
+            return BadRequestError()
+        case _:
+            return CannotConnectError()

@@ -1,0 +1,139 @@
+"""Binary sensors of accounts and servers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .api.models import Account
+from .coordinator import PlexAuthConfigEntry
+from .entity import AccountEntity, ServerEntity
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountBinarySensorDescription(BinarySensorEntityDescription):
+    """Describe a binary sensor by how it reads the account."""
+
+    value_fn: Callable[[Account], bool | None]
+
+
+TOKEN = BinarySensorEntityDescription(
+    key="token",
+    translation_key="token",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+)
+
+ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
+    AccountBinarySensorDescription(
+        key="plex_pass",
+        translation_key="plex_pass",
+        value_fn=lambda account: account.subscription.active,
+    ),
+    AccountBinarySensorDescription(
+        key="two_factor",
+        translation_key="two_factor",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda account: account.two_factor_enabled,
+    ),
+    AccountBinarySensorDescription(
+        key="email_confirmed",
+        translation_key="email_confirmed",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda account: account.confirmed,
+    ),
+    AccountBinarySensorDescription(
+        key="services",
+        translation_key="services",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda account: (
+            any(service.status == "offline" for service in account.services)
+            if account.services
+            else None
+        ),
+    ),
+)
+
+REACHABLE = BinarySensorEntityDescription(
+    key="reachable",
+    translation_key="reachable",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PlexAuthConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the binary sensors of an account and of its servers."""
+    data = entry.runtime_data
+    async_add_entities(
+        [
+            TokenBinarySensor(data.account, TOKEN),
+            *(
+                AccountBinarySensor(data.account, description)
+                for description in ACCOUNT_BINARY_SENSORS
+            ),
+        ]
+    )
+    for subentry_id, server in data.servers.items():
+        async_add_entities(
+            [ReachableBinarySensor(server, REACHABLE)], config_subentry_id=subentry_id
+        )
+
+
+class TokenBinarySensor(AccountEntity, BinarySensorEntity):
+    """Tell whether plex.tv rejects the account's token."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether plex.tv's word on the token is known: good or bad."""
+        return super().available or self.coordinator.token_rejected
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether there is a problem."""
+        return self.coordinator.token_rejected
+
+
+class AccountBinarySensor(AccountEntity, BinarySensorEntity):
+    """Tell a truth of an account."""
+
+    entity_description: AccountBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return the truth, None where Plex does not tell it."""
+        return self.entity_description.value_fn(self.coordinator.data.account)
+
+
+class ReachableBinarySensor(ServerEntity, BinarySensorEntity):
+    """Tell whether a server can be reached; that is known at any time."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return true: a server that is down is not reachable, which is an answer."""
+        return True
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether the last poll reached the server."""
+        return self.coordinator.last_update_success

@@ -1,0 +1,63 @@
+"""The Plex client as Home Assistant uses it: its sessions and its identity."""
+
+from aiohttp import ClientSession, DummyCookieJar
+
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, __version__ as HA_VERSION
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.loader import async_get_loaded_integration
+from homeassistant.util.hass_dict import HassKey
+
+from .api.transport import ClientIdentity, Transport
+from .const import DOMAIN
+
+_DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
+
+
+@callback
+def async_create_transport(
+    hass: HomeAssistant, client_identifier: str, *, verify_ssl: bool = True
+) -> Transport:
+    """Return a transport that names this Home Assistant to Plex.
+
+    All transports share one session, or another one where certificates are not verified.
+    """
+    version = async_get_loaded_integration(hass, DOMAIN).version
+    return Transport(
+        _async_get_session(hass, verify_ssl),
+        ClientIdentity(
+            client_identifier=client_identifier,
+            product="Plex Auth for Home Assistant",
+            version=str(version),
+            platform="Home Assistant",
+            platform_version=HA_VERSION,
+            device="Home Assistant",
+            device_name=_printable(hass.config.location_name) or "Home Assistant",
+        ),
+    )
+
+
+@callback
+def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
+    """Return the session, made on first use.
+
+    Home Assistant's shared session keeps cookies, which would mix accounts, and a
+    session that it cleans up by itself would end with the entry that made it.
+    """
+    sessions = hass.data.setdefault(_DATA_SESSIONS, {})
+    if verify_ssl not in sessions:
+        session = sessions[verify_ssl] = async_create_clientsession(
+            hass, verify_ssl, auto_cleanup=False, cookie_jar=DummyCookieJar()
+        )
+
+        @callback
+        def _async_detach(_: Event) -> None:
+            session.detach()
+
+        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, _async_detach)
+    return sessions[verify_ssl]
+
+
+def _printable(text: str) -> str:
+    """Return a text as a header can carry it: no line breaks, no control characters."""
+    return "".join(character for character in text if character.isprintable()).strip()

@@ -1,0 +1,436 @@
+"""Config flow: sign in to a Plex account and choose its servers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, override
+from uuid import uuid4
+
+from probatio import Secret
+import voluptuous as vol
+
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryData,
+)
+from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import UnknownFlow, section
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from .api.account import PLEX_TV_API, PlexAccount
+from .api.connections import parse_address
+from .api.errors import (
+    PlexError,
+    VerificationCodeRequiredError,
+    VerificationCodeWrongError,
+    WrongCredentialsError,
+)
+from .api.models import Account, Resource, SignIn
+from .client import async_create_transport
+from .const import (
+    CONF_ADVANCED,
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    CONF_SERVERS,
+    CONF_SOURCES,
+    CONF_TOKEN_ORIGIN,
+    CONF_VERIFICATION_CODE,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_TYPE_SERVER,
+    TokenOrigin,
+)
+from .coordinator import PlexAuthConfigEntry
+from .error_keys import error_key
+from .known_server import KnownServer
+from .sign_out import async_sign_out
+
+_WAYS = ["password"]
+
+_PASSWORD_FIELDS = {
+    vol.Required(CONF_USERNAME): TextSelector(
+        TextSelectorConfig(type=TextSelectorType.TEXT, autocomplete="username")
+    ),
+    vol.Required(Secret(CONF_PASSWORD)): TextSelector(
+        TextSelectorConfig(
+            type=TextSelectorType.PASSWORD, autocomplete="current-password"
+        )
+    ),
+}
+_CODE_SCHEMA = vol.Schema(
+    {
+        vol.Required(Secret(CONF_VERIFICATION_CODE)): TextSelector(
+            TextSelectorConfig(autocomplete="one-time-code")
+        )
+    }
+)
+_API_URL_FIELD = {
+    vol.Optional(CONF_API_URL): TextSelector(
+        TextSelectorConfig(type=TextSelectorType.URL)
+    )
+}
+_CLIENT_IDENTIFIER_FIELD = {vol.Optional(CONF_CLIENT_IDENTIFIER): TextSelector()}
+
+
+class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Sign in to a Plex account: for a new entry, a rejected token or another way."""
+
+    VERSION = 1
+    MINOR_VERSION = 1
+
+    def __init__(self) -> None:
+        """Begin with plex.tv and a client identifier that nobody else has."""
+        self._api_url = PLEX_TV_API
+        self._client_identifier = str(uuid4())
+        self._credentials: tuple[str, str] | None = None
+        self._typed: dict[str, Any] = {}
+        self._account: Account
+        self._token: str | None = None
+        self._token_origin = TokenOrigin.PASSWORD
+        self._servers: dict[str, Resource] | None = None
+        self._removed = False
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user choose a way to sign in."""
+        return self.async_show_menu(step_id="user", menu_options=_WAYS)
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Begin a new sign-in after plex.tv rejected the token."""
+        self._use_entry(self._get_reauth_entry())
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that a new sign-in is needed and let the user choose a way."""
+        return self.async_show_menu(
+            step_id="reauth_confirm",
+            menu_options=_WAYS,
+            description_placeholders={"name": self._get_reauth_entry().title},
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user choose a way to sign in anew, to the same account."""
+        entry = self._get_reconfigure_entry()
+        self._use_entry(entry)
+        self._typed = {CONF_ADVANCED: {CONF_API_URL: self._api_url}}
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=_WAYS,
+            description_placeholders={"name": entry.title},
+        )
+
+    async def async_step_password(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in with user name and password."""
+        if user_input is None:
+            return self._show_password_form({})
+        self._typed = {
+            key: value for key, value in user_input.items() if key != CONF_PASSWORD
+        }
+        if errors := self._use_advanced(user_input):
+            return self._show_password_form(errors)
+        self._credentials = (
+            user_input[CONF_USERNAME].strip(),
+            user_input[CONF_PASSWORD],
+        )
+        return await self._async_sign_in()
+
+    async def async_step_code(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in with the code that two-factor authentication asks for."""
+        if user_input is None:
+            return self._show_code_form({})
+        code = "".join(user_input[CONF_VERIFICATION_CODE].split())
+        if not code:
+            return self._show_code_form({"base": "invalid_code"})
+        return await self._async_sign_in(code)
+
+    async def async_step_servers(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user choose servers, and create the entry."""
+        if self._servers is None:
+            try:
+                await self._async_fetch_servers()
+            except PlexError as err:
+                return self.async_show_form(
+                    step_id="servers",
+                    data_schema=vol.Schema({}),
+                    errors={"base": error_key(err)},
+                    description_placeholders={"name": self._account.name},
+                )
+        servers = self._servers or {}
+        if servers and user_input is not None and CONF_SERVERS in user_input:
+            return self._create_entry(
+                [servers[server] for server in user_input[CONF_SERVERS]]
+            )
+        if not servers:
+            return self._create_entry([])
+        return self.async_show_form(
+            step_id="servers",
+            data_schema=_servers_schema(list(servers.values())),
+            description_placeholders={"name": self._account.name},
+        )
+
+    @override
+    @callback
+    def async_remove(self) -> None:
+        """Sign out when the dialog ends and the new sign-in ended in no entry."""
+        self._removed = True
+        self._credentials = None
+        self._sign_out_if_unused()
+
+    async def _async_sign_in(self, code: str | None = None) -> ConfigFlowResult:
+        """Sign in once with what was typed; show the form again when it fails."""
+        assert self._credentials is not None
+        username, password = self._credentials
+        if not username or not password:
+            return self._show_password_form({"base": "invalid_auth"})
+        try:
+            sign_in = await self._plex.sign_in(username, password, code)
+        except VerificationCodeRequiredError:
+            return self._show_code_form({"base": "invalid_code"} if code else {})
+        except VerificationCodeWrongError as err:
+            return self._show_code_form({"base": error_key(err)})
+        except WrongCredentialsError as err:
+            return self._show_password_form({"base": error_key(err)})
+        except PlexError as err:
+            errors = {"base": error_key(err)}
+            if code is not None:
+                return self._show_code_form(errors)
+            return self._show_password_form(errors)
+        return await self._async_signed_in(sign_in, TokenOrigin.PASSWORD)
+
+    async def _async_signed_in(
+        self, sign_in: SignIn, origin: TokenOrigin
+    ) -> ConfigFlowResult:
+        """Go on with a token that plex.tv has given or accepted.
+
+        The dialog may have been closed meanwhile. An entry needs its new token even so:
+        the sign-in has made plex.tv forget the old one.
+        """
+        self._credentials = None
+        self._account = sign_in.account
+        self._token = sign_in.token
+        self._token_origin = origin
+        try:
+            if self.source != SOURCE_USER:
+                await self.async_set_unique_id(
+                    sign_in.account.uuid, raise_on_progress=False
+                )
+                return self._store_token()
+            if self._removed:
+                raise UnknownFlow
+            await self.async_set_unique_id(sign_in.account.uuid)
+            self._abort_if_unique_id_configured(
+                description_placeholders={"name": sign_in.account.name}
+            )
+        finally:
+            if self._removed:
+                self._sign_out_if_unused()
+        return await self.async_step_servers()
+
+    @callback
+    def _store_token(self) -> ConfigFlowResult:
+        """Store the new token in the entry, if it is the same account's."""
+        entry: PlexAuthConfigEntry = self._entry()
+        self._abort_if_unique_id_mismatch(
+            reason="wrong_account",
+            description_placeholders={"name": entry.title, "other": self._account.name},
+        )
+        updates = {
+            CONF_TOKEN: self._token,
+            CONF_TOKEN_ORIGIN: self._token_origin,
+            CONF_API_URL: self._api_url,
+        }
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_update_reload_and_abort(entry, data_updates=updates)
+        same_address = entry.data[CONF_API_URL] == self._api_url
+        result = self.async_update_and_abort(entry, data_updates=updates)
+        if same_address:
+            entry.async_create_task(
+                self.hass, entry.runtime_data.account.async_refresh()
+            )
+        return result
+
+    @callback
+    def _create_entry(self, servers: list[Resource]) -> ConfigFlowResult:
+        """Create the entry of the account, with a subentry for each chosen server."""
+        return self.async_create_entry(
+            title=self._account.name,
+            data={
+                CONF_TOKEN: self._token,
+                CONF_TOKEN_ORIGIN: self._token_origin,
+                CONF_CLIENT_IDENTIFIER: self._client_identifier,
+                CONF_API_URL: self._api_url,
+            },
+            subentries=[
+                ConfigSubentryData(
+                    subentry_type=SUBENTRY_TYPE_SERVER,
+                    unique_id=server.client_identifier,
+                    title=server.name,
+                    data={
+                        CONF_SOURCES: [],
+                        CONF_LAST_KNOWN: KnownServer.from_resource(server).as_stored(),
+                    },
+                )
+                for server in servers
+            ],
+        )
+
+    @property
+    def _plex(self) -> PlexAccount:
+        """Return the calls to plex.tv under this flow's client identifier."""
+        return PlexAccount(
+            async_create_transport(self.hass, self._client_identifier), self._api_url
+        )
+
+    async def _async_fetch_servers(self) -> None:
+        """Ask plex.tv for the servers of the account."""
+        assert self._token is not None
+        self._servers = {
+            server.client_identifier: server
+            for server in await self._plex.resources(self._token)
+        }
+
+    def _entry(self) -> PlexAuthConfigEntry:
+        """Return the entry that gets a new token."""
+        if self.source == SOURCE_REAUTH:
+            return self._get_reauth_entry()
+        return self._get_reconfigure_entry()
+
+    def _use_entry(self, entry: PlexAuthConfigEntry) -> None:
+        """Take client identifier and address from the entry: they stay for ever."""
+        self._client_identifier = entry.data[CONF_CLIENT_IDENTIFIER]
+        self._api_url = entry.data[CONF_API_URL]
+
+    def _use_advanced(self, user_input: Mapping[str, Any]) -> dict[str, str]:
+        """Take what the section `advanced` says; return the error if it cannot be.
+
+        The page shows no error inside a section: it is keyed by the section.
+        """
+        if CONF_ADVANCED not in user_input:
+            return {}
+        advanced: Mapping[str, str] = user_input[CONF_ADVANCED]
+        api_url = advanced.get(CONF_API_URL, "").strip() or PLEX_TV_API
+        if parse_address(api_url) is None:
+            return {CONF_ADVANCED: "invalid_url"}
+        self._api_url = api_url.rstrip("/")
+        if client_identifier := advanced.get(CONF_CLIENT_IDENTIFIER, "").strip():
+            if not client_identifier.isascii() or not client_identifier.isprintable():
+                return {CONF_ADVANCED: "invalid_client_identifier"}
+            if any(
+                entry.data[CONF_CLIENT_IDENTIFIER] == client_identifier
+                for entry in self._async_current_entries(include_ignore=False)
+            ):
+                return {CONF_ADVANCED: "client_identifier_in_use"}
+            self._client_identifier = client_identifier
+        return {}
+
+    def _advanced_section(self, *, collapsed: bool) -> dict[vol.Marker, Any]:
+        """Return the section `advanced` as this flow has it, if it has one."""
+        if self.source == SOURCE_REAUTH:
+            return {}
+        fields = _API_URL_FIELD
+        if self.source != SOURCE_RECONFIGURE:
+            fields = fields | _CLIENT_IDENTIFIER_FIELD
+        return {
+            vol.Optional(CONF_ADVANCED): section(
+                vol.Schema(fields), {"collapsed": collapsed}
+            )
+        }
+
+    def _show_password_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show the form for user name and password, filled with what is no secret."""
+        schema = vol.Schema(
+            _PASSWORD_FIELDS
+            | self._advanced_section(collapsed=CONF_ADVANCED not in errors)
+        )
+        return self.async_show_form(
+            step_id="password",
+            data_schema=self.add_suggested_values_to_schema(schema, self._typed),
+            errors=errors,
+        )
+
+    def _show_code_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show the form for the verification code."""
+        return self.async_show_form(
+            step_id="code", data_schema=_CODE_SCHEMA, errors=errors
+        )
+
+    @callback
+    def _sign_out_if_unused(self) -> None:
+        """End a sign-in of our own in the background, unless an entry has its token."""
+        token, self._token = self._token, None
+        if token is None or self._token_origin == TokenOrigin.TOKEN:
+            return
+        entries = self.hass.config_entries.async_entries(DOMAIN)
+        if any(entry.data.get(CONF_TOKEN) == token for entry in entries):
+            return
+        LOGGER.debug("A sign-in that ended in no entry is ended at plex.tv")
+        self.hass.async_create_background_task(
+            async_sign_out(
+                self.hass,
+                {
+                    CONF_CLIENT_IDENTIFIER: self._client_identifier,
+                    CONF_API_URL: self._api_url,
+                },
+                token,
+            ),
+            "plex_auth sign out",
+        )
+
+
+def _servers_schema(servers: Sequence[Resource]) -> vol.Schema:
+    """Return the form that lists the servers, own ones chosen beforehand."""
+    return vol.Schema(
+        {
+            vol.Optional(
+                CONF_SERVERS,
+                default=[
+                    server.client_identifier for server in servers if server.owned
+                ],
+            ): SelectSelector(
+                SelectSelectorConfig(
+                    options=[
+                        SelectOptionDict(
+                            value=server.client_identifier, label=_label(server)
+                        )
+                        for server in servers
+                    ],
+                    multiple=True,
+                    mode=SelectSelectorMode.LIST,
+                )
+            )
+        }
+    )
+
+
+def _label(server: Resource) -> str:
+    """Return a server's name, with its owner's where it is shared."""
+    if server.source_title:
+        return f"{server.name} ({server.source_title})"
+    return server.name

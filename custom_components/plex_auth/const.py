@@ -1,0 +1,27 @@
+"""Names that more than one module uses."""
+
+from enum import StrEnum
+import logging
+from typing import Final
+
+DOMAIN: Final = "plex_auth"
+LOGGER: Final = logging.getLogger(__package__)
+
+CONF_ADVANCED: Final = "advanced"
+CONF_API_URL: Final = "api_url"
+CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
+CONF_LAST_KNOWN: Final = "last_known"
+CONF_SERVERS: Final = "servers"
+CONF_SOURCES: Final = "sources"
+CONF_TOKEN_ORIGIN: Final = "token_origin"
+CONF_VERIFICATION_CODE: Final = "verification_code"
+
+SUBENTRY_TYPE_SERVER: Final = "server"
+
+
+class TokenOrigin(StrEnum):
+    """Say how an account token came to us; only our own sign-ins are signed out."""
+
+    PASSWORD = "password"
+    LINK = "link"
+    TOKEN = "token"

@@ -1,0 +1,504 @@
+"""Coordinators: one for the account, one for each server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, override
+
+from yarl import URL
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from .api.account import PlexAccount
+from .api.connections import Candidate, ConnectionKind, race, rank
+from .api.errors import (
+    CannotConnectError,
+    MaintenanceError,
+    NotFoundError,
+    NotPermittedError,
+    PlexError,
+    RateLimitedError,
+    SecureConnectionRequiredError,
+    StartingUpError,
+    TokenRejectedError,
+    UnavailableError,
+)
+from .api.models import Account, Identity, Resource, TransientToken
+from .api.server import PlexServer
+from .client import async_create_transport
+from .const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_TYPE_SERVER,
+)
+from .error_keys import error_key
+from .known_server import KnownServer
+from .transient_tokens import async_forget_token, async_get_token, async_remember_token
+
+ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
+RESOURCES_INTERVAL: Final = timedelta(hours=1)
+RESOURCES_SHORTEST_INTERVAL: Final = timedelta(minutes=15)
+SERVER_INTERVAL: Final = timedelta(minutes=5)
+
+_FIRST_RETRY: Final = timedelta(seconds=60)
+
+# What a server itself says; another address of it would say the same.
+_SAME_AT_EVERY_ADDRESS: Final = (
+    MaintenanceError,
+    NotFoundError,
+    RateLimitedError,
+    StartingUpError,
+)
+
+type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
+
+
+@dataclass(frozen=True, slots=True)
+class PlexAuthData:
+    """Hold the coordinators of an entry; those of servers by their subentry's id."""
+
+    account: AccountCoordinator
+    servers: dict[str, ServerCoordinator]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountData:
+    """Hold the account and when plex.tv last accepted its token."""
+
+    account: Account
+    verified_at: datetime
+
+
+class AccountCoordinator(DataUpdateCoordinator[AccountData]):
+    """Watch that plex.tv accepts the account's token, and know the account's servers."""
+
+    config_entry: PlexAuthConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
+        """Prepare the calls to plex.tv under the entry's own client identifier."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=f"Plex account {entry.title}",
+            update_interval=ACCOUNT_INTERVAL,
+            always_update=False,
+        )
+        self.resources: dict[str, Resource] | None = None
+        self._plex = PlexAccount(
+            async_create_transport(hass, entry.data[CONF_CLIENT_IDENTIFIER]),
+            entry.data[CONF_API_URL],
+        )
+        self._resources_lock = asyncio.Lock()
+        self._resources_asked_at: datetime | None = None
+        self._resources_requests = 0
+        self._verify_lock = asyncio.Lock()
+        self._verifications = 0
+        self._known = False
+        self._retry_interval = _FIRST_RETRY
+        self._reported_rejected: bool | None = None
+
+    @property
+    def token_rejected(self) -> bool:
+        """Tell whether plex.tv's last word is that it rejects the token."""
+        return not self.last_update_success and isinstance(
+            self.last_exception, ConfigEntryAuthFailed
+        )
+
+    async def async_verify(self) -> None:
+        """Ask plex.tv now whether it accepts the token; who asks at once shares it."""
+        verifications = self._verifications
+        async with self._verify_lock:
+            if self._verifications == verifications:
+                self._verifications += 1
+                await self.async_refresh()
+
+    async def async_renew_resources(self, *, for_action: bool = False) -> None:
+        """Ask plex.tv where the servers are; who asks at once shares one request.
+
+        A poll's wish is granted once in 15 minutes, an action's whenever it needs to.
+        Raises PlexError when plex.tv cannot be asked.
+        """
+        requests = self._resources_requests
+        async with self._resources_lock:
+            if self._resources_requests == requests and (
+                for_action or self._resources_older_than(RESOURCES_SHORTEST_INTERVAL)
+            ):
+                await self._async_fetch_resources()
+
+    @override
+    async def _async_update_data(self) -> AccountData:
+        """Ask for the account, and for its servers when the hour has come."""
+        token = self.config_entry.data[CONF_TOKEN]
+        try:
+            account = await self._plex.user(token)
+            if self._resources_older_than(RESOURCES_INTERVAL):
+                async with self._resources_lock:
+                    await self._async_try_resources()
+        except TokenRejectedError as err:
+            if token != self.config_entry.data[CONF_TOKEN]:
+                # A flow has stored a new one while plex.tv was asked about the old one.
+                return await self._async_update_data()
+            self.update_interval = None
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN,
+                translation_key="invalid_token",
+                translation_placeholders={"name": self.config_entry.title},
+            ) from err
+        except PlexError as err:
+            self.update_interval = self._interval_after_failure()
+            raise _update_failed(err, self.config_entry.title) from err
+        self._known = True
+        self.update_interval = ACCOUNT_INTERVAL
+        return AccountData(account, dt_util.utcnow())
+
+    @override
+    @callback
+    def _async_refresh_finished(self) -> None:
+        """Tell the listeners of a change from one failure to another kind of it.
+
+        The base class tells them nothing when a failure follows a failure, but the
+        entity Token is available only while plex.tv rejects the token.
+        """
+        rejected = self.token_rejected
+        if rejected != self._reported_rejected:
+            self._reported_rejected = rejected
+            if self.last_update_success:
+                self._async_dismiss_reauth()
+            else:
+                self.async_update_listeners()
+
+    def _async_dismiss_reauth(self) -> None:
+        """Take back the question for a new sign-in: plex.tv accepts the token again."""
+        flows = self.hass.config_entries.flow
+        for flow in list(
+            self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
+        ):
+            flows.async_abort(flow["flow_id"])
+
+    def _interval_after_failure(self) -> timedelta:
+        """Return the time to the next try: doubling until the first success."""
+        if self._known:
+            return ACCOUNT_INTERVAL
+        interval = self._retry_interval
+        self._retry_interval = min(interval * 2, ACCOUNT_INTERVAL)
+        return interval
+
+    def _resources_older_than(self, interval: timedelta) -> bool:
+        """Tell whether plex.tv was last asked for the servers longer ago than that.
+
+        A clock that was set back counts as longer ago.
+        """
+        asked_at = self._resources_asked_at
+        return asked_at is None or not (
+            timedelta(0) <= dt_util.utcnow() - asked_at < interval
+        )
+
+    async def _async_try_resources(self) -> None:
+        """Ask for the servers, which may fail for now: the account is known."""
+        try:
+            await self._async_fetch_resources()
+        except TokenRejectedError:
+            raise
+        except PlexError as err:
+            LOGGER.debug("The servers of %s are not known: %s", self.name, err)
+
+    async def _async_fetch_resources(self) -> None:
+        """Ask for the servers and keep what they need to work while plex.tv is away."""
+        self._resources_asked_at = dt_util.utcnow()
+        self._resources_requests += 1
+        resources = await self._plex.resources(self.config_entry.data[CONF_TOKEN])
+        self.resources = {
+            resource.client_identifier: resource for resource in resources
+        }
+        for subentry in self.config_entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
+            resource = self.resources.get(subentry.unique_id or "")
+            if resource is not None:
+                last_known = KnownServer.from_resource(resource).as_stored()
+                self.hass.config_entries.async_update_subentry(
+                    self.config_entry,
+                    subentry,
+                    data={**subentry.data, CONF_LAST_KNOWN: last_known},
+                )
+
+
+class TransientTokenEvent(StrEnum):
+    """Say what became of a transient token."""
+
+    ISSUED = "issued"
+    EXPIRED = "expired"
+    DESTROYED = "destroyed"
+
+
+type TransientTokenListener = Callable[[TransientTokenEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerData:
+    """Hold how a server is reached and what it says of itself."""
+
+    connection: Candidate
+    version: str | None
+
+
+class ServerCoordinator(DataUpdateCoordinator[ServerData]):
+    """Watch that a server can be reached, and call it with its access token."""
+
+    config_entry: PlexAuthConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: PlexAuthConfigEntry,
+        subentry: ConfigSubentry,
+        account: AccountCoordinator,
+    ) -> None:
+        """Take the server that a subentry stands for."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=f"Plex server {subentry.title}",
+            update_interval=SERVER_INTERVAL,
+            always_update=False,
+        )
+        self.account = account
+        self.subentry = subentry
+        self.machine_identifier = subentry.unique_id or ""
+        self._transport = async_create_transport(
+            hass,
+            entry.data[CONF_CLIENT_IDENTIFIER],
+            verify_ssl=subentry.data.get(CONF_VERIFY_SSL, True),
+        )
+        self._server: PlexServer | None = None
+        self._connection: Candidate | None = None
+        self._connect_lock = asyncio.Lock()
+        self._token_listeners: list[TransientTokenListener] = []
+        self._cancel_expiry: CALLBACK_TYPE | None = None
+        entry.async_on_unload(self._async_cancel_expiry)
+        self._async_track_expiry()
+
+    @property
+    def known(self) -> KnownServer:
+        """Return the server as plex.tv lists it, or listed it last."""
+        resource = self.resource
+        if resource is not None:
+            return KnownServer.from_resource(resource)
+        return KnownServer.from_stored(self.subentry.data.get(CONF_LAST_KNOWN, {}))
+
+    @property
+    def resource(self) -> Resource | None:
+        """Return the server's row in the account's list, None while it is not known."""
+        return (self.account.resources or {}).get(self.machine_identifier)
+
+    @property
+    def transient_token(self) -> TransientToken | None:
+        """Return the transient token issued last, while it has not ended."""
+        return async_get_token(self.hass, self.subentry.subentry_id)
+
+    @callback
+    def async_add_token_listener(
+        self, listener: TransientTokenListener
+    ) -> CALLBACK_TYPE:
+        """Call a listener whenever something becomes of a transient token."""
+        self._token_listeners.append(listener)
+        return lambda: self._token_listeners.remove(listener)
+
+    @callback
+    def async_set_transient_token(self, token: TransientToken) -> None:
+        """Remember a transient token that this server has just issued."""
+        async_remember_token(self.hass, self.subentry.subentry_id, token)
+        self._async_track_expiry()
+        self._async_tell(TransientTokenEvent.ISSUED)
+
+    async def async_call[AnswerT](
+        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+    ) -> tuple[AnswerT, Candidate]:
+        """Call the server with its access token; return the answer and by which way.
+
+        A connection that fails is chosen anew once. A token that the server refuses is
+        no proof (plex-api.md §13.4): plex.tv is asked about the account first, then for
+        the server's token, and only then the refusal is reported. Raises PlexError, and
+        TokenRejectedError where plex.tv itself rejects the account's token.
+        """
+        server = await self._async_connect(for_action=True)
+        token = self._access_token()
+        try:
+            try:
+                answer = await call(server, token)
+            except NotPermittedError:
+                token = await self._async_renewed_token(token)
+                answer = await call(server, token)
+        except (
+            CannotConnectError,
+            SecureConnectionRequiredError,
+            UnavailableError,
+        ) as err:
+            if isinstance(err, _SAME_AT_EVERY_ADDRESS):
+                raise
+            self._connection = None
+            server = await self._async_connect(for_action=True)
+            answer = await call(server, token)
+        connection = self._connection
+        assert connection is not None
+        return answer, connection
+
+    @override
+    async def _async_update_data(self) -> ServerData:
+        """Ask the server who it is, then whether the transient token still lives."""
+        try:
+            identity = await self._async_identify()
+            if identity.start_state is not None:
+                raise StartingUpError
+        except PlexError as err:
+            raise _update_failed(err, self.subentry.title) from err
+        assert self._server is not None
+        assert self._connection is not None
+        await self._async_check_transient_token(self._server)
+        return ServerData(self._connection, identity.version)
+
+    async def _async_identify(self) -> Identity:
+        """Return who answers, by the connection at hand or else by a new one."""
+        if self._server is not None and self._connection is not None:
+            try:
+                return await self._server.identity(self.machine_identifier)
+            except PlexError as err:
+                if isinstance(err, _SAME_AT_EVERY_ADDRESS):
+                    raise
+                LOGGER.debug("A new connection is chosen for %s: %s", self.name, err)
+                self._connection = None
+        async with self._connect_lock:
+            return await self._async_choose_connection(for_action=False)
+
+    async def _async_connect(self, *, for_action: bool) -> PlexServer:
+        """Return the server at a connection that answered."""
+        async with self._connect_lock:
+            if self._server is None or self._connection is None:
+                await self._async_choose_connection(for_action=for_action)
+        assert self._server is not None
+        return self._server
+
+    async def _async_choose_connection(self, *, for_action: bool) -> Identity:
+        """Choose a connection; plex.tv is asked where the server is if none answers."""
+        result = await race(self._ranks(), self._async_probe)
+        if result.winner is None and CONF_URL not in self.subentry.data:
+            known = self.known
+            try:
+                await self.account.async_renew_resources(for_action=for_action)
+            except TokenRejectedError:
+                await self.account.async_verify()
+            except PlexError as err:
+                LOGGER.debug("plex.tv does not tell where %s is: %s", self.name, err)
+            if self.known != known:
+                result = await race(self._ranks(), self._async_probe)
+        if result.winner is None:
+            raise result.error
+        connection, identity = result.winner
+        if self._server is None:
+            self._server = PlexServer(self._transport, connection.url)
+        self._server.url = connection.url
+        self._connection = connection
+        return identity
+
+    def _ranks(self) -> tuple[tuple[Candidate, ...], ...]:
+        """Return the addresses to try: the one that the user typed, or the listed ones."""
+        if url := self.subentry.data.get(CONF_URL):
+            return ((Candidate(URL(url), ConnectionKind.CUSTOM),),)
+        known = self.known
+        return rank(known.connections, https_required=known.https_required)
+
+    async def _async_probe(self, candidate: Candidate) -> Identity:
+        """Ask an address for its identity, which takes no token."""
+        server = PlexServer(self._transport, candidate.url)
+        return await server.identity(self.machine_identifier)
+
+    def _access_token(self) -> str:
+        """Return the token for this server: the typed one, else the listed one."""
+        token: str | None = self.subentry.data.get(CONF_TOKEN) or self.known.token
+        if token is None:
+            raise NotPermittedError
+        return token
+
+    async def _async_renewed_token(self, refused: str) -> str:
+        """Return a token other than the refused one; raise PlexError if there is none."""
+        if CONF_TOKEN not in self.subentry.data:
+            await self.account.async_verify()
+            if self.account.token_rejected:
+                raise TokenRejectedError
+            await self.account.async_renew_resources(for_action=True)
+        token = self._access_token()
+        if token == refused:
+            raise NotPermittedError
+        return token
+
+    async def _async_check_transient_token(self, server: PlexServer) -> None:
+        """Find out whether the server still takes the transient token."""
+        token = self.transient_token
+        if token is None:
+            return
+        try:
+            await server.check_token(token.token)
+        except NotPermittedError:
+            if self.transient_token is token:
+                self._async_end_transient_token(TransientTokenEvent.DESTROYED)
+        except PlexError as err:
+            LOGGER.debug("%s cannot be asked about its token: %s", self.name, err)
+
+    @callback
+    def _async_end_transient_token(self, event: TransientTokenEvent) -> None:
+        """Forget the transient token."""
+        self._async_cancel_expiry()
+        async_forget_token(self.hass, self.subentry.subentry_id)
+        self._async_tell(event)
+
+    @callback
+    def _async_tell(self, event: TransientTokenEvent) -> None:
+        """Tell the event entity what happened, and the others to look again."""
+        for listener in self._token_listeners:
+            listener(event)
+        self.async_update_listeners()
+
+    @callback
+    def _async_track_expiry(self) -> None:
+        """Wait for the latest moment of the transient token's life."""
+        self._async_cancel_expiry()
+        token = self.transient_token
+        if token is None:
+            return
+
+        @callback
+        def _async_expired(_: datetime) -> None:
+            self._cancel_expiry = None
+            self._async_end_transient_token(TransientTokenEvent.EXPIRED)
+
+        self._cancel_expiry = async_track_point_in_utc_time(
+            self.hass, _async_expired, token.expires_at
+        )
+
+    @callback
+    def _async_cancel_expiry(self) -> None:
+        """Wait no longer for the transient token's end."""
+        if self._cancel_expiry is not None:
+            self._cancel_expiry()
+            self._cancel_expiry = None
+
+
+def _update_failed(err: PlexError, name: str) -> UpdateFailed:
+    """Return a failure of an update with its translated message."""
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=error_key(err),
+        translation_placeholders={"name": name},
+        retry_after=err.retry_after,
+    )

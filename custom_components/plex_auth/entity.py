@@ -1,0 +1,75 @@
+"""What the entities of accounts and of servers have in common."""
+
+from homeassistant.helpers.device_registry import (
+    DeviceEntryType,
+    DeviceInfo,
+    async_get_device_id_by_identifier,
+)
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+
+
+class AccountEntity(CoordinatorEntity[AccountCoordinator]):
+    """Represent something of an account."""
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: AccountCoordinator, description: EntityDescription
+    ) -> None:
+        """Name the entity after the account's uuid, which never changes."""
+        super().__init__(coordinator)
+        entry = coordinator.config_entry
+        self.entity_description = description
+        self._attr_unique_id = f"{entry.unique_id}_{description.key}"
+        self._attr_device_info = account_device_info(entry)
+
+
+class ServerEntity(CoordinatorEntity[ServerCoordinator]):
+    """Represent something of a server."""
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: ServerCoordinator, description: EntityDescription
+    ) -> None:
+        """Name the entity after account and server: two accounts may share a server."""
+        super().__init__(coordinator)
+        entry = coordinator.config_entry
+        device = f"{entry.unique_id}_{coordinator.machine_identifier}"
+        self.entity_description = description
+        self._attr_unique_id = f"{device}_{description.key}"
+        self._attr_device_info = DeviceInfo(
+            configuration_url="https://app.plex.tv/desktop/#!/settings/server",
+            entry_type=DeviceEntryType.SERVICE,
+            identifiers={(DOMAIN, device)},
+            manufacturer="Plex",
+            model="Plex Media Server",
+            name=coordinator.subentry.title,
+            sw_version=coordinator.data.version if coordinator.data else None,
+            via_device_id=async_get_device_id_by_identifier(
+                coordinator.hass,
+                _account_identifier(entry),
+                config_entry_id=entry.entry_id,
+            ),
+        )
+
+
+def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
+    """Return the device that stands for an account."""
+    return DeviceInfo(
+        configuration_url="https://app.plex.tv/desktop/#!/settings/account",
+        entry_type=DeviceEntryType.SERVICE,
+        identifiers={_account_identifier(entry)},
+        manufacturer="Plex",
+        model="Plex",
+        name=entry.title,
+    )
+
+
+def _account_identifier(entry: PlexAuthConfigEntry) -> tuple[str, str]:
+    """Return the identifier of an account's device."""
+    return DOMAIN, entry.unique_id or ""

@@ -1,0 +1,55 @@
+"""The event entity of servers."""
+
+from typing import override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import PlexAuthConfigEntry, TransientTokenEvent
+from .entity import ServerEntity
+
+PARALLEL_UPDATES = 0
+
+TRANSIENT_TOKEN = EventEntityDescription(
+    key="transient_token",
+    translation_key="transient_token",
+    event_types=[event.value for event in TransientTokenEvent],
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PlexAuthConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the event entity of each server."""
+    for subentry_id, server in entry.runtime_data.servers.items():
+        async_add_entities(
+            [TransientTokenEventEntity(server, TRANSIENT_TOKEN)],
+            config_subentry_id=subentry_id,
+        )
+
+
+class TransientTokenEventEntity(ServerEntity, EventEntity):
+    """Tell what becomes of the transient tokens that a server issued to us."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return true: what happened stays true while the server is away."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the server's coordinator."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.coordinator.async_add_token_listener(self._async_handle_event)
+        )
+
+    @callback
+    def _async_handle_event(self, event: TransientTokenEvent) -> None:
+        """Show an event."""
+        self._trigger_event(event)
+        self.async_write_ha_state()

@@ -1,0 +1,84 @@
+"""What the tests share: a simulated Plex, and Home Assistant with this integration."""
+
+from collections.abc import AsyncIterator, Iterator
+import socket
+import ssl
+from typing import override
+from unittest.mock import patch
+
+from aiohttp.abc import ResolveResult
+import pytest
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.core import HomeAssistant
+
+from .plex_simulator import PlexDirectResolver, PlexSimulator
+from .plex_simulator.worlds import DemoWorld, demo
+
+
+@pytest.fixture(autouse=True)
+def use_this_integration(
+    enable_custom_integrations: None, socket_enabled: None
+) -> None:
+    """Let Home Assistant load custom integrations, and tests talk to loopback."""
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Return the snapshots in Home Assistant's form."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
+    """Return a running simulator without accounts; it ends before Home Assistant."""
+    async with PlexSimulator() as running:
+        yield running
+
+
+@pytest.fixture
+async def world(simulator: PlexSimulator) -> DemoWorld:
+    """Return a simulated Plex with an account of each kind."""
+    return await demo(simulator)
+
+
+class Dns(PlexDirectResolver):
+    """Resolve plex.direct names only while `plex_direct` says so, as a router may."""
+
+    plex_direct = False
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the address in the name; raise OSError for a name that is not known."""
+        if host != "localhost" and not self.plex_direct:
+            raise OSError(None, "Name or service not known")
+        return await super().resolve(host, port, family)
+
+    async def real_close(self) -> None:
+        """Close nothing; Home Assistant calls this on its own resolver at its end."""
+
+
+@pytest.fixture(autouse=True)
+def dns() -> Iterator[Dns]:
+    """Replace name resolution; plex.direct names do not resolve unless a test says so."""
+    resolver = Dns()
+    with patch(
+        "homeassistant.helpers.aiohttp_client._async_make_resolver",
+        return_value=resolver,
+    ):
+        yield resolver
+
+
+@pytest.fixture
+def plex_direct(dns: Dns, simulator: PlexSimulator) -> Iterator[None]:
+    """Resolve plex.direct names and trust the simulator's certificates."""
+    dns.plex_direct = True
+    context = ssl.create_default_context(cadata=simulator.ca_pem().decode())
+    with patch(
+        "homeassistant.helpers.aiohttp_client.ssl_util.client_context",
+        return_value=context,
+    ):
+        yield
