@@ -11,6 +11,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import (
     CONF_LAST_KNOWN,
+    CONF_SOURCES,
     CONF_TOKEN_ORIGIN,
     DOMAIN,
     SUBENTRY_TYPE_SERVER,
@@ -21,8 +22,10 @@ from .coordinator import (
     PlexAuthConfigEntry,
     PlexAuthData,
     ServerCoordinator,
+    SourceCoordinator,
 )
 from .entity import account_device_info
+from .issues import async_watch_issues
 from .services import async_setup_services
 from .sign_out import async_sign_out
 from .transient_tokens import async_forget_token
@@ -55,12 +58,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
         for subentry in subentries
     }
     await asyncio.gather(*(server.async_refresh() for server in servers.values()))
+    sources = {
+        subentry_id: SourceCoordinator(hass, entry, server)
+        for subentry_id, server in servers.items()
+        if server.subentry.data[CONF_SOURCES]
+    }
+    await asyncio.gather(*(source.async_refresh() for source in sources.values()))
 
-    entry.runtime_data = PlexAuthData(account, servers)
+    entry.runtime_data = PlexAuthData(account, servers, sources)
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id, **account_device_info(entry)
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    for server in servers.values():
+        async_watch_issues(hass, entry, server)
     entry.async_on_unload(entry.add_update_listener(_reload_on_change(entry)))
     return True
 

@@ -1,5 +1,6 @@
 """Config flow: sign in to a Plex account and choose its servers."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, override
 from uuid import uuid4
@@ -15,10 +16,11 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryData,
+    ConfigSubentryFlow,
 )
 from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import UnknownFlow, section
+from homeassistant.data_entry_flow import AbortFlow, UnknownFlow, section
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -33,11 +35,12 @@ from .api.account import PLEX_TV_API, PlexAccount
 from .api.connections import parse_address
 from .api.errors import (
     PlexError,
+    TokenRejectedError,
     VerificationCodeRequiredError,
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
-from .api.models import Account, Resource, SignIn
+from .api.models import Account, Pin, Resource, SignIn
 from .client import async_create_transport
 from .const import (
     CONF_ADVANCED,
@@ -56,11 +59,14 @@ from .const import (
 from .coordinator import PlexAuthConfigEntry
 from .error_keys import error_key
 from .known_server import KnownServer
-from .sign_out import async_sign_out
+from .link import LINK_URL, wait_for_link
+from .server_flow import ServerSubentryFlow
+from .sign_out import async_sign_out_in_background
+from .typed import is_token
 
-_WAYS = ["password"]
+_WAYS = ["password", "link", "token"]
 
-_PASSWORD_FIELDS = {
+_PASSWORD_FIELDS: dict[vol.Marker, Any] = {
     vol.Required(CONF_USERNAME): TextSelector(
         TextSelectorConfig(type=TextSelectorType.TEXT, autocomplete="username")
     ),
@@ -69,6 +75,11 @@ _PASSWORD_FIELDS = {
             type=TextSelectorType.PASSWORD, autocomplete="current-password"
         )
     ),
+}
+_TOKEN_FIELDS: dict[vol.Marker, Any] = {
+    vol.Required(Secret(CONF_TOKEN)): TextSelector(
+        TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
+    )
 }
 _CODE_SCHEMA = vol.Schema(
     {
@@ -85,6 +96,9 @@ _API_URL_FIELD = {
 _CLIENT_IDENTIFIER_FIELD = {vol.Optional(CONF_CLIENT_IDENTIFIER): TextSelector()}
 
 
+type LinkOutcome = ConfigFlowResult | PlexError | AbortFlow
+
+
 class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     """Sign in to a Plex account: for a new entry, a rejected token or another way."""
 
@@ -99,9 +113,21 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self._typed: dict[str, Any] = {}
         self._account: Account
         self._token: str | None = None
+        self._pin: Pin
+        self._link_task: asyncio.Task[LinkOutcome] | None = None
+        self._linked_token: str | None = None
         self._token_origin = TokenOrigin.PASSWORD
         self._servers: dict[str, Resource] | None = None
         self._removed = False
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: PlexAuthConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the flow that adds and changes servers."""
+        return {SUBENTRY_TYPE_SERVER: ServerSubentryFlow}
 
     @override
     async def async_step_user(
@@ -146,10 +172,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         """Sign in with user name and password."""
         if user_input is None:
             return self._show_password_form({})
-        self._typed = {
-            key: value for key, value in user_input.items() if key != CONF_PASSWORD
-        }
-        if errors := self._use_advanced(user_input):
+        if errors := self._use_typed(user_input):
             return self._show_password_form(errors)
         self._credentials = (
             user_input[CONF_USERNAME].strip(),
@@ -167,6 +190,69 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         if not code:
             return self._show_code_form({"base": "invalid_code"})
         return await self._async_sign_in(code)
+
+    async def async_step_link(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say what will happen, then get a code to type at plex.tv/link."""
+        if user_input is None:
+            return self._show_link_form({})
+        if errors := self._use_typed(user_input):
+            return self._show_link_form(errors)
+        if self._linked_token is None:
+            try:
+                self._pin = await self._plex.create_pin()
+            except PlexError as err:
+                return self._show_link_form({"base": error_key(err)})
+        self._link_task = self.hass.async_create_background_task(
+            self._async_wait_for_link(), "plex_auth link"
+        )
+        return await self.async_step_link_wait()
+
+    async def async_step_link_wait(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the code until somebody has typed it at plex.tv/link."""
+        assert self._link_task is not None
+        if self._link_task.done():
+            return self.async_show_progress_done(next_step_id="link_done")
+        return self.async_show_progress(
+            step_id="link_wait",
+            progress_action="wait_for_link",
+            progress_task=self._link_task,
+            description_placeholders={"code": self._pin.code, "url": LINK_URL},
+        )
+
+    async def async_step_link_done(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what came of waiting; everything has been done by then."""
+        assert self._link_task is not None
+        outcome = self._link_task.result()
+        if isinstance(outcome, AbortFlow):
+            raise outcome
+        if isinstance(outcome, PlexError):
+            return self._show_link_form({"base": error_key(outcome)})
+        return outcome
+
+    async def async_step_token(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Use a token that the user has already."""
+        if user_input is None:
+            return self._show_token_form({})
+        if errors := self._use_typed(user_input):
+            return self._show_token_form(errors)
+        token = user_input[CONF_TOKEN].strip()
+        if not is_token(token):
+            return self._show_token_form({"base": "invalid_token"})
+        try:
+            account = await self._plex.user(token)
+        except PlexError as err:
+            return self._show_token_form({"base": error_key(err)})
+        return await self._async_signed_in(
+            SignIn(account=account, token=token), TokenOrigin.TOKEN
+        )
 
     async def async_step_servers(
         self, user_input: dict[str, Any] | None = None
@@ -224,6 +310,43 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._show_password_form(errors)
         return await self._async_signed_in(sign_in, TokenOrigin.PASSWORD)
 
+    async def _async_wait_for_link(self) -> LinkOutcome:
+        """Wait until the code is typed at plex.tv, then check and store the token.
+
+        Once there is a token this goes on even if the dialog is closed: the token has
+        made plex.tv forget the entry's old one.
+        """
+        try:
+            if self._linked_token is None:
+                self._linked_token = await wait_for_link(self._plex, self._pin)
+            return await asyncio.shield(
+                self.hass.async_create_task(
+                    self._async_linked(self._linked_token), "plex_auth linked"
+                )
+            )
+        except PlexError as err:
+            return err
+
+    async def _async_linked(self, token: str) -> LinkOutcome:
+        """Check and store the token that the code brought."""
+        try:
+            account = await self._plex.user(token)
+        except TokenRejectedError as err:
+            self._linked_token = None
+            return err
+        except PlexError as err:
+            if self._removed:
+                self._token, self._token_origin = token, TokenOrigin.LINK
+                self._sign_out_if_unused()
+            return err
+        self._linked_token = None
+        try:
+            return await self._async_signed_in(
+                SignIn(account=account, token=token), TokenOrigin.LINK
+            )
+        except (AbortFlow, UnknownFlow) as err:
+            return err if isinstance(err, AbortFlow) else AbortFlow("unknown")
+
     async def _async_signed_in(
         self, sign_in: SignIn, origin: TokenOrigin
     ) -> ConfigFlowResult:
@@ -266,6 +389,9 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             CONF_TOKEN_ORIGIN: self._token_origin,
             CONF_API_URL: self._api_url,
         }
+        if self._token_origin == TokenOrigin.TOKEN:
+            # A sign-in replaces the old token at plex.tv by itself; this one does not.
+            self._sign_out_replaced(entry)
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_update_reload_and_abort(entry, data_updates=updates)
         same_address = entry.data[CONF_API_URL] == self._api_url
@@ -327,6 +453,15 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self._client_identifier = entry.data[CONF_CLIENT_IDENTIFIER]
         self._api_url = entry.data[CONF_API_URL]
 
+    def _use_typed(self, user_input: Mapping[str, Any]) -> dict[str, str]:
+        """Keep what was typed, secrets excepted; return the errors of `advanced`."""
+        self._typed = {
+            key: value
+            for key, value in user_input.items()
+            if key in (CONF_USERNAME, CONF_ADVANCED)
+        }
+        return self._use_advanced(user_input)
+
     def _use_advanced(self, user_input: Mapping[str, Any]) -> dict[str, str]:
         """Take what the section `advanced` says; return the error if it cannot be.
 
@@ -364,15 +499,29 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         }
 
     def _show_password_form(self, errors: dict[str, str]) -> ConfigFlowResult:
-        """Show the form for user name and password, filled with what is no secret."""
+        """Show the form for user name and password."""
+        return self._show_sign_in_form("password", _PASSWORD_FIELDS, errors)
+
+    def _show_link_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show the form that says how the link works."""
+        return self._show_sign_in_form("link", {}, errors)
+
+    def _show_token_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show the form for a token."""
+        return self._show_sign_in_form("token", _TOKEN_FIELDS, errors)
+
+    def _show_sign_in_form(
+        self, step_id: str, fields: dict[vol.Marker, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        """Show a form with the section `advanced`, filled with what is no secret."""
         schema = vol.Schema(
-            _PASSWORD_FIELDS
-            | self._advanced_section(collapsed=CONF_ADVANCED not in errors)
+            fields | self._advanced_section(collapsed=CONF_ADVANCED not in errors)
         )
         return self.async_show_form(
-            step_id="password",
+            step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, self._typed),
             errors=errors,
+            description_placeholders={"url": LINK_URL},
         )
 
     def _show_code_form(self, errors: dict[str, str]) -> ConfigFlowResult:
@@ -391,17 +540,18 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         if any(entry.data.get(CONF_TOKEN) == token for entry in entries):
             return
         LOGGER.debug("A sign-in that ended in no entry is ended at plex.tv")
-        self.hass.async_create_background_task(
-            async_sign_out(
-                self.hass,
-                {
-                    CONF_CLIENT_IDENTIFIER: self._client_identifier,
-                    CONF_API_URL: self._api_url,
-                },
-                token,
-            ),
-            "plex_auth sign out",
-        )
+        data = {
+            CONF_CLIENT_IDENTIFIER: self._client_identifier,
+            CONF_API_URL: self._api_url,
+        }
+        async_sign_out_in_background(self.hass, data, token)
+
+    @callback
+    def _sign_out_replaced(self, entry: PlexAuthConfigEntry) -> None:
+        """End the entry's own sign-in in the background when another token comes."""
+        token = entry.data[CONF_TOKEN]
+        if entry.data[CONF_TOKEN_ORIGIN] != TokenOrigin.TOKEN and token != self._token:
+            async_sign_out_in_background(self.hass, entry.data, token)
 
 
 def _servers_schema(servers: Sequence[Resource]) -> vol.Schema:
@@ -417,7 +567,7 @@ def _servers_schema(servers: Sequence[Resource]) -> vol.Schema:
                 SelectSelectorConfig(
                     options=[
                         SelectOptionDict(
-                            value=server.client_identifier, label=_label(server)
+                            value=server.client_identifier, label=server.label
                         )
                         for server in servers
                     ],
@@ -427,10 +577,3 @@ def _servers_schema(servers: Sequence[Resource]) -> vol.Schema:
             )
         }
     )
-
-
-def _label(server: Resource) -> str:
-    """Return a server's name, with its owner's where it is shared."""
-    if server.source_title:
-        return f"{server.name} ({server.source_title})"
-    return server.name

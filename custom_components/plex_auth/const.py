@@ -11,12 +11,15 @@ CONF_ADVANCED: Final = "advanced"
 CONF_API_URL: Final = "api_url"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
 CONF_LAST_KNOWN: Final = "last_known"
+CONF_SERVER: Final = "server"
 CONF_SERVERS: Final = "servers"
 CONF_SOURCES: Final = "sources"
 CONF_TOKEN_ORIGIN: Final = "token_origin"
 CONF_VERIFICATION_CODE: Final = "verification_code"
 
 SUBENTRY_TYPE_SERVER: Final = "server"
+
+DOCUMENTATION_URL: Final = "https://github.com/seed-6e2aef77/plex-auth"
 
 
 class TokenOrigin(StrEnum):

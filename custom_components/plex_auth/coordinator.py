@@ -23,21 +23,24 @@ from .api.errors import (
     CannotConnectError,
     MaintenanceError,
     NotFoundError,
+    NotOwnerError,
     NotPermittedError,
     PlexError,
     RateLimitedError,
     SecureConnectionRequiredError,
+    ServerTooOldError,
     StartingUpError,
     TokenRejectedError,
     UnavailableError,
 )
-from .api.models import Account, Identity, Resource, TransientToken
-from .api.server import PlexServer
+from .api.models import Account, Identity, Resource, Source, TransientToken
+from .api.server import PlexServer, supports_sources
 from .client import async_create_transport
 from .const import (
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
     CONF_LAST_KNOWN,
+    CONF_SOURCES,
     DOMAIN,
     LOGGER,
     SUBENTRY_TYPE_SERVER,
@@ -50,6 +53,7 @@ ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
 RESOURCES_INTERVAL: Final = timedelta(hours=1)
 RESOURCES_SHORTEST_INTERVAL: Final = timedelta(minutes=15)
 SERVER_INTERVAL: Final = timedelta(minutes=5)
+SOURCE_INTERVAL: Final = timedelta(minutes=30)
 
 _FIRST_RETRY: Final = timedelta(seconds=60)
 
@@ -70,6 +74,7 @@ class PlexAuthData:
 
     account: AccountCoordinator
     servers: dict[str, ServerCoordinator]
+    sources: dict[str, SourceCoordinator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +185,16 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
                 self.async_update_listeners()
 
     def _async_dismiss_reauth(self) -> None:
-        """Take back the question for a new sign-in: plex.tv accepts the token again."""
+        """Take back the question for a new sign-in: plex.tv accepts the token again.
+
+        A dialog in which somebody has already begun to sign in is left to its end.
+        """
         flows = self.hass.config_entries.flow
         for flow in list(
             self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})
         ):
-            flows.async_abort(flow["flow_id"])
+            if flow.get("step_id") == "reauth_confirm":
+                flows.async_abort(flow["flow_id"])
 
     def _interval_after_failure(self) -> timedelta:
         """Return the time to the next try: doubling until the first success."""
@@ -281,9 +290,12 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             entry.data[CONF_CLIENT_IDENTIFIER],
             verify_ssl=subentry.data.get(CONF_VERIFY_SSL, True),
         )
-        self._server: PlexServer | None = None
+        self._plex = PlexServer(self._transport, URL())
         self._connection: Candidate | None = None
+        self.failures: dict[Candidate, PlexError] = {}
+        self.token_refused = False
         self._connect_lock = asyncio.Lock()
+        self._version: str | None = None
         self._token_listeners: list[TransientTokenListener] = []
         self._cancel_expiry: CALLBACK_TYPE | None = None
         entry.async_on_unload(self._async_cancel_expiry)
@@ -301,6 +313,13 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     def resource(self) -> Resource | None:
         """Return the server's row in the account's list, None while it is not known."""
         return (self.account.resources or {}).get(self.machine_identifier)
+
+    @property
+    def version(self) -> str | None:
+        """Return the server's version as it told it last, else as plex.tv lists it."""
+        if self._version is not None:
+            return self._version
+        return self.resource.product_version if self.resource else None
 
     @property
     def transient_token(self) -> TransientToken | None:
@@ -332,14 +351,14 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         the server's token, and only then the refusal is reported. Raises PlexError, and
         TokenRejectedError where plex.tv itself rejects the account's token.
         """
-        server = await self._async_connect(for_action=True)
+        connection = await self._async_connect()
         token = self._access_token()
         try:
             try:
-                answer = await call(server, token)
+                answer = await call(self._plex, token)
             except NotPermittedError:
                 token = await self._async_renewed_token(token)
-                answer = await call(server, token)
+                answer = await call(self._plex, token)
         except (
             CannotConnectError,
             SecureConnectionRequiredError,
@@ -348,31 +367,52 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             if isinstance(err, _SAME_AT_EVERY_ADDRESS):
                 raise
             self._connection = None
-            server = await self._async_connect(for_action=True)
-            answer = await call(server, token)
-        connection = self._connection
-        assert connection is not None
+            connection = await self._async_connect()
+            answer = await call(self._plex, token)
+        self._set_token_refused(False)
         return answer, connection
+
+    async def async_check_token(self, token: str) -> None:
+        """Raise NotPermittedError unless the server takes a token."""
+        await self._async_connect()
+        await self._plex.check_token(token)
+
+    async def async_get_source(
+        self, source: str, *, refresh: bool = False
+    ) -> tuple[Source, Candidate]:
+        """Ask the server how a source can be reached; return by which way as well.
+
+        Raises what `async_call` does, NotFoundError for a source that the server does
+        not know, and without a request NotOwnerError and ServerTooOldError.
+        """
+        if self.resource is not None and not self.resource.owned:
+            raise NotOwnerError
+        if not supports_sources(self.version):
+            raise ServerTooOldError
+        return await self.async_call(
+            lambda plex, token: plex.source_connection_information(
+                token, source, refresh=refresh
+            )
+        )
 
     @override
     async def _async_update_data(self) -> ServerData:
         """Ask the server who it is, then whether the transient token still lives."""
         try:
-            identity = await self._async_identify()
+            identity, connection = await self._async_identify()
             if identity.start_state is not None:
                 raise StartingUpError
         except PlexError as err:
             raise _update_failed(err, self.subentry.title) from err
-        assert self._server is not None
-        assert self._connection is not None
-        await self._async_check_transient_token(self._server)
-        return ServerData(self._connection, identity.version)
+        self._version = identity.version
+        await self._async_check_transient_token()
+        return ServerData(connection, identity.version)
 
-    async def _async_identify(self) -> Identity:
+    async def _async_identify(self) -> tuple[Identity, Candidate]:
         """Return who answers, by the connection at hand or else by a new one."""
-        if self._server is not None and self._connection is not None:
+        if (connection := self._connection) is not None:
             try:
-                return await self._server.identity(self.machine_identifier)
+                return await self._plex.identity(self.machine_identifier), connection
             except PlexError as err:
                 if isinstance(err, _SAME_AT_EVERY_ADDRESS):
                     raise
@@ -381,15 +421,16 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         async with self._connect_lock:
             return await self._async_choose_connection(for_action=False)
 
-    async def _async_connect(self, *, for_action: bool) -> PlexServer:
-        """Return the server at a connection that answered."""
+    async def _async_connect(self) -> Candidate:
+        """Return a connection that answered, for an action."""
         async with self._connect_lock:
-            if self._server is None or self._connection is None:
-                await self._async_choose_connection(for_action=for_action)
-        assert self._server is not None
-        return self._server
+            if (connection := self._connection) is None:
+                _, connection = await self._async_choose_connection(for_action=True)
+        return connection
 
-    async def _async_choose_connection(self, *, for_action: bool) -> Identity:
+    async def _async_choose_connection(
+        self, *, for_action: bool
+    ) -> tuple[Identity, Candidate]:
         """Choose a connection; plex.tv is asked where the server is if none answers."""
         result = await race(self._ranks(), self._async_probe)
         if result.winner is None and CONF_URL not in self.subentry.data:
@@ -402,14 +443,13 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
                 LOGGER.debug("plex.tv does not tell where %s is: %s", self.name, err)
             if self.known != known:
                 result = await race(self._ranks(), self._async_probe)
+        self.failures = result.failures
         if result.winner is None:
             raise result.error
         connection, identity = result.winner
-        if self._server is None:
-            self._server = PlexServer(self._transport, connection.url)
-        self._server.url = connection.url
+        self._plex.url = connection.url
         self._connection = connection
-        return identity
+        return identity, connection
 
     def _ranks(self) -> tuple[tuple[Candidate, ...], ...]:
         """Return the addresses to try: the one that the user typed, or the listed ones."""
@@ -432,23 +472,40 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     async def _async_renewed_token(self, refused: str) -> str:
         """Return a token other than the refused one; raise PlexError if there is none."""
-        if CONF_TOKEN not in self.subentry.data:
-            await self.account.async_verify()
-            if self.account.token_rejected:
-                raise TokenRejectedError
-            await self.account.async_renew_resources(for_action=True)
+        if CONF_TOKEN in self.subentry.data:
+            await self._async_check_typed_token(refused)
+            raise NotPermittedError
+        await self.account.async_verify()
+        if self.account.token_rejected:
+            raise TokenRejectedError
+        await self.account.async_renew_resources(for_action=True)
         token = self._access_token()
         if token == refused:
             raise NotPermittedError
         return token
 
-    async def _async_check_transient_token(self, server: PlexServer) -> None:
+    async def _async_check_typed_token(self, token: str) -> None:
+        """Find out whether the server refuses the token itself or only the request."""
+        try:
+            await self._plex.check_token(token)
+        except NotPermittedError:
+            self._set_token_refused(True)
+            raise
+
+    @callback
+    def _set_token_refused(self, refused: bool) -> None:
+        """Keep whether the server refuses the typed token, and tell of a change."""
+        if self.token_refused != refused:
+            self.token_refused = refused
+            self.async_update_listeners()
+
+    async def _async_check_transient_token(self) -> None:
         """Find out whether the server still takes the transient token."""
         token = self.transient_token
         if token is None:
             return
         try:
-            await server.check_token(token.token)
+            await self._plex.check_token(token.token)
         except NotPermittedError:
             if self.transient_token is token:
                 self._async_end_transient_token(TransientTokenEvent.DESTROYED)
@@ -492,6 +549,43 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         if self._cancel_expiry is not None:
             self._cancel_expiry()
             self._cancel_expiry = None
+
+
+class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
+    """Watch how the sources of a server can be reached; a missing one has no key."""
+
+    config_entry: PlexAuthConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: PlexAuthConfigEntry,
+        server: ServerCoordinator,
+    ) -> None:
+        """Take the sources that the server's subentry names."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=f"sources of Plex server {server.subentry.title}",
+            update_interval=SOURCE_INTERVAL,
+            always_update=False,
+        )
+        self.server = server
+        self.sources: list[str] = server.subentry.data[CONF_SOURCES]
+
+    @override
+    async def _async_update_data(self) -> dict[str, Source]:
+        """Ask the server for one source after the other."""
+        found: dict[str, Source] = {}
+        for source in self.sources:
+            try:
+                found[source], _ = await self.server.async_get_source(source)
+            except NotFoundError:
+                LOGGER.debug("One of the %s is not known there", self.name)
+            except PlexError as err:
+                raise _update_failed(err, self.server.subentry.title) from err
+        return found
 
 
 def _update_failed(err: PlexError, name: str) -> UpdateFailed:

@@ -9,7 +9,12 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
-from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .coordinator import (
+    AccountCoordinator,
+    PlexAuthConfigEntry,
+    ServerCoordinator,
+    SourceCoordinator,
+)
 
 
 class AccountEntity(CoordinatorEntity[AccountCoordinator]):
@@ -38,24 +43,44 @@ class ServerEntity(CoordinatorEntity[ServerCoordinator]):
     ) -> None:
         """Name the entity after account and server: two accounts may share a server."""
         super().__init__(coordinator)
-        entry = coordinator.config_entry
-        device = f"{entry.unique_id}_{coordinator.machine_identifier}"
         self.entity_description = description
-        self._attr_unique_id = f"{device}_{description.key}"
-        self._attr_device_info = DeviceInfo(
-            configuration_url="https://app.plex.tv/desktop/#!/settings/server",
-            entry_type=DeviceEntryType.SERVICE,
-            identifiers={(DOMAIN, device)},
-            manufacturer="Plex",
-            model="Plex Media Server",
-            name=coordinator.subentry.title,
-            sw_version=coordinator.data.version if coordinator.data else None,
-            via_device_id=async_get_device_id_by_identifier(
-                coordinator.hass,
-                _account_identifier(entry),
-                config_entry_id=entry.entry_id,
-            ),
-        )
+        self._attr_unique_id = server_unique_id(coordinator, description.key)
+        self._attr_device_info = server_device_info(coordinator)
+
+
+class SourceEntity(CoordinatorEntity[SourceCoordinator]):
+    """Represent a source that a server knows."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: SourceCoordinator, source: str) -> None:
+        """Name the entity after the server that is asked and the source."""
+        super().__init__(coordinator)
+        self._source = source
+        self._attr_unique_id = server_unique_id(coordinator.server, f"source_{source}")
+        self._attr_device_info = server_device_info(coordinator.server)
+
+
+def server_unique_id(server: ServerCoordinator, key: str) -> str:
+    """Return the unique id of something of a server."""
+    return f"{server.config_entry.unique_id}_{server.machine_identifier}_{key}"
+
+
+def server_device_info(server: ServerCoordinator) -> DeviceInfo:
+    """Return the device that stands for a server."""
+    entry = server.config_entry
+    return DeviceInfo(
+        configuration_url="https://app.plex.tv/desktop/#!/settings/server",
+        entry_type=DeviceEntryType.SERVICE,
+        identifiers={(DOMAIN, f"{entry.unique_id}_{server.machine_identifier}")},
+        manufacturer="Plex",
+        model="Plex Media Server",
+        name=server.subentry.title,
+        sw_version=server.version,
+        via_device_id=async_get_device_id_by_identifier(
+            server.hass, _account_identifier(entry), config_entry_id=entry.entry_id
+        ),
+    )
 
 
 def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, override
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -12,21 +12,29 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .api.connections import ConnectionKind
+from .api.connections import ConnectionKind, best_connection, connection_kind
 from .api.models import Account
+from .const import CONF_SOURCES
 from .coordinator import (
     AccountCoordinator,
     PlexAuthConfigEntry,
     ServerCoordinator,
+    SourceCoordinator,
 )
-from .entity import AccountEntity, ServerEntity
+from .entity import AccountEntity, ServerEntity, SourceEntity, server_unique_id
 
 PARALLEL_UPDATES = 0
 
+ATTR_CONNECTIONS: Final = "connections"
+ATTR_SOURCE: Final = "source"
+ATTR_NAME: Final = "name"
+
 _LONGEST_STATE: Final = 255
+_NO_CONNECTION: Final = "no_connection"
 
 # Plex writes these with capitals; translations of states need lower case (§1.1).
 _SUBSCRIPTION_STATUSES: Final = {
@@ -187,6 +195,12 @@ async def async_setup_entry(
             (ServerSensor(server, description) for description in SERVER_SENSORS),
             config_subentry_id=subentry_id,
         )
+        _remove_unwatched_sources(hass, entry, server)
+    for subentry_id, sources in data.sources.items():
+        async_add_entities(
+            (SourceSensor(sources, source) for source in sources.sources),
+            config_subentry_id=subentry_id,
+        )
 
 
 class AccountSensor(AccountEntity, SensorEntity):
@@ -211,6 +225,74 @@ class ServerSensor(ServerEntity, SensorEntity):
     def native_value(self) -> SensorValue:
         """Return the fact, None where it is not known."""
         return _state(self.entity_description.value_fn(self.coordinator))
+
+
+class SourceSensor(SourceEntity, SensorEntity):
+    """Show the best connection to a source of a server."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [
+        ConnectionKind.LOCAL.value,
+        ConnectionKind.REMOTE.value,
+        ConnectionKind.RELAY.value,
+        _NO_CONNECTION,
+    ]
+    _attr_translation_key = "source"
+    _unrecorded_attributes = frozenset({ATTR_CONNECTIONS})
+
+    def __init__(self, coordinator: SourceCoordinator, source: str) -> None:
+        """Name the sensor as the source is called, if that is known."""
+        super().__init__(coordinator, source)
+        self._attr_translation_placeholders = {"source": self._source_name or source}
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the server was asked and knows the source."""
+        return super().available and self._source in self.coordinator.data
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """Return the kind of the best connection listed."""
+        best = best_connection(self.coordinator.data[self._source].connections)
+        return connection_kind(best) if best else _NO_CONNECTION
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return what the source is and where: addresses, never its token."""
+        if not self.available:
+            return None
+        source = self.coordinator.data[self._source]
+        return {
+            ATTR_NAME: source.name,
+            ATTR_SOURCE: self._source,
+            ATTR_CONNECTIONS: [connection.uri for connection in source.connections],
+        }
+
+    @property
+    def _source_name(self) -> str | None:
+        """Return the source's name as the server tells it, else as plex.tv lists it."""
+        if self.available and (name := self.coordinator.data[self._source].name):
+            return name
+        resources = self.coordinator.server.account.resources or {}
+        resource = resources.get(self._source.partition("://")[2])
+        return resource.name if resource else None
+
+
+def _remove_unwatched_sources(
+    hass: HomeAssistant, entry: PlexAuthConfigEntry, server: ServerCoordinator
+) -> None:
+    """Remove the sensors of sources that are watched no longer."""
+    registry = er.async_get(hass)
+    prefix = server_unique_id(server, "source_")
+    watched = {
+        f"{prefix}{source}" for source in server.subentry.data.get(CONF_SOURCES, ())
+    }
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if entity.unique_id.startswith(prefix) and entity.unique_id not in watched:
+            registry.async_remove(entity.entity_id)
 
 
 def _state(value: SensorValue) -> SensorValue:

@@ -26,12 +26,18 @@ from homeassistant.helpers.service import (
 )
 
 from .api.connections import Candidate, best_connection
-from .api.errors import NotFoundError, PlexError, TokenRejectedError
+from .api.errors import (
+    NotFoundError,
+    NotOwnerError,
+    PlexError,
+    ServerTooOldError,
+    TokenRejectedError,
+)
 from .api.models import Connection
-from .api.server import SOURCE_PREFIXES, supports_sources
 from .const import DOMAIN
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
 from .error_keys import error_key
+from .typed import is_source
 
 ATTR_PATH: Final = "path"
 ATTR_REFRESH: Final = "refresh"
@@ -151,16 +157,10 @@ async def _async_get_source_connection_information(
     name = server.subentry.title
     if not is_source(source):
         raise _invalid("invalid_source", source=source)
-    if server.resource is not None and not server.resource.owned:
-        raise _invalid("not_owner", name=name)
-    if not supports_sources(server.data.version if server.data else None):
-        raise _invalid("server_too_old", name=name)
     with _translated_errors(name):
         try:
-            found, connection = await server.async_call(
-                lambda plex, access_token: plex.source_connection_information(
-                    access_token, source, refresh=call.data[ATTR_REFRESH]
-                )
+            found, connection = await server.async_get_source(
+                source, refresh=call.data[ATTR_REFRESH]
             )
         except NotFoundError as err:
             raise _invalid("source_not_found", source=source, name=name) from err
@@ -174,16 +174,6 @@ async def _async_get_source_connection_information(
         "best": _json(best) if best else None,
         "server": _server_response(server, connection),
     }
-
-
-def is_source(source: str) -> bool:
-    """Tell whether a text names a source: server://<id> or provider://<id>."""
-    return (
-        source.startswith(SOURCE_PREFIXES)
-        and not source.endswith("//")
-        and source.isprintable()
-        and " " not in source
-    )
 
 
 def _account(call: ServiceCall) -> AccountCoordinator:
@@ -278,6 +268,8 @@ def _translated_errors(name: str) -> Iterator[None]:
     """Raise what Plex did not do as an error that a person understands."""
     try:
         yield
+    except (NotOwnerError, ServerTooOldError) as err:
+        raise _invalid(error_key(err), name=name) from err
     except PlexError as err:
         raise HomeAssistantError(
             translation_domain=DOMAIN,

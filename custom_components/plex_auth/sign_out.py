@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 
 from .api.account import PlexAccount
 from .api.errors import PlexError
@@ -12,6 +12,16 @@ from .client import async_create_transport
 from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, LOGGER
 
 _LONGEST_SECONDS: Final = 10
+
+
+@callback
+def async_sign_out_in_background(
+    hass: HomeAssistant, data: Mapping[str, Any], token: str
+) -> None:
+    """End a sign-in at plex.tv while everything else goes on."""
+    hass.async_create_background_task(
+        async_sign_out(hass, dict(data), token), "plex_auth sign out"
+    )
 
 
 async def async_sign_out(

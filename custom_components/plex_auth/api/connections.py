@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
+import re
 from typing import Final
 
 from yarl import URL
@@ -29,6 +30,17 @@ HEAD_START: Final = 1.0
 PLEX_DIRECT: Final = ".plex.direct"
 
 _MOST_CONNECTIONS = 32
+
+# The last part of a host that resolvers read as an IPv4 address.
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+_LOCAL_DOMAINS = (
+    ".home.arpa",
+    ".internal",
+    ".lan",
+    ".local",
+    ".localdomain",
+    ".localhost",
+)
 
 # What a person learns most from comes first.
 _MOST_TELLING: Final[tuple[type[PlexError], ...]] = (
@@ -82,8 +94,9 @@ def parse_address(text: str) -> URL | None:
     """Return an address that a request may go to, None where it is no such thing.
 
     It is http or https with a host and a usable port, and without user information,
-    query and fragment. Link-local, multicast and unspecified addresses are refused: no
-    server is there, but the metadata services of clouds are.
+    query and fragment. Link-local, multicast, unspecified and reserved addresses are
+    refused: no server is there, but the metadata services of clouds are. So are numbers
+    in any other form than an IP address, which resolvers would make one of.
     """
     try:
         url = URL(text)
@@ -101,8 +114,13 @@ def parse_address(text: str) -> URL | None:
     ):
         return None
     address = _ip_address(host)
-    if address is not None and (
-        address.is_link_local or address.is_multicast or address.is_unspecified
+    if address is None:
+        return None if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) else url
+    if (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or (isinstance(address, IPv4Address) and address.is_reserved)
     ):
         return None
     return url
@@ -114,9 +132,28 @@ def is_private(host: str | None) -> bool:
     return address is not None and address.is_private and not address.is_link_local
 
 
+def is_public(host: str | None) -> bool:
+    """Tell whether a host is an address of the internet or a name in it.
+
+    Names without a dot and those of local domains belong to the home.
+    """
+    address = _ip_address(host)
+    if address is not None:
+        return address.is_global
+    name = (host or "").rstrip(".").lower()
+    return "." in name and not name.endswith(_LOCAL_DOMAINS)
+
+
 def best_connection(connections: Iterable[Connection]) -> Connection | None:
     """Return the first of the addresses by our ranking, None where there is none."""
     return min(connections, key=_order, default=None)
+
+
+def connection_kind(connection: Connection) -> ConnectionKind:
+    """Return the kind of a listed address."""
+    if connection.relay:
+        return ConnectionKind.RELAY
+    return ConnectionKind.LOCAL if connection.local else ConnectionKind.REMOTE
 
 
 def rank(
@@ -128,20 +165,21 @@ def rank(
     the server allows it; that address is made from the listed https one as well, for
     networks that do not resolve plex.direct names (plex-api.md §5.1, §13.11).
     """
-    ranks: tuple[dict[URL, Candidate], ...] = ({}, {}, {}, {})
-    local, plain, remote, relay = ranks
+    secure: dict[ConnectionKind, dict[URL, Candidate]] = {
+        ConnectionKind.LOCAL: {},
+        ConnectionKind.REMOTE: {},
+        ConnectionKind.RELAY: {},
+    }
+    plain: dict[URL, Candidate] = {}
     for connection in islice(connections, _MOST_CONNECTIONS):
         url = parse_address(connection.uri)
         if url is not None and url.scheme == "https":
-            if connection.relay:
-                relay[url] = Candidate(url, ConnectionKind.RELAY)
-            elif connection.local:
-                local[url] = Candidate(url, ConnectionKind.LOCAL)
-            else:
-                remote[url] = Candidate(url, ConnectionKind.REMOTE)
+            kind = connection_kind(connection)
+            secure[kind][url] = Candidate(url, kind)
         if not https_required and (plain_url := _plain_url(connection, url)):
             plain[plain_url] = Candidate(plain_url, ConnectionKind.LOCAL)
-    return tuple(tuple(found.values()) for found in ranks if found)
+    local, *others = secure.values()
+    return tuple(tuple(found.values()) for found in (local, plain, *others) if found)
 
 
 async def race[AnswerT](
@@ -200,12 +238,9 @@ def _plain_url(connection: Connection, url: URL | None) -> URL | None:
         return url if is_private(url.host) else None
     if not connection.local or not is_private(connection.address):
         return None
-    try:
-        return URL.build(
-            scheme="http", host=connection.address or "", port=connection.port
-        )
-    except ValueError:
-        return None
+    address = connection.address or ""
+    host = f"[{address}]" if ":" in address else address
+    return parse_address(f"http://{host}:{connection.port}")
 
 
 def _ip_address(host: str | None) -> IPv4Address | IPv6Address | None:

@@ -139,6 +139,18 @@ class NotPermittedError(PlexError):
     message = "The request is not permitted"
 
 
+class NotOwnerError(NotPermittedError):
+    """Report that a server tells this to its owner only (plex-api.md §4)."""
+
+    message = "The server permits this to its owner only"
+
+
+class ServerTooOldError(PlexError):
+    """Report that a server does not know sources yet (plex-api.md §4)."""
+
+    message = "The server is too old for this request"
+
+
 class BadRequestError(PlexError):
     """Report that Plex cannot work with the request: 400, or it could not be sent."""
 

@@ -17,6 +17,17 @@ from .fields import Fields, unwrap
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
 
 
+def require_container(data: Json) -> Fields:
+    """Return the `MediaContainer` that every answer of a server is.
+
+    Raises UnexpectedAnswerError where there is none.
+    """
+    container = data.get("MediaContainer") if isinstance(data, dict) else None
+    if not isinstance(container, dict):
+        raise UnexpectedAnswerError
+    return Fields(container)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """Describe the Plex Pass of an account (plex-api.md §1.1)."""
@@ -110,7 +121,7 @@ class Account:
     uuid: str
     username: str | None
     title: str | None
-    email: str | None
+    email: str | None = field(repr=False)
     friendly_name: str | None
     thumb: str | None
     country: str | None
@@ -289,14 +300,19 @@ class Resource:
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
 
+    @property
+    def label(self) -> str:
+        """Return the server's name, with its owner's where it is shared."""
+        return f"{self.name} ({self.source_title})" if self.source_title else self.name
+
     @classmethod
     def parse_servers(cls, data: Json) -> tuple[Self, ...]:
         """Read the answer of `GET /resources`, JSON or XML; all but servers are left out.
 
         Raises UnexpectedAnswerError for an answer that is no list.
         """
-        if isinstance(data, dict) and "resources" in data:
-            listed = Fields(data).children("resources", "resource")
+        if isinstance(data, dict) and isinstance(data.get("resources"), dict):
+            listed = Fields(data["resources"]).children("resource")
         elif isinstance(data, list):
             listed = map(Fields, data)
         else:
@@ -340,7 +356,7 @@ class Identity:
     @classmethod
     def parse(cls, data: Json) -> Self:
         """Read the answer of `/identity`; raise UnexpectedAnswerError if it is none."""
-        fields = Fields(data).child("MediaContainer")
+        fields = require_container(data)
         machine_identifier = fields.text("machineIdentifier")
         if machine_identifier is None:
             raise UnexpectedAnswerError
@@ -367,7 +383,7 @@ class TransientToken:
 
         Raises UnexpectedAnswerError without a token.
         """
-        token = Fields(data).child("MediaContainer").text("token")
+        token = require_container(data).text("token")
         if token is None:
             raise UnexpectedAnswerError
         return cls(
@@ -396,9 +412,7 @@ class Source:
         Raises UnexpectedAnswerError for an answer that is no container, and returns a
         source without connections for an empty one.
         """
-        if not isinstance(data, dict) or "MediaContainer" not in data:
-            raise UnexpectedAnswerError
-        device = Fields(data).child("MediaContainer").child("Device")
+        device = require_container(data).child("Device")
         return cls(
             name=device.text("name"),
             client_identifier=device.text("clientIdentifier"),

@@ -13,7 +13,8 @@ from .errors import (
     SecureConnectionRequiredError,
     WrongServerError,
 )
-from .models import Identity, Source, TransientToken
+from .fields import Fields
+from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
 
 SOURCE_PREFIXES: Final = ("server://", "provider://")
@@ -60,12 +61,14 @@ class PlexServer:
             raise WrongServerError
         return identity
 
-    async def check_token(self, token: str) -> None:
-        """Raise NotPermittedError unless the server takes a token (plex-api.md §6.2).
+    async def check_token(self, token: str) -> str | None:
+        """Return the server's name, if it takes a token (plex-api.md §6.2).
 
-        A server with networks that need no token takes every one (§6.4).
+        Raises NotPermittedError if it does not. A server with networks that need no
+        token takes every one (§6.4).
         """
-        await self._request("GET", "", token=token)
+        data = await self._request("GET", "", token=token)
+        return Fields(data).child("MediaContainer").text("friendlyName")
 
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).
@@ -74,13 +77,12 @@ class PlexServer:
         worked is kept. Raises NotPermittedError when the server does not take the token.
         """
         try:
-            data = await self._issue_token(token)
+            return TransientToken.parse(await self._issue_token(token))
         except PlexError as err:
             if err.status not in _OTHER_METHOD_STATUSES:
                 raise
-            self._token_method = "GET" if self._token_method == "POST" else "POST"
-            data = await self._issue_token(token)
-        return TransientToken.parse(data)
+        self._token_method = "GET" if self._token_method == "POST" else "POST"
+        return TransientToken.parse(await self._issue_token(token))
 
     async def source_connection_information(
         self, token: str, source: str, *, refresh: bool = False
@@ -129,6 +131,6 @@ class PlexServer:
                 timeout=timeout,
             )
         except ConnectionClosedError:
-            if self.url.scheme == "http":
-                raise SecureConnectionRequiredError from None
-            raise
+            if self.url.scheme != "http":
+                raise
+        raise SecureConnectionRequiredError
