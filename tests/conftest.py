@@ -11,10 +11,21 @@ import pytest
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
+# Home Assistant finds the integration only when it was imported before it starts.
+import custom_components.plex_auth  # noqa: F401
 from homeassistant.core import HomeAssistant
 
 from .plex_simulator import PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for the long runs."""
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run endurance and fuzzing at their full length",
+    )
 
 
 @pytest.fixture(autouse=True)
