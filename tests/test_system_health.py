@@ -1,0 +1,41 @@
+"""System health counts accounts and servers and asks whether plex.tv is there."""
+
+from aiohttp import ClientError
+from pytest_homeassistant_custom_component.common import get_system_health_info
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+
+from .helpers import async_add_account, async_fixed_world
+from .plex_simulator import PlexSimulator
+
+
+async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
+    """Reachable servers are counted out of all; without internet plex.tv is not there."""
+    assert await async_setup_component(hass, "system_health", {})
+    world = await async_fixed_world(simulator)
+    await world.cellar.stop()
+    await async_add_account(
+        hass, simulator, world.plex_pass, [world.attic, world.cellar]
+    )
+    info = await get_system_health_info(hass, DOMAIN)
+    reach = await info.pop("can_reach_plex_tv")
+    assert reach == {"type": "failed", "error": "unreachable"}
+    assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "1/2"}
+
+
+async def test_plex_tv_is_there(
+    hass: HomeAssistant, aioclient_mock: AiohttpClientMocker
+) -> None:
+    """What counts is that plex.tv answers at all."""
+    assert await async_setup_component(hass, "system_health", {})
+    assert await async_setup_component(hass, DOMAIN, {})
+    aioclient_mock.get("https://plex.tv/api/v2/ping", status=401)
+    info = await get_system_health_info(hass, DOMAIN)
+    assert await info["can_reach_plex_tv"] == "ok"
+    aioclient_mock.clear_requests()
+    aioclient_mock.get("https://plex.tv/api/v2/ping", exc=ClientError)
+    info = await get_system_health_info(hass, DOMAIN)
+    assert (await info["can_reach_plex_tv"])["error"] == "unreachable"
