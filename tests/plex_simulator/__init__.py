@@ -1,0 +1,77 @@
+"""A simulator of Plex: plex.tv and any number of media servers, on loopback ports.
+
+In a test:
+
+    async with PlexSimulator() as simulator:
+        anna = simulator.add_account("anna", totp_secret=pyotp.random_base32())
+        server = await simulator.add_server("Living Room", anna)
+        ...  # let the client under test use simulator.api_url
+        simulator.faults.set("user", Fault.status(503), times=2)
+        await server.restart()
+        assert simulator.requests_to("user")
+
+Each server has one port that answers plain HTTP and TLS alike, as a real one does. Its
+certificate is for a plex.direct name: give the client a `PlexDirectResolver` and
+`ca_pem()`, or let it use `http_url`.
+
+Alone, with a ready-made world of accounts and servers:
+
+    python -m tests.plex_simulator [--port N] [--https] [--world demo] [--ca-file FILE]
+
+It prints one line of JSON with addresses, accounts and servers, runs until SIGINT or
+SIGTERM, and is steered at its `control_url`:
+
+    GET    world                         the same JSON again
+    POST   servers/<identifier>/<what>   restart [boot_state], ready, stop, start,
+                                         change_port, renew_certificate,
+                                         rotate_access_tokens
+    POST   accounts/<name>/revoke_tokens
+    GET    accounts/<name>/code          the verification code that is right now
+    POST   pins/<code>/link              username: who claims the link code
+    POST   faults                        endpoint, kind, what that kind takes, times,
+                                         host: machine identifier, or plex.tv
+    DELETE faults
+    POST   clock                         seconds to go forward
+    GET    requests?count=N&endpoint=X   what has arrived
+
+An account without a user name has its title for a name. What the hosts answer follows
+the project's collection of facts about Plex, `plex-api.md`, where its sections are named;
+where Plex's behaviour is not known the choice is said there, and can be changed by an
+attribute.
+"""
+
+from .accounts import Account, AccountToken, Subscription
+from .certificates import Certificate
+from .clock import Clock
+from .connections import Connection, PlexDirectResolver, plex_direct_address
+from .faults import ENDPOINTS, FAULT_KINDS, Fault, Faults
+from .pins import Pin, Pins
+from .plex_tv import SignInGuard
+from .recording import RecordedRequest
+from .servers import MediaServer, Source, TransientToken, Way
+from .simulator import PLEX_TV, PlexSimulator
+
+__all__ = [
+    "ENDPOINTS",
+    "FAULT_KINDS",
+    "PLEX_TV",
+    "Account",
+    "AccountToken",
+    "Certificate",
+    "Clock",
+    "Connection",
+    "Fault",
+    "Faults",
+    "MediaServer",
+    "Pin",
+    "Pins",
+    "PlexDirectResolver",
+    "PlexSimulator",
+    "RecordedRequest",
+    "SignInGuard",
+    "Source",
+    "Subscription",
+    "TransientToken",
+    "Way",
+    "plex_direct_address",
+]

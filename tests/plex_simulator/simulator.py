@@ -1,0 +1,253 @@
+"""The simulator as a whole: plex.tv, its accounts, and their media servers."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Self, Unpack
+
+import trustme
+
+from . import media_server, plex_tv
+from .accounts import Account, AccountFields
+from .certificates import Certificate
+from .clock import Clock
+from .control import ControlRoutes
+from .faults import Faults
+from .pins import Pins
+from .plex_tv import API_PATH, PlexTvRoutes, SignInGuard
+from .recording import RecordedRequest
+from .servers import DEFAULT_VERSION, MediaServer
+from .site import Site, Surroundings
+
+PLEX_TV = "plex.tv"
+
+_FIRST_ACCOUNT_ID = 21_000_001
+_PLEX_TV_WAY = "local"
+
+
+class PlexSimulator:
+    """Play plex.tv and any number of media servers on this machine.
+
+    Use it with `async with`, or with `start` and `stop`.
+
+    It starts without an account and without a server; see `worlds` for ready-made
+    ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        https: bool = False,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """Describe the simulator.
+
+        With `https` plex.tv takes TLS connections only; `port` 0 is any free
+        one.
+        """
+        self.https = https
+        self.host = host
+        self.clock = clock or Clock()
+        self.authority = trustme.CA()
+        self.accounts: dict[str, Account] = {}
+        self.servers: dict[str, MediaServer] = {}
+        self.pins = Pins(self.clock)
+        self.sign_in_guard = SignInGuard(self.clock)
+        self._surroundings = Surroundings(self.clock, self.authority)
+        routes = PlexTvRoutes(
+            self.clock, self.accounts, self.servers, self.pins, self.sign_in_guard
+        )
+        self._site = Site(
+            PLEX_TV,
+            self._surroundings,
+            self._names(),
+            routes=[*routes.routes(), *ControlRoutes(self).routes()],
+            render_error=plex_tv.render_error,
+            decorate=plex_tv.decorate,
+        )
+        self._site.rejects_plain = https
+        self._listener = self._site.add_listener(_PLEX_TV_WAY, host, port)
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start plex.tv, and the servers that are there already."""
+        await self._site.start()
+        for server in self.servers.values():
+            await server.start()
+
+    async def stop(self) -> None:
+        """Stop everything: no port, connection or task is left."""
+        for server in self.servers.values():
+            await server.close()
+        await self._site.close()
+
+    @property
+    def port(self) -> int:
+        """Return the port of plex.tv."""
+        return self._listener.port
+
+    @property
+    def base_url(self) -> str:
+        """Return the address of plex.tv without a path."""
+        return f"{'https' if self.https else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Return the base address of plex.tv's second API."""
+        return f"{self.base_url}{API_PATH}"
+
+    @property
+    def faults(self) -> Faults:
+        """Return the faults of plex.tv."""
+        return self._site.faults
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Return the requests that arrived at all hosts; `clear()` it at will."""
+        return self._surroundings.requests
+
+    @property
+    def recording(self) -> bool:
+        """Return whether requests are recorded; switch it off for long runs."""
+        return self._surroundings.recording
+
+    @recording.setter
+    def recording(self, recording: bool) -> None:
+        self._surroundings.recording = recording
+
+    @property
+    def connection_count(self) -> int:
+        """Return how many connections clients have open, to plex.tv and all servers."""
+        return self._site.connection_count + sum(
+            server.connection_count for server in self.servers.values()
+        )
+
+    def requests_to(
+        self, endpoint: str, host: str | None = None
+    ) -> list[RecordedRequest]:
+        """Return the recorded requests to an endpoint, of one host or of all."""
+        return [
+            record
+            for record in self.requests
+            if record.endpoint == endpoint and host in (None, record.host)
+        ]
+
+    def ca_pem(self) -> bytes:
+        """Return the certificate of the authority that clients have to trust."""
+        return self.authority.cert_pem.bytes()
+
+    def set_certificate(self, kind: Certificate) -> None:
+        """Let plex.tv show a certificate of this kind from now on."""
+        self._site.set_certificate(self._names(), kind)
+
+    async def stop_plex_tv(self) -> None:
+        """Stop plex.tv alone: connections are refused, the servers go on."""
+        await self._site.stop()
+
+    async def start_plex_tv(self) -> None:
+        """Start plex.tv again, on the port that it had."""
+        await self._site.start()
+
+    def add_account(self, username: str, **fields: Unpack[AccountFields]) -> Account:
+        """Add an account.
+
+        Unless `fields` say otherwise it has a password and no two-factor
+        authentication.
+        """
+        number = len(self.accounts)
+        fields.setdefault("id", _FIRST_ACCOUNT_ID + number)
+        fields.setdefault("email", f"{username}@example.com" if username else "")
+        fields.setdefault("title", username)
+        fields.setdefault("joined_at", self.clock.now() - timedelta(days=2000))
+        account = Account(clock=self.clock, username=username, **fields)
+        if account.name in self.accounts:
+            message = f"there is an account named {account.name} already"
+            raise ValueError(message)
+        self.accounts[account.name] = account
+        return account
+
+    async def add_server(
+        self,
+        name: str,
+        owner: Account,
+        *,
+        shared_with: Iterable[Account] = (),
+        home: bool = False,
+        version: str = DEFAULT_VERSION,
+        https_required: bool = False,
+        remote_access: bool = True,
+        relay: bool = True,
+        ipv6: bool = False,
+        port: int = 0,
+        start: bool = True,
+    ) -> MediaServer:
+        """Add a server and start it, unless `start` is False.
+
+        `home` marks it as shared through Plex Home, `https_required` as "Secure
+        connections: Required"; `remote_access`, `relay` and `ipv6` (on `::1`)
+        say which ways there are besides the local one, each on a port of its
+        own.
+        """
+        server = MediaServer(
+            name,
+            owner,
+            self._surroundings,
+            self.servers,
+            routes=lambda server: media_server.MediaServerRoutes(server).routes(),
+            render_error=media_server.render_error,
+            shared_with=shared_with,
+            home=home,
+            version=version,
+            https_required=https_required,
+            remote_access=remote_access,
+            relay=relay,
+            ipv6=ipv6,
+            host=self.host,
+            port=port,
+        )
+        if start:
+            await server.start()
+        self.servers[server.machine_identifier] = server
+        return server
+
+    async def remove_server(self, server: MediaServer) -> None:
+        """Stop a server and let nobody know of it any more."""
+        await server.close()
+        del self.servers[server.machine_identifier]
+
+    def remove_account(self, account: Account) -> None:
+        """Delete an account; its tokens are dead with it."""
+        account.revoke_tokens()
+        del self.accounts[account.name]
+
+    def secrets(self) -> set[str]:
+        """Return every secret of this world, dead ones included.
+
+        That is passwords, keys, tokens of all kinds and link codes.
+
+        What must be found in no log and in no state is looked up with it.
+        """
+        found: set[str] = {pin.code for pin in self.pins}
+        for account in self.accounts.values():
+            found |= account.secrets()
+        for server in self.servers.values():
+            found |= server.secrets()
+        return found
+
+    def _names(self) -> tuple[str, ...]:
+        return (self.host, "localhost", "plex.tv")

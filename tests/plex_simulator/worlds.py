@@ -1,0 +1,123 @@
+"""Ready-made populations of accounts and servers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pyotp
+
+from .accounts import Account, Subscription
+from .servers import MediaServer
+from .simulator import PlexSimulator
+
+PODCASTS = "tv.plex.provider.podcasts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoWorld:
+    """Hold the accounts and servers of `demo` by what they stand for."""
+
+    two_factor: Account
+    free: Account
+    yearly: Account
+    email_only: Account
+    managed: Account
+    social: Account
+    without_servers: Account
+    three_servers: Account
+    living_room: MediaServer
+    basement: MediaServer
+    shared: MediaServer
+
+
+async def demo(simulator: PlexSimulator) -> DemoWorld:
+    """Fill the simulator with one account of each kind, and servers.
+
+    Servers are own, shared, or need secure connections.
+    """
+    now = simulator.clock.now()
+    two_factor = simulator.add_account(
+        "anna",
+        title="Anna",
+        totp_secret=pyotp.random_base32(),
+        backup_codes_created=True,
+        subscription=Subscription.lifetime(now - timedelta(days=1500)),
+        home=True,
+        home_size=2,
+        home_admin=True,
+        description="two-factor authentication, lifetime Plex Pass, two own servers",
+    )
+    free = simulator.add_account(
+        "ben",
+        title="Ben",
+        description="no two-factor authentication, no Plex Pass, a shared server",
+    )
+    yearly = simulator.add_account(
+        "carla",
+        title="Carla",
+        subscription=Subscription.yearly(
+            now - timedelta(days=300), now + timedelta(days=65)
+        ),
+        description="yearly Plex Pass, one own server that she shares",
+    )
+    email_only = simulator.add_account(
+        "dora",
+        title="Dora",
+        email_only=True,
+        description="can sign in with the e-mail address only",
+    )
+    managed = simulator.add_account(
+        "",
+        title="Emil",
+        password=None,
+        restricted=True,
+        home=True,
+        home_size=2,
+        home_owner=two_factor,
+        description="managed user of Anna's home: no user name, e-mail or password",
+    )
+    social = simulator.add_account(
+        "fritz",
+        title="Fritz",
+        password=None,
+        description="signs in with Google: no password, link code only",
+    )
+    without_servers = simulator.add_account(
+        "gina",
+        title="Gina",
+        confirmed=False,
+        subscription=Subscription.ended(
+            now - timedelta(days=900), now - timedelta(days=100)
+        ),
+        description="no server, a Plex Pass that has ended, e-mail not confirmed",
+    )
+    three_servers = simulator.add_account(
+        "hugo", title="Hugo", description="three own servers"
+    )
+
+    living_room = await simulator.add_server(
+        "Living Room", two_factor, shared_with=[free, managed]
+    )
+    living_room.add_provider(PODCASTS, "Podcasts")
+    basement = await simulator.add_server("Basement", two_factor)
+    shared = await simulator.add_server(
+        "Carla's Films", yearly, shared_with=[two_factor]
+    )
+    for name in ("Attic", "Garage"):
+        await simulator.add_server(name, three_servers)
+    await simulator.add_server("Vault", three_servers, https_required=True)
+    return DemoWorld(
+        two_factor=two_factor,
+        free=free,
+        yearly=yearly,
+        email_only=email_only,
+        managed=managed,
+        social=social,
+        without_servers=without_servers,
+        three_servers=three_servers,
+        living_room=living_room,
+        basement=basement,
+        shared=shared,
+    )
+
+
+WORLDS = {"demo": demo}
