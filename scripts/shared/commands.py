@@ -1,4 +1,4 @@
-"""Commands of other programs, run quietly."""
+"""Commands of other programs, run quietly to their end."""
 
 from collections.abc import Mapping, Sequence
 import os
@@ -16,10 +16,10 @@ def run(
     cwd: Path | None = None,
     timeout: float | None = None,
 ) -> str:
-    """Run a command to its end and return what it printed on standard output.
+    """Run a command and return what it printed on standard output.
 
-    `purpose` completes "could not …" in the message, `env` is added to the environment. Raises
-    `Failure` with the line that tells most when the command is missing, fails or takes too long.
+    `purpose` completes "could not …" in a message, `env` is added to the environment.
+    Raises `Failure` when the command is missing, fails or takes too long.
     """
     try:
         result = subprocess.run(
@@ -35,20 +35,17 @@ def run(
     except FileNotFoundError:
         raise Failure(f"could not {purpose}: {command[0]} is missing") from None
     except subprocess.TimeoutExpired:
-        raise Failure(
-            f"could not {purpose}: no answer within {timeout:.0f} s"
-        ) from None
+        raise Failure(f"could not {purpose}: not done in {timeout:.0f} s") from None
     if result.returncode:
         raise Failure(f"could not {purpose}: {_reason(result)}")
     return result.stdout
 
 
 def _reason(result: subprocess.CompletedProcess[str]) -> str:
-    """Return the lines of a failed command that say why: its first error and that one's root."""
+    """Return in one line why a command failed: its first error, and what is behind it."""
     lines = [line.strip() for line in (result.stderr + result.stdout).splitlines()]
-    errors = [line for line in lines if line.lower().startswith(("e:", "err", "fatal"))]
+    errors = [line for line in lines if line.lower().startswith(("e:", "error"))]
     causes = [line for line in lines if line.lower().startswith("cause")]
-    if errors:
-        return " - ".join([errors[0], *causes[-1:]])
     last = [line for line in lines if line][-1:]
-    return last[0] if last else f"it ended with code {result.returncode}"
+    reason = (errors or last or [f"it ended with code {result.returncode}"])[0]
+    return " - ".join([reason, *causes[-1:]])

@@ -4,16 +4,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
 from pathlib import Path
+from typing import Self
 
 
-@contextmanager
-def only_one(file: Path) -> Iterator[None]:
-    """Let one process at a time run the block, the others wait; `file` is made when needed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as handle:
+class Lock:
+    """A file that many scripts hold together, or one alone.
+
+    The lock lasts until the object is gone, at the latest until the script ends.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Take the file, which is made when it is not there; nothing is held yet."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._handle = file.open("w")
+
+    def share(self) -> Self:
+        """Hold the lock together with others, once nobody holds it alone."""
+        self._wait_for(fcntl.LOCK_SH)
+        return self
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock alone in the block, and together with others from then on."""
+        self._wait_for(fcntl.LOCK_EX)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            self.share()
+
+    def _wait_for(self, kind: int) -> None:
+        try:
+            fcntl.flock(self._handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("waiting for another script to finish its preparations", flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+            print("Waiting for another script to end", flush=True)
+            fcntl.flock(self._handle, kind)

@@ -7,7 +7,7 @@ import time
 
 @contextmanager
 def step(label: str) -> Iterator[None]:
-    """Show `label` while the block works, and how long it took; exceptions pass through."""
+    """Show `label` while the block works, then how long it took; exceptions pass."""
     print(f"{label} … ", end="", flush=True)
     start = time.monotonic()
     try:

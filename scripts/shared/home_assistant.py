@@ -1,0 +1,168 @@
+"""A real Home Assistant as a process of its own, with this integration in it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import subprocess
+from typing import Any
+
+from .environment import Environment
+from .paths import ROOT
+from .processes import ended, running, stop, wait_until
+from .rest import Rest
+
+USERNAME = "demo"
+PASSWORD = "plex-auth-demo"
+
+_NAME = "Home Assistant"
+
+_CONFIGURATION = """\
+homeassistant:
+  name: Plex Auth demo
+frontend:
+config:
+api:
+recorder:
+logger:
+  default: info
+  logs:
+    custom_components.plex_auth: debug
+"""
+
+
+@dataclass(frozen=True)
+class HomeAssistant:
+    """A running Home Assistant whose first user has signed in."""
+
+    rest: Rest
+    config: Path
+    log: Path
+    _process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Return where a browser finds it."""
+        return self.rest.base_url
+
+    @property
+    def version(self) -> str:
+        """Return its version."""
+        return str(self.rest.get("/api/config")["version"])
+
+    def entries(self, domain: str) -> list[dict[str, Any]]:
+        """Return the config entries of an integration, with their states."""
+        entries: list[dict[str, Any]] = self.rest.get(
+            f"/api/config/config_entries/entry?domain={domain}"
+        )
+        return entries
+
+    def render(self, template: str) -> Any:
+        """Return what a template renders, which must be JSON."""
+        return json.loads(
+            self.rest.post_for_text("/api/template", {"template": template})
+        )
+
+    def call(self, domain: str, action: str, fields: dict[str, object]) -> Any:
+        """Call an action and return its response; raises `Failure` when it fails."""
+        path = f"/api/services/{domain}/{action}?return_response"
+        return self.rest.post(path, fields)["service_response"]
+
+    def stop(self) -> None:
+        """End it in an orderly way, with everything that it writes at its end."""
+        stop(self._process)
+
+    def wait(self) -> None:
+        """Wait until it ends by itself, and raise `Failure` then."""
+        self._process.wait()
+        raise ended(self._process, _NAME, self.log)
+
+    def warnings_about(self, name: str) -> list[str]:
+        """Return the lines of the log at warning or worse that mention `name`."""
+        levels = (" WARNING ", " ERROR ", " CRITICAL ")
+        return [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if name in line and any(level in line for level in levels)
+        ]
+
+    def records(self) -> list[Path]:
+        """Return the files that it has written about what happened."""
+        return [self.log, *self.config.glob("home-assistant*")]
+
+
+@contextmanager
+def run_home_assistant(
+    environment: Environment, folder: Path, port: int
+) -> Iterator[HomeAssistant]:
+    """Run Home Assistant for the time of the block, with a user and no onboarding left.
+
+    Configuration and log lie in `folder`. Raises `Failure` when it does not start.
+    """
+    output = folder / "home-assistant.log"
+    config = _configure(folder / "config", port)
+    hass = [str(environment.program("hass")), "--skip-pip", "--config", str(config)]
+    rest = Rest(f"http://127.0.0.1:{port}")
+    with running(hass, environment, output) as process:
+        wait_until(lambda: bool(rest.get("/api/onboarding")), process, _NAME, output)
+        _onboard(rest)
+        wait_until(lambda: _is_running(rest), process, _NAME, output)
+        yield HomeAssistant(rest, config, output, process)
+
+
+def _is_running(rest: Rest) -> bool:
+    """Return whether the start is over: the web server answers before that."""
+    return bool(rest.get("/api/config")["state"] == "RUNNING")
+
+
+def _configure(config: Path, port: int) -> Path:
+    """Write a configuration with this integration, and return its folder."""
+    config.mkdir()
+    (config / "configuration.yaml").write_text(_CONFIGURATION)
+    # An address in configuration.yaml would be given up after five minutes, unless a
+    # user confirms it.
+    http = {
+        "server_host": ["127.0.0.1"],
+        "server_port": port,
+        "cors_allowed_origins": [],
+        "login_attempts_threshold": -1,
+        "ip_ban_enabled": False,
+        "ssl_profile": "intermediate_v6",
+        "use_x_frame_options": True,
+        "created_at": "2026-11-01T00:00:00+00:00",
+        "error": None,
+        "error_message": None,
+    }
+    stored = {"stable": http, "pending": None, "yaml_migration_done": True}
+    _store(config, "http", 3, stored)
+    # This step would add integrations that need the internet.
+    _store(config, "onboarding", 4, {"done": ["core_config"]})
+    (config / "custom_components").mkdir()
+    integration = "custom_components/plex_auth"
+    (config / integration).symlink_to(ROOT / integration)
+    return config
+
+
+def _store(config: Path, key: str, version: int, data: Mapping[str, object]) -> None:
+    """Write what Home Assistant finds in its storage when it starts."""
+    (config / ".storage").mkdir(exist_ok=True)
+    content = {"version": version, "minor_version": 1, "key": key, "data": data}
+    (config / ".storage" / key).write_text(json.dumps(content))
+
+
+def _onboard(rest: Rest) -> None:
+    """Create the first user, sign in and do the rest of the onboarding."""
+    client_id = f"{rest.base_url}/"
+    user = {"name": "Demo", "username": USERNAME, "password": PASSWORD}
+    created = rest.post(
+        "/api/onboarding/users", {**user, "client_id": client_id, "language": "en"}
+    )
+    grant = {"grant_type": "authorization_code", "code": created["auth_code"]}
+    signed_in = rest.post_form("/auth/token", {**grant, "client_id": client_id})
+    rest.token = signed_in["access_token"]
+    rest.post("/api/onboarding/analytics")
+    rest.post(
+        "/api/onboarding/integration",
+        {"client_id": client_id, "redirect_uri": client_id},
+    )
