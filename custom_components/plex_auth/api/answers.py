@@ -132,8 +132,11 @@ def _plex_tv_error(
             return failure.error(UnavailableError)
         return failure.error(_status_error(failure.status))
     for code, _ in errors:
-        if code in code_errors and failure.status < 500:
-            return failure.error(code_errors[code], code)
+        kind = code_errors.get(code) if code is not None else None
+        if kind is TokenRejectedError and failure.status != 401:
+            continue
+        if kind is not None and failure.status < 500:
+            return failure.error(kind, code)
     code, text = errors[0]
     if failure.status == 401 or (failure.status == 422 and "Invalid token" in text):
         return failure.error(unauthorized, code)
@@ -148,14 +151,21 @@ def _status_error(status: int) -> type[PlexError]:
 
 
 def _errors(data: Json) -> Iterator[tuple[int | None, str]]:
-    """Yield code and text of each error in a body of plex.tv, JSON or XML."""
+    """Yield code and text of each error in a body of plex.tv.
+
+    An error has a number, but for the texts in the XML of the first API (§0.1): a body
+    of another shape is some proxy's.
+    """
     found = data.get("errors") if isinstance(data, dict) else None
+    is_xml = isinstance(found, dict)
     if isinstance(found, dict):
         found = found.get("error")
     for error in found if isinstance(found, list) else ():
         if isinstance(error, dict):
-            yield _code(error.get("code")), str(error.get("message", ""))
-        elif isinstance(error, str):
+            text = error.get("message")
+            if (code := _code(error.get("code"))) is not None:
+                yield code, text if isinstance(text, str) else ""
+        elif is_xml and isinstance(error, str):
             yield None, error
 
 
@@ -175,7 +185,7 @@ def _seconds(retry_after: str | None) -> float | None:
         return min(float(retry_after), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except ValueError, OverflowError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ and, under each child's tag, the list of these children; an element with nothing
 is that text. The root element stands under its own tag.
 """
 
+from codecs import BOM_UTF8
 import json
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,8 +21,8 @@ class _StrictTreeBuilder(ET.TreeBuilder):
     """Build a tree, but refuse document types: they can only make an answer grow."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        """Refuse the document type, which no answer of Plex has."""
-        raise UnexpectedAnswerError
+        """Refuse the document type, which no answer of Plex has, but pages do."""
+        raise UnavailableError if name.lower() == "html" else UnexpectedAnswerError
 
 
 def decode(body: bytes) -> Json:
@@ -30,7 +31,7 @@ def decode(body: bytes) -> Json:
     Raises UnavailableError for an HTML page, which plex.tv and proxies show when the
     service is away (plex-api.md §11), and UnexpectedAnswerError for anything else.
     """
-    text = body.lstrip()
+    text = body.removeprefix(BOM_UTF8).lstrip()
     if text[:1] == b"<":
         if text[:14].lower().startswith((b"<html", b"<!doctype html")):
             raise UnavailableError
@@ -38,27 +39,35 @@ def decode(body: bytes) -> Json:
     try:
         data: Json = json.loads(body)
     except ValueError, RecursionError:
-        raise UnexpectedAnswerError from None
-    return data
+        error = UnexpectedAnswerError()
+    else:
+        return data
+    # Out here it has no context: the parser's error would carry the body.
+    raise error
 
 
 def _decode_xml(body: bytes) -> Json:
     """Return the data of an XML body."""
-    parser = ET.XMLParser(target=_StrictTreeBuilder())
+    parser = ET.XMLParser(target=_StrictTreeBuilder())  # noqa: S314 - no document types
     try:
         parser.feed(body)
         root: Any = parser.close()
     except ET.ParseError, ValueError, LookupError:
-        raise UnexpectedAnswerError from None
-    return {root.tag: _element(root, _XML_MAX_DEPTH)}
+        error = UnexpectedAnswerError()
+    else:
+        if root.tag.rpartition("}")[2].lower() == "html":
+            raise UnavailableError
+        return {root.tag: _element(root, _XML_MAX_DEPTH)}
+    raise error
 
 
 def _element(element: ET.Element, depth: int) -> Json:
     """Return one element's data, children included down to a depth."""
     if depth == 0:
         raise UnexpectedAnswerError
-    if not element.attrib and not len(element) and element.text:
-        return element.text
+    text = (element.text or "").strip()
+    if text and not element.attrib and not len(element):
+        return text
     data: dict[str, Json] = dict(element.attrib)
     for child in element:
         siblings = data.setdefault(child.tag, [])

@@ -31,6 +31,7 @@ PLEX_DIRECT: Final = ".plex.direct"
 
 _MOST_CONNECTIONS = 32
 
+_NAME = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 # The last part of a host that resolvers read as an IPv4 address.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _LOCAL_DOMAINS = (
@@ -115,7 +116,9 @@ def parse_address(text: str) -> URL | None:
         return None
     address = _ip_address(host)
     if address is None:
-        return None if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) else url
+        last = host.rstrip(".").rpartition(".")[2]
+        is_name = _NAME.fullmatch(url.raw_host or "") and not _NUMBER.fullmatch(last)
+        return url if is_name else None
     if (
         address.is_link_local
         or address.is_multicast

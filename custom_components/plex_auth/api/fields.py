@@ -14,6 +14,7 @@ from .bodies import Json
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})
 _XML_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %Z"
+_MOST_DIGITS = 18
 
 
 class Fields:
@@ -28,14 +29,17 @@ class Fields:
     def text(self, key: str) -> str | None:
         """Return a text that is not empty."""
         value = self._data.get(key)
-        return value if isinstance(value, str) and value else None
+        return value if isinstance(value, str) and value and _is_text(value) else None
 
     def integer(self, key: str) -> int | None:
         """Return a whole number, which XML has as text."""
         value = self._data.get(key)
         if isinstance(value, str):
             return _decimal(value)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        # No more than from XML, so that sums with a float do not overflow.
+        return value if abs(value) < 10**_MOST_DIGITS else None
 
     def boolean(self, key: str) -> bool | None:
         """Return a truth value: true, 1, "1" or "true", and their opposites."""
@@ -50,8 +54,8 @@ class Fields:
         value = self._data.get(key)
         if isinstance(value, bool):
             return None
-        if isinstance(value, str):
-            value = _decimal(value) or value
+        if isinstance(value, str) and (number := _decimal(value)) is not None:
+            value = number
         try:
             if isinstance(value, int | float):
                 return datetime.fromtimestamp(value, UTC)
@@ -81,7 +85,11 @@ class Fields:
     def texts(self, key: str, wrapped: str) -> tuple[str, ...]:
         """Return a list of texts; XML has them as attribute `id` of wrapped elements."""
         values = self._data.get(key)
-        plain = (value for value in _as_list(values) if isinstance(value, str))
+        plain = (
+            value
+            for value in _as_list(values)
+            if isinstance(value, str) and _is_text(value)
+        )
         elements = (child.text("id") for child in self.children(key, wrapped))
         return tuple(filter(None, (*plain, *elements)))
 
@@ -98,10 +106,19 @@ def _as_list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
+def _is_text(value: str) -> bool:
+    """Tell whether a text can be written; JSON may hold halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _decimal(value: str) -> int | None:
-    """Return the whole number that a text of at most 18 digits names."""
+    """Return the whole number that a text of not too many digits names."""
     digits = value.removeprefix("-")
-    if digits.isascii() and digits.isdecimal() and len(digits) <= 18:
+    if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS:
         return int(value)
     return None
 

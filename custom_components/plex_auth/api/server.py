@@ -13,7 +13,6 @@ from .errors import (
     SecureConnectionRequiredError,
     WrongServerError,
 )
-from .fields import Fields
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
 
@@ -68,7 +67,7 @@ class PlexServer:
         token takes every one (§6.4).
         """
         data = await self._request("GET", "", token=token)
-        return Fields(data).child("MediaContainer").text("friendlyName")
+        return require_container(data).text("friendlyName")
 
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).

@@ -120,6 +120,7 @@ class Transport:
         from an answer that is no success, BadRequestError for what cannot be sent and
         UnexpectedAnswerError for a body that is too large.
         """
+        error: PlexError | None = None
         headers = self._headers
         if token is not None:
             headers = {**headers, "X-Plex-Token": token}
@@ -135,15 +136,19 @@ class Transport:
             ) as response:
                 body = await _read(response)
         except (ClientError, TimeoutError, OSError, ValueError) as err:
-            _LOGGER.debug("%s %s: %s", method, _shown(url), type(err).__name__)
-            # The cause is left out on purpose: some carry the headers of the request.
-            raise _connection_error(err) from None
-        _LOGGER.debug("%s %s: %s", method, _shown(url), response.status)
-        if 200 <= response.status < 300:
-            return body
-        raise failure_reader(
-            Failure(response.status, response.headers.get("Retry-After"), body)
-        )
+            outcome = type(err).__name__
+            error = _connection_error(err)
+        else:
+            outcome = str(response.status)
+            if not 200 <= response.status < 300:
+                error = failure_reader(
+                    Failure(response.status, response.headers.get("Retry-After"), body)
+                )
+        _LOGGER.debug("%s %s: %s", method, _shown(url), outcome)
+        if error is not None:
+            # Out here it has no context: some of aiohttp's errors carry the headers.
+            raise error
+        return body
 
 
 async def _read(response: ClientResponse) -> bytes:
@@ -158,8 +163,11 @@ async def _read(response: ClientResponse) -> bytes:
 
 
 def _shown(url: URL) -> str:
-    """Return the address for a log line: no user information and no query."""
-    return f"{url.scheme}://{url.host}:{url.port}{url.path}"
+    """Return the address for a log line: no user information and no query.
+
+    In its encoded form it cannot break the line.
+    """
+    return f"{url.scheme}://{url.raw_host}:{url.port}{url.raw_path}"
 
 
 def _connection_error(err: Exception) -> PlexError:

@@ -1,0 +1,91 @@
+"""Who and what the client's tests meet: accounts, servers, a name resolution, a session."""
+
+from dataclasses import dataclass
+import socket
+import ssl
+from typing import Final, override
+
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector
+from aiohttp.abc import ResolveResult
+
+from custom_components.plex_auth.api.transport import ClientIdentity
+from tests.plex_simulator import Account, MediaServer, PlexDirectResolver, PlexSimulator
+
+PASSWORD: Final = "marker-password-1"
+IDENTITY: Final = ClientIdentity(
+    client_identifier="client-1",
+    product="Product",
+    version="1.2.3",
+    platform="Platform",
+    platform_version="4.5.6",
+    device="Device",
+    device_name="Device name",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """Hold the accounts and servers by what they stand for."""
+
+    owner: Account
+    guest: Account
+    server: MediaServer
+    other: MediaServer
+
+    @property
+    def token(self) -> str:
+        """Return a new account token of the owner."""
+        return self.owner.sign_in_token(IDENTITY.client_identifier)
+
+    @property
+    def server_token(self) -> str:
+        """Return the owner's token for the server."""
+        return self.server.access_token_for(self.owner)
+
+    @property
+    def source(self) -> str:
+        """Return the other server as a source of the server."""
+        return f"server://{self.other.machine_identifier}"
+
+
+async def populate(simulator: PlexSimulator) -> Population:
+    """Add an owner of two servers, one of which is shared with a guest."""
+    owner = simulator.add_account("anna", title="Änna", password=PASSWORD)
+    guest = simulator.add_account("ben", title="Ben", password=PASSWORD)
+    return Population(
+        owner=owner,
+        guest=guest,
+        server=await simulator.add_server("Küche", owner, shared_with=[guest]),
+        other=await simulator.add_server("Cellar", owner),
+    )
+
+
+class Resolver(PlexDirectResolver):
+    """Resolve plex.direct names and `localhost` unless `broken`, and count the questions."""
+
+    def __init__(self) -> None:
+        """Start in order."""
+        self.broken = False
+        self.asked: list[str] = []
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the address of a name; raise OSError while broken."""
+        self.asked.append(host)
+        if self.broken:
+            raise OSError(None, "Name or service not known")
+        return await super().resolve(host, port, family)
+
+
+def plex_session(simulator: PlexSimulator, resolver: Resolver) -> ClientSession:
+    """Return a session as Home Assistant's part of the integration makes it."""
+    return ClientSession(
+        cookie_jar=DummyCookieJar(),
+        connector=TCPConnector(
+            resolver=resolver,
+            ssl=ssl.create_default_context(cadata=simulator.ca_pem().decode()),
+            use_dns_cache=False,
+        ),
+    )

@@ -1,0 +1,193 @@
+"""The calls of plex.tv, against the simulated one."""
+
+import pyotp
+import pytest
+
+from custom_components.plex_auth.api.account import PLEX_TV_API, PlexAccount
+from custom_components.plex_auth.api.errors import (
+    BadRequestError,
+    EmailRequiredError,
+    LinkExpiredError,
+    PlexError,
+    RateLimitedError,
+    SignInBlockedError,
+    TokenRejectedError,
+    VerificationCodeRequiredError,
+    VerificationCodeWrongError,
+    WrongCredentialsError,
+)
+from tests.plex_simulator import Account, Fault, PlexSimulator, Subscription
+
+from .population import IDENTITY, PASSWORD, Population
+
+
+@pytest.fixture
+def two_factor(plex: PlexSimulator) -> Account:
+    """Return an account with two-factor authentication."""
+    return plex.add_account(
+        "carla", password=PASSWORD, totp_secret=pyotp.random_base32()
+    )
+
+
+def test_plex_tv_is_the_default() -> None:
+    """Calls go to plex.tv by TLS unless another base address is given."""
+    assert PLEX_TV_API == "https://plex.tv/api/v2"
+
+
+@pytest.mark.parametrize("login", ["anna", "ANNA", "anna@example.com"])
+async def test_sign_in(
+    plex: PlexSimulator, account: PlexAccount, population: Population, login: str
+) -> None:
+    """A sign-in gives the account and a token that works, and sends the form it should."""
+    signed_in = await account.sign_in(login, PASSWORD)
+    assert signed_in.account.uuid == population.owner.uuid
+    assert signed_in.token == population.owner.tokens[IDENTITY.client_identifier]
+    assert await account.user(signed_in.token) == signed_in.account
+    (request,) = plex.requests_to("signin")
+    assert request.form == {
+        "login": login,
+        "password": PASSWORD,
+        "rememberMe": "true",
+    }
+    assert request.method == "POST"
+    assert dict(request.query) == {}
+
+
+async def test_sign_in_with_a_code(
+    plex: PlexSimulator, account: PlexAccount, two_factor: Account
+) -> None:
+    """A code that is right signs in; none at all is asked for; a wrong one is told."""
+    with pytest.raises(VerificationCodeRequiredError):
+        await account.sign_in("carla", PASSWORD)
+    with pytest.raises(VerificationCodeRequiredError):
+        await account.sign_in("carla", PASSWORD, "")
+    for code in (two_factor.wrong_code(), two_factor.expired_code()):
+        with pytest.raises(VerificationCodeWrongError):
+            await account.sign_in("carla", PASSWORD, code)
+    signed_in = await account.sign_in("carla", PASSWORD, two_factor.code())
+    assert signed_in.account.two_factor_enabled is True
+    forms = [request.form for request in plex.requests_to("signin")]
+    assert ["verificationCode" in form for form in forms] == [False, False, *[True] * 3]
+
+
+async def test_refused_sign_ins(
+    plex: PlexSimulator, account: PlexAccount, population: Population
+) -> None:
+    """Wrong credentials, an address that is needed and a blocked household differ."""
+    plex.add_account("dora", password=PASSWORD, email_only=True)
+    for login, password in (("anna", "wrong"), ("nobody", PASSWORD)):
+        with pytest.raises(WrongCredentialsError):
+            await account.sign_in(login, password)
+    with pytest.raises(EmailRequiredError):
+        await account.sign_in("dora", PASSWORD)
+    with pytest.raises(BadRequestError):
+        await account.sign_in("", "")
+    plex.sign_in_guard.blocks_all = True
+    with pytest.raises(SignInBlockedError):
+        await account.sign_in("anna", PASSWORD)
+    plex.sign_in_guard.clear()
+    await account.sign_in("anna", PASSWORD)
+    plex.faults.set("signin", Fault.plex_error(1003, retry_after=7))
+    with pytest.raises(RateLimitedError) as caught:
+        await account.sign_in("anna", PASSWORD)
+    assert caught.value.retry_after == 7
+    assert len(plex.requests_to("signin")) == 7
+
+
+async def test_rejected_token(
+    plex: PlexSimulator, account: PlexAccount, population: Population
+) -> None:
+    """A token that was revoked is rejected by every call that shows it."""
+    token = population.token
+    await account.user(token)
+    population.owner.revoke_tokens()
+    for ask in (account.user(token), account.resources(token), account.sign_out(token)):
+        with pytest.raises(TokenRejectedError):
+            await ask
+
+
+async def test_user(account: PlexAccount, plex: PlexSimulator) -> None:
+    """Accounts of all kinds are read."""
+    now = plex.clock.now()
+    managed = plex.add_account("", title="Emil", password=None, restricted=True)
+    paying = plex.add_account("fritz", subscription=Subscription.yearly(now, now))
+    found = await account.user(managed.sign_in_token(IDENTITY.client_identifier))
+    assert (found.name, found.username, found.email) == ("Emil", None, None)
+    assert found.has_password is False
+    found = await account.user(paying.sign_in_token(IDENTITY.client_identifier))
+    assert found.subscription.active is True
+    assert found.subscriptions[0].renews_at == now.replace(microsecond=0)
+
+
+async def test_user_tolerates_odd_fields(
+    account: PlexAccount, population: Population
+) -> None:
+    """Unknown and broken fields and missing ones do not matter."""
+    population.owner.overrides = {
+        "profile": 5,
+        "joinedAt": "soon",
+        "new": {"a": [1]},
+        "subscription": None,
+        "services": {"identifier": "one"},
+    }
+    population.owner.omitted = {"roles", "entitlements", "title"}
+    found = await account.user(population.token)
+    assert found.name == "anna"
+    assert found.joined_at is None
+    assert found.subscription.active is None
+    assert [service.identifier for service in found.services] == ["one"]
+
+
+async def test_resources(
+    plex: PlexSimulator, account: PlexAccount, population: Population
+) -> None:
+    """Own and shared servers are listed with their own tokens and all addresses."""
+    own = await account.resources(population.token)
+    assert {one.name for one in own} == {"Küche", "Cellar"}
+    assert all(one.owned for one in own)
+    assert own[0].access_token == population.server_token
+    assert own[0].client_identifier == population.server.machine_identifier
+    assert [one.uri for one in own[0].connections] == [
+        one.uri for one in population.server.connections
+    ]
+    guest = population.guest.sign_in_token("client-2")
+    (shared,) = await account.resources(guest)
+    assert not shared.owned
+    assert shared.label == "Küche (Änna)"
+    assert shared.access_token == population.server.access_token_for(population.guest)
+    request = plex.requests_to("resources")[0]
+    assert dict(request.query) == {
+        "includeHttps": "1",
+        "includeRelay": "1",
+        "includeIPv6": "1",
+    }
+
+
+async def test_link(
+    plex: PlexSimulator, account: PlexAccount, population: Population
+) -> None:
+    """A link code has a token once somebody has entered it, and is forgotten in time."""
+    pin = await account.create_pin()
+    assert len(pin.code) == 4
+    assert pin.token is None
+    assert pin.expires_in is not None
+    assert 890 <= pin.expires_in <= 900
+    assert (await account.check_pin(pin.id)).token is None
+    plex.pins.link(pin.code, population.owner)
+    linked = await account.check_pin(pin.id)
+    assert linked.token == population.owner.tokens[IDENTITY.client_identifier]
+    assert all("X-Plex-Token" not in request.headers for request in plex.requests)
+    with pytest.raises(LinkExpiredError):
+        await account.check_pin(pin.id + 1)
+
+
+async def test_sign_out(
+    plex: PlexSimulator, account: PlexAccount, population: Population
+) -> None:
+    """Signing out ends the token."""
+    token = population.token
+    await account.sign_out(token)
+    (request,) = plex.requests_to("signout")
+    assert (request.method, request.status) == ("DELETE", 204)
+    with pytest.raises(PlexError):
+        await account.user(token)

@@ -1,0 +1,283 @@
+"""Status and error body decide on the error class, and only three answers end a token."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+import json
+
+import pytest
+
+from custom_components.plex_auth.api.answers import (
+    Failure,
+    plex_tv_error,
+    server_error,
+    sign_in_error,
+)
+from custom_components.plex_auth.api.errors import (
+    BadRequestError,
+    EmailRequiredError,
+    LinkExpiredError,
+    MaintenanceError,
+    NotFoundError,
+    NotPermittedError,
+    PlexError,
+    RateLimitedError,
+    SecureConnectionRequiredError,
+    SignInBlockedError,
+    StartingUpError,
+    TokenRejectedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    VerificationCodeRequiredError,
+    VerificationCodeWrongError,
+    WrongCredentialsError,
+)
+
+DAY = 24 * 60 * 60.0
+V1_INVALID_TOKEN = (
+    b'<?xml version="1.0"?>\n<errors>\n  <error>Invalid token</error>\n</errors>'
+)
+
+
+def json_body(code: object, message: object = "text", **more: object) -> bytes:
+    """Return an error body of plex.tv in JSON."""
+    return json.dumps({"errors": [{"code": code, "message": message} | more]}).encode()
+
+
+def xml_body(code: int, message: str = "text") -> bytes:
+    """Return the same in XML."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<errors>\n'
+        f'  <error code="{code}" message="{message}" status="401"/>\n</errors>'
+    ).encode()
+
+
+def failure(status: int, body: bytes = b"", retry_after: str | None = None) -> Failure:
+    """Return an answer that is no success."""
+    return Failure(status, retry_after, body)
+
+
+@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, 1000, BadRequestError),
+        (400, 1004, BadRequestError),
+        (401, 1001, WrongCredentialsError),
+        (401, 1028, VerificationCodeWrongError),
+        (401, 1029, VerificationCodeRequiredError),
+        (401, 1030, EmailRequiredError),
+        (401, 1031, SignInBlockedError),
+        (422, 1008, BadRequestError),
+        (429, 1003, RateLimitedError),
+        (401, 1003, RateLimitedError),
+        (500, 1007, UnavailableError),
+        (503, 1013, UnavailableError),
+        (502, 1001, UnavailableError),
+    ],
+)
+def test_sign_in_is_decided_by_the_code(
+    body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
+) -> None:
+    """Each code of a sign-in has its own error, which knows status and code."""
+    error = sign_in_error(failure(status, body(code)))
+    assert type(error) is kind
+    assert (error.status, error.code) == (status, code)
+
+
+def test_text_never_decides_between_the_codes() -> None:
+    """A wrong code is not taken for a missing one because the texts are alike."""
+    body = json_body(1028, "Please enter the verification code")
+    assert type(sign_in_error(failure(401, body))) is VerificationCodeWrongError
+
+
+@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, 1001, TokenRejectedError),
+        (401, 1042, TokenRejectedError),
+        (401, 1031, SignInBlockedError),
+        (401, 1003, RateLimitedError),
+        (400, 1001, BadRequestError),
+        (403, 1001, NotPermittedError),
+        (404, 1001, NotFoundError),
+        (422, 1001, BadRequestError),
+        (429, 1001, RateLimitedError),
+        (302, 1001, UnexpectedAnswerError),
+        (500, 1001, UnavailableError),
+        (403, 1009, NotPermittedError),
+        (403, 1013, NotPermittedError),
+        (404, 1002, NotFoundError),
+        (404, 1020, LinkExpiredError),
+        (410, 1002, NotFoundError),
+        (405, 1005, UnexpectedAnswerError),
+        (406, 1006, BadRequestError),
+    ],
+)
+def test_plex_tv_is_decided_by_code_and_status(
+    body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
+) -> None:
+    """The code for a dead token counts with status 401 only."""
+    error = plex_tv_error(failure(status, body(code)))
+    assert type(error) is kind
+    assert (error.status, error.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (422, V1_INVALID_TOKEN, TokenRejectedError),
+        (422, json_body(1008, "Invalid token"), TokenRejectedError),
+        (401, V1_INVALID_TOKEN, TokenRejectedError),
+        (498, b"", TokenRejectedError),
+        (498, b"<html>", TokenRejectedError),
+        (400, V1_INVALID_TOKEN, BadRequestError),
+        (403, V1_INVALID_TOKEN, NotPermittedError),
+        (422, b"Invalid token", BadRequestError),
+    ],
+)
+def test_other_ways_to_reject_a_token(
+    status: int, body: bytes, kind: type[PlexError]
+) -> None:
+    """The old API says it with 422 and a text, tokens of the new kind with 498."""
+    assert type(plex_tv_error(failure(status, body))) is kind
+
+
+@pytest.mark.parametrize("read", [plex_tv_error, sign_in_error])
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Sign in to this network</html>",
+        b"Unauthorized",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"errors": []}',
+        b'{"errors": null}',
+        b'{"errors": "Unauthorized"}',
+        b'{"errors": ["Unauthorized"]}',
+        b'{"errors": [{"message": "Invalid token"}]}',
+        b'{"errors": {"error": null}}',
+        b'{"error": {"code": 1001}}',
+        b"<errors/>",
+        b"<error code='1001'/>",
+        json_body("invalid_token"),
+        json_body(None),
+        json_body(True),
+        json_body(1001.0),
+        json_body([1001]),
+        json_body("1" * 12),
+    ],
+)
+def test_refusal_of_somebody_else_says_nothing(
+    read: Callable[[Failure], PlexError], status: int, body: bytes
+) -> None:
+    """A 401 or 403 without Plex's own error is a proxy's: the service is away."""
+    assert type(read(failure(status, body))) is UnavailableError
+
+
+def test_error_without_status_and_with_several_items() -> None:
+    """A body may lack the status, and the first code that is known counts."""
+    body = json.dumps(
+        {"errors": [7, {"code": 4711}, {"code": 1029}, {"code": 1001}]}
+    ).encode()
+    assert type(sign_in_error(failure(401, body))) is VerificationCodeRequiredError
+
+
+@pytest.mark.parametrize("depth", [900, 5_000, 20_000, 100_000])
+def test_nested_message_is_no_text(depth: int) -> None:
+    """However deep a message is nested, it does not break the reading of an error."""
+    nested = b"[" * depth + b"]" * depth
+    body = b'{"errors": [{"code": 1001, "message": ' + nested + b"}]}"
+    assert isinstance(plex_tv_error(failure(401, body)), PlexError)
+    assert isinstance(sign_in_error(failure(422, body)), PlexError)
+
+
+@pytest.mark.parametrize(
+    ("status", "page", "kind"),
+    [
+        (400, b"", BadRequestError),
+        (400, b"<h1>Plex Media Server is still Starting Up.</h1>", StartingUpError),
+        (
+            400,
+            b"The plain HTTP request was sent to HTTPS port",
+            SecureConnectionRequiredError,
+        ),
+        (401, b"<h1>401 Unauthorized</h1>", NotPermittedError),
+        (401, json_body(1001), NotPermittedError),
+        (403, b"", NotPermittedError),
+        (404, b"", NotFoundError),
+        (410, b"", NotFoundError),
+        (422, V1_INVALID_TOKEN, BadRequestError),
+        (429, b"", RateLimitedError),
+        (498, b"", UnexpectedAnswerError),
+        (302, b"", UnexpectedAnswerError),
+        (500, b"", UnavailableError),
+        (503, b"", UnavailableError),
+        (503, b'<Response title="Maintenance"/>', MaintenanceError),
+        (503, b"still starting up", StartingUpError),
+        (520, b"", UnavailableError),
+    ],
+)
+def test_server_is_decided_by_status_and_page(
+    status: int, page: bytes, kind: type[PlexError]
+) -> None:
+    """A server has no codes, and nothing it says is proof about the account."""
+    assert type(server_error(failure(status, page))) is kind
+
+
+@pytest.mark.parametrize("status", range(300, 600))
+def test_a_bare_status_rejects_no_token_but_498(status: int) -> None:
+    """No status by itself starts a reauthentication, but the one made for it."""
+    error = plex_tv_error(failure(status))
+    assert isinstance(error, TokenRejectedError) is (status == 498)
+    assert not isinstance(server_error(failure(status)), TokenRejectedError)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("86401", DAY),
+        ("9" * 5000, DAY),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("٣", 3.0),
+        ("\udcff", None),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 2001 00:00:00", 0.0),
+        ("Fri, 01 Jan 9999 00:00:00 GMT", DAY),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2001 00:00:00 +99999999999", None),
+        ("Mon, 99 Foo 2001 00:00:00 GMT", None),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", DAY),
+    ],
+)
+def test_time_to_wait(header: str | None, seconds: float | None) -> None:
+    """Retry-After is seconds or a date, a day at most, and nothing where it is neither."""
+    error = plex_tv_error(failure(429, json_body(1003), header))
+    assert error.retry_after == seconds
+
+
+def test_time_to_wait_as_a_date() -> None:
+    """A date to come is the seconds until then."""
+    moment = datetime.now(UTC) + timedelta(seconds=90)
+    header = format_datetime(moment, usegmt=True)
+    seconds = server_error(failure(503, b"", header)).retry_after
+    assert seconds is not None
+    assert 85 <= seconds <= 90
+
+
+def test_errors_have_constant_texts() -> None:
+    """No text of an answer gets into an error."""
+    error = sign_in_error(failure(401, json_body(1001, "marker-message"), "120"))
+    assert str(error) == "The user name or password is wrong"
+    assert "marker" not in repr(error) + repr(vars(error))

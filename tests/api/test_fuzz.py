@@ -1,0 +1,526 @@
+"""Nothing that comes in, from Plex or from a person, ends in anything but our errors.
+
+With `HYPOTHESIS_PROFILE=long` in the environment more than 20,000 examples are run, other
+ones each time; without it a few hundred, always the same.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from ipaddress import ip_address
+import json
+import os
+import socket
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+from yarl import URL
+
+from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.answers import (
+    Failure,
+    plex_tv_error,
+    server_error,
+    sign_in_error,
+)
+from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.connections import (
+    best_connection,
+    is_private,
+    is_public,
+    parse_address,
+    rank,
+)
+from custom_components.plex_auth.api.errors import (
+    PlexError,
+    TokenRejectedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from custom_components.plex_auth.api.models import (
+    Account,
+    Connection,
+    Identity,
+    Pin,
+    Resource,
+    SignIn,
+    Source,
+    TransientToken,
+    require_container,
+)
+from custom_components.plex_auth.api.server import PlexServer, supports_sources
+from custom_components.plex_auth.api.transport import Transport
+from tests.plex_simulator import Fault, PlexSimulator
+
+from .population import Population
+from .test_models import (
+    ACCOUNT_JSON,
+    ACCOUNT_XML,
+    IDENTITY_JSON,
+    IDENTITY_XML,
+    PIN_JSON,
+    PIN_XML,
+    RESOURCES_JSON,
+    RESOURCES_XML,
+    SOURCE_DEVICE,
+    SOURCE_XML,
+)
+
+_COMMON: dict[str, Any] = {
+    "database": None,
+    "deadline": None,
+    "suppress_health_check": [
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
+}
+settings.register_profile("short", max_examples=40, derandomize=True, **_COMMON)
+settings.register_profile("long", max_examples=2500, **_COMMON)
+fuzzed = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+GOOD_JSON: tuple[Json, ...] = (
+    ACCOUNT_JSON,
+    PIN_JSON,
+    RESOURCES_JSON,
+    IDENTITY_JSON,
+    {"MediaContainer": {"size": 1, "Device": SOURCE_DEVICE, "token": "x"}},
+    {"errors": [{"code": 1001, "message": "Invalid token", "status": 401}]},
+)
+GOOD_XML = (
+    ACCOUNT_XML.encode(),
+    PIN_XML.encode(),
+    RESOURCES_XML.encode(),
+    IDENTITY_XML,
+    SOURCE_XML,
+    b'<errors><error code="1001" message="x"/><error>Invalid token</error></errors>',
+)
+GOOD_BODIES = (*(json.dumps(data).encode() for data in GOOD_JSON), *GOOD_XML)
+PARSERS: tuple[Callable[[Json], object], ...] = (
+    SignIn.parse,
+    Account.parse,
+    Pin.parse,
+    Resource.parse_servers,
+    Identity.parse,
+    TransientToken.parse,
+    Source.parse,
+    require_container,
+)
+
+
+def names_in(data: Json) -> set[str]:
+    """Return all names of fields in these data."""
+    if isinstance(data, dict):
+        return set(data).union(*map(names_in, data.values()))
+    return set().union(*map(names_in, data)) if isinstance(data, list) else set()
+
+
+# Any character there is, halves of characters included.
+texts = st.text(st.characters(), max_size=30)
+names = (
+    st.sampled_from(sorted(names_in(list(GOOD_JSON)) | {"user", "resource"})) | texts
+)
+telling_texts = st.sampled_from(
+    [
+        "",
+        "0",
+        "1",
+        "true",
+        "-1",
+        "9" * 18,
+        "9" * 19,
+        "٣",
+        "\ud800",
+        "a\r\nb",
+        "NaN",
+        "server",
+        "https",
+        "2024-05-06T07:08:09Z",
+        "2024-05-06 07:08:09 UTC",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "x" * 5000,
+    ]
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**18, -(10**18), 10**400, 2**63, -(2**63), 0])
+    | st.floats()
+    | telling_texts
+    | texts
+)
+values: st.SearchStrategy[Json] = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def spoilt_answers(draw: st.DrawFn) -> Json:
+    """Return an answer of Plex with some of its values replaced by others."""
+    data = deepcopy(draw(st.sampled_from(GOOD_JSON)))
+    for _ in range(draw(st.integers(1, 4))):
+        holder: Json = data
+        while True:
+            key: Any
+            if isinstance(holder, dict) and holder:
+                key = draw(st.sampled_from(sorted(holder)))
+            elif isinstance(holder, list) and holder:
+                key = draw(st.integers(0, len(holder) - 1))
+            else:
+                break
+            inner = holder[key]
+            if not inner or not isinstance(inner, dict | list) or draw(st.booleans()):
+                holder[key] = draw(values)
+                break
+            holder = inner
+    return data
+
+
+@st.composite
+def elements(draw: st.DrawFn, depth: int = 0) -> ET.Element:
+    """Return an element of XML as Plex might write it, more or less."""
+    tags = st.sampled_from(
+        [
+            "user",
+            "subscription",
+            "features",
+            "feature",
+            "resources",
+            "resource",
+            "connections",
+            "connection",
+            "MediaContainer",
+            "Device",
+            "Connection",
+            "errors",
+            "error",
+            "pin",
+            "services",
+            "service",
+            "profile",
+            "roles",
+            "html",
+        ]
+    )
+    printable = st.text(st.characters(codec="utf-8", categories=["L", "N"]), max_size=9)
+    attributes = st.dictionaries(
+        st.sampled_from(sorted(names_in(list(GOOD_JSON)))),
+        printable | st.sampled_from(["0", "1", "server", "9" * 30]),
+        max_size=3,
+    )
+    element = ET.Element(draw(tags), draw(attributes))
+    element.text = draw(st.none() | printable)
+    if depth < 3:
+        element.extend(draw(st.lists(elements(depth + 1), max_size=2)))
+    return element
+
+
+@st.composite
+def spoilt_bodies(draw: st.DrawFn) -> bytes:
+    """Return a body of Plex with some of its bytes gone, doubled or replaced."""
+    body = bytearray(draw(st.sampled_from(GOOD_BODIES)))
+    for _ in range(draw(st.integers(1, 5))):
+        start = draw(st.integers(0, len(body)))
+        end = min(len(body), start + draw(st.integers(0, 40)))
+        body[start:end] = draw(
+            st.binary(max_size=8)
+            | st.just(bytes(body[start:end]) * 2)
+            | st.sampled_from([b"<!DOCTYPE a [", b"&x;", b"]]>", b"<!--", b"\\ud800"])
+        )
+    return bytes(body)
+
+
+bodies = (
+    st.binary(max_size=200)
+    | values.map(lambda data: json.dumps(data).encode())
+    | elements().map(ET.tostring)
+    | spoilt_bodies()
+    | st.tuples(
+        st.sampled_from([b"[", b'{"a":', b"<a>", b"<a b='"]), st.integers(0, 10**5)
+    ).map(lambda part: part[0] * part[1])
+)
+
+
+def check_error(error: PlexError, *kinds: type[PlexError]) -> None:
+    """Check that an error is exactly of one of these kinds, and hides nothing."""
+    assert not kinds or type(error) in kinds
+    assert error.__context__ is None
+    assert error.__cause__ is None
+
+
+def check_parsers(data: Json) -> None:
+    """Check that each parser gives a model that can be written, or the one error."""
+    for parse in PARSERS:
+        try:
+            model = parse(data)
+        except UnexpectedAnswerError:
+            pass
+        else:
+            repr(model).encode()
+
+
+@given(values)
+@fuzzed
+def test_any_json_is_a_model_or_not_understood(data: Json) -> None:
+    """Any data at all go through every parser."""
+    check_parsers(data)
+
+
+@given(spoilt_answers())
+@fuzzed
+def test_spoilt_answer_is_a_model_or_not_understood(data: Json) -> None:
+    """Answers with wrong values in any place go through every parser."""
+    check_parsers(data)
+
+
+@given(elements())
+@fuzzed
+def test_any_xml_is_a_model_or_not_understood(element: ET.Element) -> None:
+    """Any XML of names that Plex knows goes through every parser."""
+    try:
+        data = decode(ET.tostring(element))
+    except UnavailableError:
+        assert "html" in element.tag
+    else:
+        check_parsers(data)
+
+
+@given(bodies)
+@fuzzed
+def test_any_body_is_data_or_one_of_two_errors(body: bytes) -> None:
+    """Any bytes are data or not understood, or a page that says the service is away."""
+    try:
+        data = decode(body)
+    except PlexError as err:
+        check_error(err, UnexpectedAnswerError, UnavailableError)
+    else:
+        check_parsers(data)
+
+
+@given(spoilt_bodies())
+@fuzzed
+def test_spoilt_body_is_data_or_one_of_two_errors(body: bytes) -> None:
+    """Bodies of Plex with broken bytes are no different."""
+    try:
+        data = decode(body)
+    except PlexError as err:
+        check_error(err, UnexpectedAnswerError, UnavailableError)
+    else:
+        check_parsers(data)
+
+
+dates = st.builds(
+    "{}, {:02} {} {} {:02}:{:02}:{:02} {}".format,
+    st.sampled_from(["Mon", "Tue", "x"]),
+    st.integers(-1, 40),
+    st.sampled_from(["Jan", "Feb", "Dec", "Foo"]),
+    st.integers(0, 10**12) | st.integers(1, 9999),
+    st.integers(0, 25),
+    st.integers(0, 61),
+    st.integers(0, 61),
+    st.sampled_from(
+        ["GMT", "", "+2359", "-2359", "+9999", "+99999999999", "EST", "-0000"]
+    ),
+)
+
+
+@given(
+    st.integers(300, 600) | st.sampled_from([401, 422, 429, 498, 503]),
+    bodies | spoilt_answers().map(lambda data: json.dumps(data).encode()),
+    st.none() | texts | dates | st.integers().map(str),
+)
+@fuzzed
+def test_any_failure_is_an_error(
+    status: int, body: bytes, retry_after: str | None
+) -> None:
+    """Any answer that is no success is an error, and few are about the token."""
+    failure = Failure(status, retry_after, body)
+    for read in (plex_tv_error, sign_in_error, server_error):
+        error = read(failure)
+        assert error.status == status
+        assert error.retry_after is None or 0 <= error.retry_after <= 86400
+        if isinstance(error, TokenRejectedError):
+            assert read is not server_error
+            assert status in (401, 422, 498)
+
+
+address_texts = texts | st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(
+        ["http://", "https://", "HTTP:", "file://", "javascript:", "//", ""]
+    ),
+    st.sampled_from(["", "u@", "u:p@", "@", "\\"]),
+    st.sampled_from(
+        [
+            "169.254.169.254",
+            "2852039166",
+            "0xa9fea9fe",
+            "[fe80::1]",
+            "[::1]",
+            "[::",
+            "a.b",
+            "１６９.254.169.254",
+            "xn--",
+            "a..b",
+            "%00",
+            "127.1",
+            "1.2.3.4.",
+            "[::ffff:a9fe:1]",
+        ]
+    )
+    | texts,
+    st.sampled_from(["", ":0", ":80", ":65535", ":65536", ":-1", ":x", ":٨٠", ":"])
+    | texts,
+    st.sampled_from(["", "/", "/a/../b", "?a=b", "#c", "/%0d%0a"]) | texts,
+)
+
+
+def check_no_hidden_number(host: str) -> None:
+    """Check that what a resolver takes for an IPv4 address is one, and not link-local."""
+    try:
+        socket.inet_aton(host)
+    except OSError, ValueError:
+        return
+    assert not ip_address(host).is_link_local
+
+
+@given(address_texts)
+@fuzzed
+def test_any_address_is_usable_or_none(text: str) -> None:
+    """Whatever is typed, an address is one that a request may go to, or none."""
+    url = parse_address(text)
+    is_private(text)
+    is_public(text)
+    supports_sources(text)
+    if url is None:
+        return
+    assert url.scheme in ("http", "https")
+    assert url.host
+    assert url.port
+    assert url.port < 65536
+    assert url.user is None
+    assert url.password is None
+    assert not url.query_string
+    str(url / "identity").encode("ascii")
+    check_no_hidden_number(url.host)
+
+
+connections = st.builds(
+    Connection,
+    protocol=st.sampled_from(["http", "https", "x"]) | st.none(),
+    address=st.none()
+    | st.sampled_from(
+        ["192.168.1.2", "::1", "fd00::1%]@x", "8.8.8.8", "0.0.0.0", "nas"]
+    )
+    | texts,
+    port=st.none() | st.integers(),
+    uri=address_texts,
+    local=st.booleans(),
+    relay=st.booleans(),
+)
+
+
+@given(st.lists(connections, max_size=40), st.booleans())
+@fuzzed
+def test_any_list_of_addresses_is_ranked(
+    listed: list[Connection], https_required: bool
+) -> None:
+    """Whatever is listed, plain http stays at home, and at most 32 are looked at."""
+    best_connection(listed)
+    ranks = rank(listed, https_required=https_required)
+    found = [candidate.url for candidates in ranks for candidate in candidates]
+    assert len(found) <= 64
+    for url in found:
+        assert parse_address(str(url)) == url
+        if url.scheme == "http":
+            assert not https_required
+            assert is_private(url.host)
+
+
+@given(login=texts, password=texts, code=st.none() | texts, token=texts, source=texts)
+@fuzzed
+async def test_any_text_of_a_person_is_answered(
+    plex: PlexSimulator,
+    population: Population,
+    account: PlexAccount,
+    transport: Transport,
+    login: str,
+    password: str,
+    code: str | None,
+    token: str,
+    source: str,
+) -> None:
+    """Any text into a call ends in an error of ours, and adds nothing to the request."""
+    plex.sign_in_guard.limit = None
+    plex.requests.clear()
+    server = PlexServer(transport, URL(population.server.https_url))
+    for ask in (
+        account.sign_in(login, password, code),
+        account.user(token),
+        account.sign_out(token),
+        server.check_token(token),
+        server.transient_token(token),
+        server.source_connection_information(population.server_token, source),
+    ):
+        with pytest.raises(PlexError) as caught:
+            await ask
+        check_error(caught.value)
+    for request in plex.requests:
+        assert request.endpoint in (
+            "signin",
+            "user",
+            "signout",
+            "root",
+            "security_token",
+            "security_resources",
+        )
+        assert set(request.query) <= {"type", "scope", "source", "refresh"}
+
+
+@given(
+    body=bodies | spoilt_answers().map(lambda data: json.dumps(data).encode()),
+    status=st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500]),
+    retry_after=st.none() | dates,
+)
+@fuzzed
+async def test_any_answer_over_a_socket_is_a_model_or_an_error(
+    plex: PlexSimulator,
+    population: Population,
+    account: PlexAccount,
+    transport: Transport,
+    body: bytes,
+    status: int,
+    retry_after: str | None,
+) -> None:
+    """Any answer to any call is a result or an error of ours."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    fault = Fault.status(status, body, headers=headers)
+    rejected = False
+    plex.faults.set("*", fault)
+    population.server.faults.set("*", fault)
+    server = PlexServer(transport, URL(population.server.https_url))
+    for ask in (
+        account.sign_in("anna", "x"),
+        account.user("x"),
+        account.resources("x"),
+        account.create_pin(),
+        account.check_pin(1),
+        account.sign_out("x"),
+        server.identity("x"),
+        server.check_token("x"),
+        server.transient_token("x"),
+        server.source_connection_information("x", "server://x"),
+    ):
+        try:
+            await ask
+        except PlexError as err:
+            check_error(err)
+            rejected |= isinstance(err, TokenRejectedError)
+    assert not rejected or status in (401, 422)
