@@ -20,7 +20,8 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import AbortFlow, UnknownFlow, section
+from homeassistant.data_entry_flow import UnknownFlow, section
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -95,8 +96,7 @@ _API_URL_FIELD = {
 }
 _CLIENT_IDENTIFIER_FIELD = {vol.Optional(CONF_CLIENT_IDENTIFIER): TextSelector()}
 
-
-type LinkOutcome = ConfigFlowResult | PlexError | AbortFlow
+type LinkOutcome = ConfigFlowResult | PlexError | HomeAssistantError
 
 
 class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -107,18 +107,23 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def __init__(self) -> None:
         """Begin with plex.tv and a client identifier that nobody else has."""
-        self._api_url = PLEX_TV_API
-        self._client_identifier = str(uuid4())
+        self._defaults = {
+            CONF_CLIENT_IDENTIFIER: str(uuid4()),
+            CONF_API_URL: PLEX_TV_API,
+        }
+        self._identity = self._defaults
         self._credentials: tuple[str, str] | None = None
         self._typed: dict[str, Any] = {}
         self._account: Account
         self._token: str | None = None
         self._pin: Pin
-        self._link_task: asyncio.Task[LinkOutcome] | None = None
+        self._progress_task: asyncio.Task[Any]
+        self._link_outcome: LinkOutcome | None = None
         self._linked_token: str | None = None
         self._token_origin = TokenOrigin.PASSWORD
         self._servers: dict[str, Resource] | None = None
-        self._removed = False
+        self._closed = asyncio.Event()
+        self._needs_reload = False
 
     @classmethod
     @callback
@@ -159,7 +164,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         """Let the user choose a way to sign in anew, to the same account."""
         entry = self._get_reconfigure_entry()
         self._use_entry(entry)
-        self._typed = {CONF_ADVANCED: {CONF_API_URL: self._api_url}}
+        self._typed = {CONF_ADVANCED: {CONF_API_URL: entry.data[CONF_API_URL]}}
         return self.async_show_menu(
             step_id="reconfigure",
             menu_options=_WAYS,
@@ -197,15 +202,25 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         """Say what will happen, then get a code to type at plex.tv/link."""
         if user_input is None:
             return self._show_link_form({})
+        made_with = self._identity
         if errors := self._use_typed(user_input):
             return self._show_link_form(errors)
+        if self._linked_token is not None and self._identity != made_with:
+            async_sign_out_in_background(self.hass, made_with, self._linked_token)
+            self._linked_token = None
         if self._linked_token is None:
             try:
                 self._pin = await self._plex.create_pin()
             except PlexError as err:
                 return self._show_link_form({"base": error_key(err)})
-        self._link_task = self.hass.async_create_background_task(
-            self._async_wait_for_link(), "plex_auth link"
+        self._link_outcome = None
+        link_task = self.hass.async_create_background_task(
+            self._async_link(), "plex_auth link"
+        )
+        # Home Assistant cancels a progress task when the dialog is closed. The link is
+        # not to be cancelled: the code may have been typed already.
+        self._progress_task = self.hass.async_create_background_task(
+            asyncio.wait([link_task]), "plex_auth link progress"
         )
         return await self.async_step_link_wait()
 
@@ -213,13 +228,12 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the code until somebody has typed it at plex.tv/link."""
-        assert self._link_task is not None
-        if self._link_task.done():
+        if self._link_outcome is not None:
             return self.async_show_progress_done(next_step_id="link_done")
         return self.async_show_progress(
             step_id="link_wait",
             progress_action="wait_for_link",
-            progress_task=self._link_task,
+            progress_task=self._progress_task,
             description_placeholders={"code": self._pin.code, "url": LINK_URL},
         )
 
@@ -227,9 +241,9 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show what came of waiting; everything has been done by then."""
-        assert self._link_task is not None
-        outcome = self._link_task.result()
-        if isinstance(outcome, AbortFlow):
+        outcome = self._link_outcome
+        assert outcome is not None
+        if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
             return self._show_link_form({"base": error_key(outcome)})
@@ -270,8 +284,9 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
                 )
         servers = self._servers or {}
         if servers and user_input is not None and CONF_SERVERS in user_input:
+            chosen = user_input[CONF_SERVERS]
             return self._create_entry(
-                [servers[server] for server in user_input[CONF_SERVERS]]
+                [server for key, server in servers.items() if key in chosen]
             )
         if not servers:
             return self._create_entry([])
@@ -285,9 +300,13 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     def async_remove(self) -> None:
         """Sign out when the dialog ends and the new sign-in ended in no entry."""
-        self._removed = True
+        self._closed.set()
         self._credentials = None
         self._sign_out_if_unused()
+        if self._needs_reload:
+            self._schedule_reload()
+        if isinstance(self._link_outcome, PlexError):
+            self.hass.async_create_background_task(self._async_link(), "plex_auth link")
 
     async def _async_sign_in(self, code: str | None = None) -> ConfigFlowResult:
         """Sign in once with what was typed; show the form again when it fails."""
@@ -310,22 +329,24 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._show_password_form(errors)
         return await self._async_signed_in(sign_in, TokenOrigin.PASSWORD)
 
-    async def _async_wait_for_link(self) -> LinkOutcome:
+    async def _async_link(self) -> None:
         """Wait until the code is typed at plex.tv, then check and store the token.
 
-        Once there is a token this goes on even if the dialog is closed: the token has
-        made plex.tv forget the entry's old one.
+        Closing the dialog ends the waiting, with one more look at the code. Once there
+        is a token this goes on: it has made plex.tv forget the entry's old one.
         """
         try:
             if self._linked_token is None:
-                self._linked_token = await wait_for_link(self._plex, self._pin)
-            return await asyncio.shield(
+                self._linked_token = await wait_for_link(
+                    self._plex, self._pin, self._closed
+                )
+            self._link_outcome = await asyncio.shield(
                 self.hass.async_create_task(
                     self._async_linked(self._linked_token), "plex_auth linked"
                 )
             )
         except PlexError as err:
-            return err
+            self._link_outcome = err
 
     async def _async_linked(self, token: str) -> LinkOutcome:
         """Check and store the token that the code brought."""
@@ -335,7 +356,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             self._linked_token = None
             return err
         except PlexError as err:
-            if self._removed:
+            if self._closed.is_set():
                 self._token, self._token_origin = token, TokenOrigin.LINK
                 self._sign_out_if_unused()
             return err
@@ -344,8 +365,8 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             return await self._async_signed_in(
                 SignIn(account=account, token=token), TokenOrigin.LINK
             )
-        except (AbortFlow, UnknownFlow) as err:
-            return err if isinstance(err, AbortFlow) else AbortFlow("unknown")
+        except HomeAssistantError as err:
+            return err
 
     async def _async_signed_in(
         self, sign_in: SignIn, origin: TokenOrigin
@@ -365,14 +386,14 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
                     sign_in.account.uuid, raise_on_progress=False
                 )
                 return self._store_token()
-            if self._removed:
+            if self._closed.is_set():
                 raise UnknownFlow
             await self.async_set_unique_id(sign_in.account.uuid)
             self._abort_if_unique_id_configured(
                 description_placeholders={"name": sign_in.account.name}
             )
         finally:
-            if self._removed:
+            if self._closed.is_set():
                 self._sign_out_if_unused()
         return await self.async_step_servers()
 
@@ -387,20 +408,31 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         updates = {
             CONF_TOKEN: self._token,
             CONF_TOKEN_ORIGIN: self._token_origin,
-            CONF_API_URL: self._api_url,
+            CONF_API_URL: self._identity[CONF_API_URL],
         }
         if self._token_origin == TokenOrigin.TOKEN:
             # A sign-in replaces the old token at plex.tv by itself; this one does not.
             self._sign_out_replaced(entry)
-        if entry.state is not ConfigEntryState.LOADED:
-            return self.async_update_reload_and_abort(entry, data_updates=updates)
-        same_address = entry.data[CONF_API_URL] == self._api_url
+        was_loaded = entry.state is ConfigEntryState.LOADED
+        same_address = entry.data[CONF_API_URL] == updates[CONF_API_URL]
         result = self.async_update_and_abort(entry, data_updates=updates)
-        if same_address:
+        if not was_loaded:
+            # A reload ends the entry's dialogs, so it waits for the end of this one.
+            self._needs_reload = True
+            if self._closed.is_set():
+                self._schedule_reload()
+        elif same_address:
             entry.async_create_task(
                 self.hass, entry.runtime_data.account.async_refresh()
             )
         return result
+
+    @callback
+    def _schedule_reload(self) -> None:
+        """Set up the entry, which has a new token, if it is still there."""
+        entry_id = self.context["entry_id"]
+        if self.hass.config_entries.async_get_entry(entry_id) is not None:
+            self.hass.config_entries.async_schedule_reload(entry_id)
 
     @callback
     def _create_entry(self, servers: list[Resource]) -> ConfigFlowResult:
@@ -410,8 +442,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             data={
                 CONF_TOKEN: self._token,
                 CONF_TOKEN_ORIGIN: self._token_origin,
-                CONF_CLIENT_IDENTIFIER: self._client_identifier,
-                CONF_API_URL: self._api_url,
+                **self._identity,
             },
             subentries=[
                 ConfigSubentryData(
@@ -431,7 +462,8 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     def _plex(self) -> PlexAccount:
         """Return the calls to plex.tv under this flow's client identifier."""
         return PlexAccount(
-            async_create_transport(self.hass, self._client_identifier), self._api_url
+            async_create_transport(self.hass, self._identity[CONF_CLIENT_IDENTIFIER]),
+            self._identity[CONF_API_URL],
         )
 
     async def _async_fetch_servers(self) -> None:
@@ -450,8 +482,9 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def _use_entry(self, entry: PlexAuthConfigEntry) -> None:
         """Take client identifier and address from the entry: they stay for ever."""
-        self._client_identifier = entry.data[CONF_CLIENT_IDENTIFIER]
-        self._api_url = entry.data[CONF_API_URL]
+        self._identity = self._defaults = {
+            key: entry.data[key] for key in (CONF_CLIENT_IDENTIFIER, CONF_API_URL)
+        }
 
     def _use_typed(self, user_input: Mapping[str, Any]) -> dict[str, str]:
         """Keep what was typed, secrets excepted; return the errors of `advanced`."""
@@ -467,14 +500,15 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
 
         The page shows no error inside a section: it is keyed by the section.
         """
+        self._identity = self._defaults
         if CONF_ADVANCED not in user_input:
             return {}
         advanced: Mapping[str, str] = user_input[CONF_ADVANCED]
         api_url = advanced.get(CONF_API_URL, "").strip() or PLEX_TV_API
         if parse_address(api_url) is None:
             return {CONF_ADVANCED: "invalid_url"}
-        self._api_url = api_url.rstrip("/")
-        if client_identifier := advanced.get(CONF_CLIENT_IDENTIFIER, "").strip():
+        client_identifier = advanced.get(CONF_CLIENT_IDENTIFIER, "").strip()
+        if client_identifier:
             if not client_identifier.isascii() or not client_identifier.isprintable():
                 return {CONF_ADVANCED: "invalid_client_identifier"}
             if any(
@@ -482,7 +516,11 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
                 for entry in self._async_current_entries(include_ignore=False)
             ):
                 return {CONF_ADVANCED: "client_identifier_in_use"}
-            self._client_identifier = client_identifier
+        self._identity = {
+            CONF_CLIENT_IDENTIFIER: client_identifier
+            or self._defaults[CONF_CLIENT_IDENTIFIER],
+            CONF_API_URL: api_url.rstrip("/"),
+        }
         return {}
 
     def _advanced_section(self, *, collapsed: bool) -> dict[vol.Marker, Any]:
@@ -540,11 +578,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         if any(entry.data.get(CONF_TOKEN) == token for entry in entries):
             return
         LOGGER.debug("A sign-in that ended in no entry is ended at plex.tv")
-        data = {
-            CONF_CLIENT_IDENTIFIER: self._client_identifier,
-            CONF_API_URL: self._api_url,
-        }
-        async_sign_out_in_background(self.hass, data, token)
+        async_sign_out_in_background(self.hass, self._identity, token)
 
     @callback
     def _sign_out_replaced(self, entry: PlexAuthConfigEntry) -> None:

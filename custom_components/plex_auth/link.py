@@ -1,6 +1,7 @@
 """Waiting for a code to be typed at plex.tv/link."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from .api.account import PlexAccount
@@ -21,29 +22,33 @@ _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5
 
 
-async def wait_for_link(plex: PlexAccount, pin: Pin) -> str:
+async def wait_for_link(plex: PlexAccount, pin: Pin, closed: asyncio.Event) -> str:
     """Return the token once the code was typed at plex.tv (plex-api.md §7.2).
 
-    A failure now and then is waited out. Raises LinkExpiredError when the code's time is
-    over or plex.tv no longer knows it, and PlexError when plex.tv stays away.
+    A failure now and then is waited out. Once `closed` is set the code is looked at one
+    last time. Raises LinkExpiredError when the code's time is over or plex.tv no longer
+    knows it, and PlexError when plex.tv stays away.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + min(pin.expires_in or _LIFETIME_SECONDS, _LONGEST_SECONDS)
     failures = 0
     while loop.time() < end:
+        is_last = closed.is_set()
         wait = POLL_SECONDS
         try:
             state = await plex.check_pin(pin.id)
-        except LinkExpiredError:
-            raise
         except (CannotConnectError, RateLimitedError, UnavailableError) as err:
             failures += 1
-            if failures == _MOST_FAILURES:
+            if failures == _MOST_FAILURES or is_last:
                 raise
             wait = max(wait, err.retry_after or 0)
         else:
             failures = 0
             if state.token is not None:
                 return state.token
-        await asyncio.sleep(wait)
+        if is_last:
+            break
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, end - loop.time())):
+                await closed.wait()
     raise LinkExpiredError

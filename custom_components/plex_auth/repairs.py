@@ -5,11 +5,7 @@ from typing import Any
 from probatio import Secret
 import voluptuous as vol
 
-from homeassistant.components.repairs import (
-    ConfirmRepairFlow,
-    RepairsFlow,
-    RepairsFlowResult,
-)
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
@@ -50,9 +46,7 @@ async def async_create_fix_flow(
         return RemoveServerFlow(entry, subentry)
     if issue_id.startswith(Issue.TOKEN_REFUSED):
         return NewTokenFlow(entry, subentry)
-    if issue_id.startswith(Issue.PLEX_DIRECT):
-        return LocalAddressFlow(entry, subentry)
-    return ConfirmRepairFlow()
+    return LocalAddressFlow(entry, subentry)
 
 
 class _ServerRepairFlow(RepairsFlow):

@@ -26,6 +26,7 @@ from homeassistant.helpers.selector import (
 
 from .api.connections import parse_address
 from .api.errors import (
+    NotFoundError,
     NotPermittedError,
     PlexError,
     StartingUpError,
@@ -207,37 +208,38 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     ) -> dict[str, Any]:
         """Return the server's data as changed; raise FormError if it cannot be."""
         subentry = self._get_reconfigure_subentry()
-        data = dict(subentry.data)
         machine_identifier = subentry.unique_id or ""
         typed_url = user_input.get(CONF_URL, "").strip()
         verify_ssl = user_input[CONF_VERIFY_SSL]
         typed_token = user_input.get(CONF_TOKEN, "").strip()
         sources = list(dict.fromkeys(user_input.get(CONF_SOURCES, ())))
         self._check_sources(sources, machine_identifier)
-        if not typed_url and CONF_TOKEN in data:
-            raise FormError("url_required", CONF_URL)
-
+        changes: dict[str, Any] = {CONF_SOURCES: sources}
         if typed_url:
             url = _address(typed_url)
+            changes |= {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
             changed = (str(url), verify_ssl) != (
-                data.get(CONF_URL),
-                data.get(CONF_VERIFY_SSL, True),
+                subentry.data.get(CONF_URL),
+                subentry.data.get(CONF_VERIFY_SSL, True),
             )
             if changed or typed_token:
                 server = self._server(url, verify_ssl)
                 identity = await _async_identity(server)
                 if identity.machine_identifier != machine_identifier:
                     raise FormError("wrong_server", CONF_URL)
-                if token := typed_token or data.get(CONF_TOKEN):
+                if token := typed_token or subentry.data.get(CONF_TOKEN):
                     await _async_check_token(server, token)
-            data |= {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
-        else:
-            data.pop(CONF_URL, None)
-            data.pop(CONF_VERIFY_SSL, None)
+        elif CONF_TOKEN in subentry.data:
+            raise FormError("url_required", CONF_URL)
         if typed_token:
-            data[CONF_TOKEN] = typed_token
-        data[CONF_SOURCES] = sources
-        return data
+            changes[CONF_TOKEN] = typed_token
+        # Read again: what plex.tv lists may have been renewed meanwhile.
+        kept = {
+            key: value
+            for key, value in self._get_reconfigure_subentry().data.items()
+            if key not in (CONF_URL, CONF_VERIFY_SSL)
+        }
+        return kept | changes
 
     def _check_sources(self, sources: list[str], machine_identifier: str) -> None:
         """Raise FormError unless the server can be asked for these sources."""
@@ -345,7 +347,7 @@ async def _async_identity(server: PlexServer) -> Identity:
         identity = await server.identity()
         if identity.start_state is not None:
             raise StartingUpError
-    except UnexpectedAnswerError as err:
+    except (NotFoundError, UnexpectedAnswerError) as err:
         raise FormError("not_a_plex_server", CONF_URL) from err
     except UnavailableError as err:
         # An HTML page with a good status is some other web server's.

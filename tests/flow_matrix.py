@@ -1,0 +1,658 @@
+"""What can go wrong at each step of the flows, and a page that walks through them.
+
+`CONFIG_TABLE` and `SUBENTRY_TABLE` say which error key can meet which step; `TROUBLES` and
+`SERVER_TROUBLES` are the ways to get there, each with what the simulator does meanwhile or
+what is typed wrongly. A `Dialog` does what Home Assistant's page does with a flow, and
+checks every page that it is shown.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+import re
+from typing import Any, Final, Protocol
+from unittest.mock import patch
+
+from aiohttp import ClientTimeout
+from pytest import MonkeyPatch
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.plex_auth.api import server as server_module
+from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.api.transport import Transport
+from custom_components.plex_auth.const import DOMAIN, TokenOrigin
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigSubentryFlow,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, section
+
+from .conftest import Dns
+from .helpers import async_settle, make_entry
+from .plex_simulator import Account, Certificate, Fault, Faults, PlexSimulator
+
+SOURCES: Final = (SOURCE_USER, SOURCE_REAUTH, SOURCE_RECONFIGURE)
+SECRET_FIELDS: Final = frozenset({"password", "verification_code", "token"})
+
+# What any request to plex.tv can meet.
+_PLEX_TV: Final = frozenset(
+    {
+        "cannot_connect",
+        "dns_error",
+        "certificate_error",
+        "timeout",
+        "unavailable",
+        "rate_limited",
+        "not_permitted",
+        "unknown",
+    }
+)
+# What the section `advanced` can meet.
+_ADVANCED: Final = frozenset(
+    {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
+)
+# What an address that somebody typed can meet.
+_ADDRESS: Final = _PLEX_TV | {
+    "invalid_url",
+    "maintenance",
+    "starting_up",
+    "secure_connection_required",
+    "not_a_plex_server",
+    "invalid_token",
+}
+
+CONFIG_TABLE: Final[Mapping[str, frozenset[str]]] = {
+    "password": _PLEX_TV
+    | _ADVANCED
+    | {"invalid_auth", "email_required", "sign_in_blocked"},
+    "code": _PLEX_TV | {"invalid_code", "sign_in_blocked"},
+    "link": _PLEX_TV | _ADVANCED | {"link_expired", "invalid_token"},
+    "token": _PLEX_TV | _ADVANCED | {"invalid_token"},
+    "servers": _PLEX_TV | {"invalid_token"},
+}
+SUBENTRY_TABLE: Final[Mapping[str, frozenset[str]]] = {
+    "listed": _PLEX_TV | {"invalid_token"},
+    "address": _ADDRESS | {"token_required"},
+    "reconfigure": _ADDRESS
+    | {
+        "wrong_server",
+        "url_required",
+        "invalid_source",
+        "not_owner",
+        "server_too_old",
+    },
+}
+
+# The error keys of the flows, as the design lists them, and one more.
+ERROR_KEYS: Final = frozenset(
+    """
+    cannot_connect dns_error certificate_error timeout unavailable maintenance starting_up
+    rate_limited invalid_auth invalid_code email_required sign_in_blocked link_expired
+    invalid_token not_permitted invalid_url client_identifier_in_use
+    invalid_client_identifier not_a_plex_server wrong_server secure_connection_required
+    token_required url_required invalid_source not_owner server_too_old unknown
+    """.split()
+)
+
+TRANSLATIONS: Final[dict[str, Any]] = json.loads(
+    (
+        Path(__file__).parent.parent
+        / "custom_components"
+        / DOMAIN
+        / "translations"
+        / "en.json"
+    ).read_text()
+)
+
+
+class Host(Protocol):
+    """Stand for plex.tv or a server: what can be made to fail."""
+
+    @property
+    def faults(self) -> Faults:
+        """Return its faults."""
+
+    def set_certificate(self, kind: Certificate) -> None:
+        """Show a certificate of this kind from now on."""
+
+
+type Active = Callable[[Host, Dns, str], AbstractAsyncContextManager[None]]
+"""What goes wrong meanwhile, at a host, for requests to an endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Name what can befall a request, and the key of its message."""
+
+    name: str
+    key: str
+    active: Active
+
+
+def _answer(fault: Fault) -> Active:
+    """Let an endpoint answer with a fault meanwhile."""
+
+    @asynccontextmanager
+    async def active(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
+        host.faults.set(endpoint, fault)
+        yield
+        host.faults.clear()
+
+    return active
+
+
+def _certificate(kind: Certificate) -> Active:
+    """Show a bad certificate meanwhile."""
+
+    @asynccontextmanager
+    async def active(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
+        host.set_certificate(kind)
+        await _cut()
+        yield
+        host.set_certificate(Certificate.VALID)
+        await _cut()
+
+    return active
+
+
+@asynccontextmanager
+async def _dns(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
+    """Resolve no name meanwhile; open connections and remembered names need none."""
+    host.set_certificate(Certificate.VALID)
+    await _cut()
+    with (
+        patch.object(dns, "resolve", side_effect=OSError(None, "Name not known")),
+        patch("aiohttp.connector._DNSCacheTable.__contains__", return_value=False),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def _silence(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
+    """Answer too late meanwhile; timeouts are default arguments."""
+    patience = ClientTimeout(total=0.2)
+    host.faults.set(endpoint, Fault.delay(5))
+    with MonkeyPatch.context() as monkeypatch:
+        for method in (Transport.request, PlexServer._request):
+            assert method.__kwdefaults__ is not None
+            monkeypatch.setitem(method.__kwdefaults__, "timeout", patience)
+        monkeypatch.setattr(server_module, "PROBE_TIMEOUT", patience)
+        yield
+    host.faults.clear()
+
+
+async def _cut() -> None:
+    """Let the client see that its connections were cut."""
+    await asyncio.sleep(0.01)
+
+
+_OUTAGES: Final = (
+    Cause("reset", "cannot_connect", _answer(Fault.reset())),
+    Cause("half_body", "cannot_connect", _answer(Fault.half_body())),
+    Cause("dns", "dns_error", _dns),
+    Cause("expired", "certificate_error", _certificate(Certificate.EXPIRED)),
+    Cause(
+        "unknown_authority",
+        "certificate_error",
+        _certificate(Certificate.UNKNOWN_AUTHORITY),
+    ),
+    Cause("silence", "timeout", _silence),
+    Cause("500", "unavailable", _answer(Fault.status(500))),
+    Cause("503", "unavailable", _answer(Fault.plex_error(1013))),
+    Cause("html_502", "unavailable", _answer(Fault.html(502))),
+    Cause("429", "rate_limited", _answer(Fault.status(429))),
+)
+PLEX_TV_CAUSES: Final = (
+    *_OUTAGES,
+    Cause("html_200", "unavailable", _answer(Fault.html(200))),
+    Cause("1003", "rate_limited", _answer(Fault.plex_error(1003))),
+    Cause("1009", "not_permitted", _answer(Fault.plex_error(1009))),
+    Cause("shape", "unknown", _answer(Fault.body('{"what": "is this"}'))),
+    Cause("redirect", "unknown", _answer(Fault.redirect("http://127.0.0.1:1/"))),
+    Cause("huge", "unknown", _answer(Fault.huge_body())),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Say what can go wrong at a step, and the form that tells of it.
+
+    `moment` is the step, or what a step waits for; `shown_at` the step that shows the
+    error. `typed` replaces what would be right there.
+    """
+
+    moment: str
+    cause: str
+    key: str
+    shown_at: str
+    active: Active | None = None
+    typed: Callable[[Scene], Mapping[str, Any]] | None = None
+    account: str = "ben"
+    field: str = "base"
+    sources: tuple[str, ...] = SOURCES
+
+
+# The request of each moment, and the step that shows what became of it.
+REQUESTS: Final[Mapping[str, tuple[str, str]]] = {
+    "password": ("signin", "password"),
+    "code": ("signin", "code"),
+    "link": ("pins_create", "link"),
+    "link_wait": ("pins_check", "link"),
+    "link_claimed": ("user", "link"),
+    "token": ("user", "token"),
+    "servers": ("resources", "servers"),
+}
+ACCOUNTS: Final[Mapping[str, str]] = {"code": "anna"}
+_WITH_ADVANCED: Final = (SOURCE_USER, SOURCE_RECONFIGURE)
+_BAD_URLS: Final = (
+    "http://user:secret@127.0.0.1/api",
+    "http://127.0.0.1/api?x=1",
+    "http://127.0.0.1/api#x",
+    "ftp://127.0.0.1/api",
+    "javascript:alert(1)",
+    "http://127.0.0.1:99999/api",
+    "http://169.254.169.254/latest",
+    "http://2130706433/",
+    "plex.tv",
+    "http://",
+)
+
+
+def _plex_tv_troubles() -> Iterator[Trouble]:
+    """Yield what plex.tv can do at each moment."""
+    for moment, (_, shown_at) in REQUESTS.items():
+        for cause in PLEX_TV_CAUSES:
+            yield Trouble(
+                moment=moment,
+                cause=cause.name,
+                key=cause.key,
+                shown_at=shown_at,
+                active=cause.active,
+                account=ACCOUNTS.get(moment, "ben"),
+                sources=(SOURCE_USER,) if moment == "servers" else SOURCES,
+            )
+
+
+def _advanced_troubles() -> Iterator[Trouble]:
+    """Yield what the fields of `advanced` can be refused for."""
+    for way in ("password", "link", "token"):
+        for url in _BAD_URLS if way == "password" else _BAD_URLS[:1]:
+            yield Trouble(
+                moment=way,
+                cause=url,
+                key="invalid_url",
+                shown_at=way,
+                field="advanced",
+                typed=lambda scene, url=url: {"advanced": {"api_url": url}},
+                sources=_WITH_ADVANCED if way == "password" else (SOURCE_USER,),
+            )
+        for cause, key, identifier in (
+            ("taken", "client_identifier_in_use", "taken"),
+            ("accent", "invalid_client_identifier", "böse"),
+            ("control", "invalid_client_identifier", "a\nb"),
+        ):
+            yield Trouble(
+                moment=way,
+                cause=cause,
+                key=key,
+                shown_at=way,
+                field="advanced",
+                typed=lambda scene, identifier=identifier: {
+                    "advanced": {
+                        "api_url": scene.api_url,
+                        "client_identifier": identifier,
+                    }
+                },
+                sources=(SOURCE_USER,),
+            )
+
+
+def _typed_troubles() -> Iterator[Trouble]:
+    """Yield what can be typed wrongly."""
+    for cause, key, account, typed in (
+        ("wrong", "invalid_auth", "ben", {"password": "wrong"}),
+        ("empty", "invalid_auth", "ben", {"password": ""}),
+        ("nobody", "invalid_auth", "ben", {"username": "nobody"}),
+        ("no_name", "invalid_auth", "ben", {"username": " "}),
+        ("email_only", "email_required", "dora", {"username": "dora"}),
+    ):
+        yield Trouble(
+            moment="password",
+            cause=cause,
+            key=key,
+            shown_at="password",
+            account=account,
+            typed=lambda scene, typed=typed: typed,
+        )
+    for cause, code in (
+        ("wrong", lambda account: account.wrong_code()),
+        ("expired", lambda account: account.expired_code()),
+        ("empty", lambda account: " "),
+        ("words", lambda account: "not a code"),
+    ):
+        yield Trouble(
+            moment="code",
+            cause=cause,
+            key="invalid_code",
+            shown_at="code",
+            account="anna",
+            typed=lambda scene, code=code: {"verification_code": code(scene.account)},
+        )
+    for cause, token in (
+        ("rejected", "anything"),
+        ("claim", "claim-abcdefghij"),
+        ("transient", "transient-2c5f2b9e-5f0c-4a55-a1f7-1ed5d4b0a3cc"),
+        ("blank", "  "),
+        ("inner_space", "two words"),
+        ("line_break", "two\nlines"),
+        ("accent", "tökenn"),
+    ):
+        yield Trouble(
+            moment="token",
+            cause=cause,
+            key="invalid_token",
+            shown_at="token",
+            typed=lambda scene, token=token: {"token": token},
+        )
+
+
+def _sign_in_troubles() -> Iterator[Trouble]:
+    """Yield what plex.tv says of one request only."""
+    for moment, account in (("password", "ben"), ("code", "anna")):
+        yield Trouble(
+            moment=moment,
+            cause="1031",
+            key="sign_in_blocked",
+            shown_at=moment,
+            account=account,
+            active=_answer(Fault.plex_error(1031)),
+        )
+    for moment, cause, key, fault in (
+        ("code", "asked_again", "invalid_code", Fault.plex_error(1029)),
+        ("code", "password_changed", "invalid_auth", Fault.plex_error(1001)),
+        ("link", "refused", "invalid_token", Fault.plex_error(1001)),
+        ("link_wait", "expired", "link_expired", Fault.plex_error(1020)),
+        ("link_claimed", "revoked", "invalid_token", Fault.plex_error(1001)),
+        ("servers", "revoked", "invalid_token", Fault.plex_error(1001)),
+    ):
+        shown_at = REQUESTS[moment][1]
+        yield Trouble(
+            moment=moment,
+            cause=cause,
+            key=key,
+            shown_at="password" if cause == "password_changed" else shown_at,
+            account=ACCOUNTS.get(moment, "ben"),
+            active=_answer(fault),
+            sources=(SOURCE_USER,) if moment == "servers" else SOURCES,
+        )
+
+
+TROUBLES: Final[tuple[Trouble, ...]] = (
+    *_plex_tv_troubles(),
+    *_advanced_troubles(),
+    *_typed_troubles(),
+    *_sign_in_troubles(),
+)
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """Hold a simulated Plex with the accounts that the matrix signs in to.
+
+    plex.tv is reached by a name and over TLS, so that names and certificates can fail.
+    """
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    dns: Dns
+    account: Account
+    source: str = SOURCE_USER
+    entry: MockConfigEntry | None = None
+
+    @property
+    def api_url(self) -> str:
+        """Return the base address of plex.tv's second API."""
+        return self.simulator.api_url.replace("http://127.0.0.1", "https://localhost")
+
+    def add_entry(
+        self,
+        account: Account | None = None,
+        *,
+        origin: TokenOrigin = TokenOrigin.PASSWORD,
+    ) -> MockConfigEntry:
+        """Add the entry of an account, not set up."""
+        account = account or self.account
+        entry = make_entry(self.simulator, account, origin=origin)
+        entry.add_to_hass(self.hass)
+        self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, "api_url": self.api_url}
+        )
+        return entry
+
+    def right(self, moment: str) -> dict[str, Any]:
+        """Return what is right to type at a step."""
+        account = self.account
+        match moment:
+            case "password":
+                typed: dict[str, Any] = {
+                    "username": account.email if account.email_only else account.name,
+                    "password": account.password,
+                }
+            case "token":
+                typed = {"token": account.sign_in_token("another client")}
+            case "code":
+                return {"verification_code": account.code()}
+            case "servers":
+                return {}
+            case _:
+                typed = {}
+        if self.source != SOURCE_REAUTH:
+            typed["advanced"] = {"api_url": self.api_url}
+        return typed
+
+
+@dataclass(kw_only=True, repr=False)
+class Dialog:
+    """Walk through a flow as a page does, and check each page."""
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    manager: Any
+    table: Mapping[str, frozenset[str]]
+    texts: Mapping[str, Any]
+    result: Mapping[str, Any] = field(default_factory=dict)
+    submitted: Counter[str] = field(default_factory=Counter)
+    _typed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def type(self) -> FlowResultType:
+        """Return what the flow shows."""
+        kind: FlowResultType = self.result["type"]
+        return kind
+
+    @property
+    def step(self) -> str:
+        """Return the step that the flow is at."""
+        step: str = self.result["step_id"]
+        return step
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Return the errors that the form shows, by field."""
+        return self.result["errors"] or {}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Return what the form's fields are filled with."""
+        return shown_values(self.result["data_schema"])
+
+    async def start(self, handler: Any, **context: Any) -> None:
+        """Open the dialog."""
+        self._take(await self.manager.async_init(handler, context=context))
+
+    async def choose(self, option: str) -> None:
+        """Choose from a menu."""
+        assert option in self.result["menu_options"]
+        await self._configure({"next_step_id": option})
+
+    async def submit(self, typed: Mapping[str, Any] | None = None) -> None:
+        """Submit a form."""
+        typed = typed or {}
+        self._typed[self.step] = typed
+        self.submitted[self.step] += 1
+        await self._configure(dict(typed))
+
+    async def look(self) -> None:
+        """Ask the flow what it shows now, as the page does when it has changed."""
+        await self._configure(None)
+
+    def close(self) -> None:
+        """Close the dialog."""
+        self.manager.async_abort(self.result["flow_id"])
+
+    async def _configure(self, user_input: dict[str, Any] | None) -> None:
+        self._take(
+            await self.manager.async_configure(self.result["flow_id"], user_input)
+        )
+
+    def _take(self, result: Mapping[str, Any]) -> None:
+        """Take what the flow shows and check that it can be shown."""
+        self.result = result
+        match self.type:
+            case FlowResultType.FORM:
+                self._check_form()
+            case FlowResultType.MENU:
+                texts = self.texts["step"][self.step]
+                assert texts["menu_options"].keys() == set(result["menu_options"])
+                self._check_placeholders(texts)
+            case FlowResultType.SHOW_PROGRESS:
+                text = self.texts["progress"][result["progress_action"]]
+                self._check_placeholders(text)
+            case FlowResultType.ABORT if result.get("translation_domain") is None:
+                self._check_placeholders(self.texts["abort"][result["reason"]])
+
+    def _check_form(self) -> None:
+        """Check texts, errors, the section `advanced` and what the fields show."""
+        texts = self.texts["step"][self.step]
+        schema = self.result["data_schema"]
+        for marker, selector in schema.schema.items():
+            if isinstance(selector, section):
+                assert selector.options["collapsed"] is (str(marker) not in self.errors)
+                parts = texts["sections"][str(marker)]
+                for inner in selector.schema.schema:
+                    assert parts["data"][str(inner)]
+                    assert parts["data_description"][str(inner)]
+            else:
+                assert texts["data"][str(marker)]
+                assert texts["data_description"][str(marker)]
+        self._check_placeholders(texts)
+        for name, key in self.errors.items():
+            assert key in self.table[self.step], f"{key} is not in the table"
+            assert self.texts["error"][key]
+            assert name == "base" or name in map(str, schema.schema)
+        if self.errors:
+            assert self.shown == without_secrets(self._typed.get(self.step, {}))
+        page = json.dumps([self.shown, self.result["description_placeholders"]])
+        for secret in self._secrets():
+            assert secret not in page
+
+    def _check_placeholders(self, texts: Any) -> None:
+        """Check that each placeholder of the texts is given."""
+        needed = set(re.findall(r"\{(\w+)\}", json.dumps(texts)))
+        assert needed <= (self.result["description_placeholders"] or {}).keys()
+
+    def _secrets(self) -> set[str]:
+        """Return what must never be shown: all of Plex's secrets, and what was typed."""
+        typed = {
+            value
+            for fields in self._typed.values()
+            for name, value in fields.items()
+            if name in SECRET_FIELDS
+        }
+        codes = {pin.code for pin in self.simulator.pins}
+        return {
+            secret
+            for secret in (self.simulator.secrets() | typed) - codes
+            if secret.strip()
+        }
+
+
+def config_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
+    """Return a dialog for accounts, not open yet."""
+    return Dialog(
+        hass=hass,
+        simulator=simulator,
+        manager=hass.config_entries.flow,
+        table=CONFIG_TABLE,
+        texts=TRANSLATIONS["config"],
+    )
+
+
+def server_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
+    """Return a dialog for servers, not open yet."""
+    return Dialog(
+        hass=hass,
+        simulator=simulator,
+        manager=hass.config_entries.subentries,
+        table=SUBENTRY_TABLE,
+        texts=TRANSLATIONS["config_subentries"]["server"],
+    )
+
+
+async def async_open(scene: Scene) -> Dialog:
+    """Open the dialog of the scene's source: for a new entry or the scene's."""
+    dialog = config_dialog(scene.hass, scene.simulator)
+    if scene.entry is None:
+        await dialog.start(DOMAIN, source=SOURCE_USER)
+        assert dialog.step == "user"
+    else:
+        await dialog.start(
+            DOMAIN,
+            source=scene.source,
+            entry_id=scene.entry.entry_id,
+            unique_id=scene.entry.unique_id,
+        )
+        step = {
+            SOURCE_REAUTH: "reauth_confirm",
+            SOURCE_RECONFIGURE: "reconfigure",
+        }[scene.source]
+        assert dialog.step == step
+        assert dialog.result["description_placeholders"]["name"] == scene.entry.title
+    assert dialog.type is FlowResultType.MENU
+    assert dialog.result["menu_options"] == ["password", "link", "token"]
+    return dialog
+
+
+async def async_claim(scene: Scene) -> None:
+    """Type the code at plex.tv/link if it was not yet, and wait for what comes of it."""
+    pin = scene.simulator.pins.latest
+    if pin.auth_token is None:
+        assert scene.simulator.pins.link(pin.code, scene.account)
+    await async_settle(scene.hass)
+
+
+def shown_values(schema: vol.Schema) -> dict[str, Any]:
+    """Return what the fields of a form are filled with, those of sections too."""
+    found: dict[str, Any] = {}
+    for marker, selector in schema.schema.items():
+        if isinstance(selector, section):
+            if inner := shown_values(selector.schema):
+                found[str(marker)] = inner
+        elif "suggested_value" in (marker.description or {}):
+            found[str(marker)] = marker.description["suggested_value"]
+        elif callable(marker.default):
+            found[str(marker)] = marker.default()
+    return found
+
+
+def without_secrets(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a form keeps of what was typed."""
+    return {name: value for name, value in typed.items() if name not in SECRET_FIELDS}

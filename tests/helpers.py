@@ -1,0 +1,289 @@
+"""What several tests do: add an account, look at entities and devices, let time pass."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+from freezegun.api import FrozenDateTimeFactory
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.plex_auth.api.models import Connection
+from custom_components.plex_auth.const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    CONF_SOURCES,
+    CONF_TOKEN_ORIGIN,
+    DOMAIN,
+    SUBENTRY_TYPE_SERVER,
+    TokenOrigin,
+)
+from custom_components.plex_auth.coordinator import (
+    AccountCoordinator,
+    ServerCoordinator,
+)
+from custom_components.plex_auth.known_server import KnownServer
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigSubentry,
+    ConfigSubentryData,
+)
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription
+
+
+@contextmanager
+def everything_enabled() -> Iterator[None]:
+    """Enable the entities, too, that are disabled by default."""
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default", True
+    ):
+        yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedWorld:
+    """Hold accounts and servers whose identifiers are always the same."""
+
+    plex_pass: Account
+    free: Account
+    managed: Account
+    attic: MediaServer
+    cellar: MediaServer
+
+
+async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
+    """Fill the simulator with a world that snapshots can show."""
+    now = simulator.clock.now()
+    plex_pass = simulator.add_account(
+        "paula",
+        id=1001,
+        uuid="aaaaaaaaaaaaaaaa",
+        title="Paula",
+        totp_secret="JBSWY3DPEHPK3PXP",
+        subscription=Subscription.yearly(
+            now - timedelta(days=300), now + timedelta(days=65)
+        ),
+        home=True,
+        home_size=3,
+        home_admin=True,
+    )
+    free = simulator.add_account(
+        "frank", id=1002, uuid="bbbbbbbbbbbbbbbb", title="Frank", confirmed=False
+    )
+    managed = simulator.add_account(
+        "",
+        id=1003,
+        uuid="cccccccccccccccc",
+        title="Mia",
+        password=None,
+        restricted=True,
+        home=True,
+        home_size=3,
+        home_owner=plex_pass,
+    )
+    attic = await simulator.add_server("Attic", plex_pass, shared_with=[free, managed])
+    cellar = await simulator.add_server("Cellar", plex_pass)
+    attic.machine_identifier = "a" * 40
+    cellar.machine_identifier = "c" * 40
+    return FixedWorld(
+        plex_pass=plex_pass, free=free, managed=managed, attic=attic, cellar=cellar
+    )
+
+
+def known_server(server: MediaServer, account: Account) -> dict[str, Any]:
+    """Return what a subentry keeps of a server that plex.tv lists as it is now."""
+    return KnownServer(
+        token=server.access_token_for(account),
+        connections=tuple(
+            sorted(
+                (
+                    Connection(
+                        protocol=listed.protocol,
+                        address=listed.address,
+                        port=listed.port,
+                        uri=listed.uri,
+                        local=listed.local,
+                        relay=listed.relay,
+                    )
+                    for listed in server.connections
+                ),
+                key=lambda connection: connection.uri,
+            )
+        ),
+        https_required=server.https_required,
+    ).as_stored()
+
+
+def server_data(
+    server: MediaServer, account: Account, **data: Any
+) -> ConfigSubentryData:
+    """Return the subentry of a server; `data` replaces what a listed one keeps."""
+    kept = {CONF_SOURCES: [], CONF_LAST_KNOWN: known_server(server, account)}
+    return ConfigSubentryData(
+        data=kept | data,
+        subentry_type=SUBENTRY_TYPE_SERVER,
+        title=server.name,
+        unique_id=server.machine_identifier,
+    )
+
+
+def make_entry(
+    simulator: PlexSimulator,
+    account: Account,
+    servers: Iterable[MediaServer | ConfigSubentryData] = (),
+    *,
+    origin: TokenOrigin = TokenOrigin.PASSWORD,
+) -> MockConfigEntry:
+    """Return the entry of an account that signed in, with some of its servers."""
+    client_identifier = str(uuid4())
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=account.title,
+        unique_id=account.uuid,
+        data={
+            CONF_TOKEN: account.sign_in_token(client_identifier),
+            CONF_CLIENT_IDENTIFIER: client_identifier,
+            CONF_API_URL: simulator.api_url,
+            CONF_TOKEN_ORIGIN: origin,
+        },
+        subentries_data=[
+            server_data(server, account) if isinstance(server, MediaServer) else server
+            for server in servers
+        ],
+    )
+
+
+async def async_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Add an entry to Home Assistant and set it up."""
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await async_settle(hass)
+
+
+async def async_add_account(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    account: Account,
+    servers: Iterable[MediaServer | ConfigSubentryData] = (),
+    *,
+    origin: TokenOrigin = TokenOrigin.PASSWORD,
+) -> MockConfigEntry:
+    """Set up the entry of an account that signed in, with some of its servers."""
+    entry = make_entry(simulator, account, servers, origin=origin)
+    await async_set_up(hass, entry)
+    return entry
+
+
+async def async_settle(hass: HomeAssistant) -> None:
+    """Wait until everything that was started is done."""
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_pass(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, step: timedelta
+) -> None:
+    """Let time pass, and wait for what is due by then."""
+    freezer.tick(step)
+    async_fire_time_changed(hass)
+    await async_settle(hass)
+
+
+def account_coordinator(entry: MockConfigEntry) -> AccountCoordinator:
+    """Return the coordinator of a loaded entry's account."""
+    coordinator: AccountCoordinator = entry.runtime_data.account
+    return coordinator
+
+
+def subentry_of(entry: MockConfigEntry, server: MediaServer) -> ConfigSubentry:
+    """Return the subentry of a server."""
+    subentries: Iterable[ConfigSubentry] = entry.subentries.values()
+    return next(
+        subentry
+        for subentry in subentries
+        if subentry.unique_id == server.machine_identifier
+    )
+
+
+def server_coordinator(
+    entry: MockConfigEntry, server: MediaServer
+) -> ServerCoordinator:
+    """Return the coordinator of a server of a loaded entry."""
+    coordinator: ServerCoordinator = entry.runtime_data.servers[
+        subentry_of(entry, server).subentry_id
+    ]
+    return coordinator
+
+
+def entity_id_of(
+    hass: HomeAssistant, name: str, account: Account, server: MediaServer | None = None
+) -> str:
+    """Return the entity that `name`, written platform.key, means."""
+    platform, _, key = name.partition(".")
+    parts = [account.uuid, server.machine_identifier if server else None, key]
+    entity_id = er.async_get(hass).async_get_entity_id(
+        platform, DOMAIN, "_".join(part for part in parts if part)
+    )
+    assert entity_id is not None, f"{name} does not exist"
+    return entity_id
+
+
+def entity_of(
+    hass: HomeAssistant, name: str, account: Account, server: MediaServer | None = None
+) -> State:
+    """Return the state object of the entity that `name`, written platform.key, means."""
+    state = hass.states.get(entity_id_of(hass, name, account, server))
+    assert state is not None, f"{name} has no state"
+    return state
+
+
+def state_of(
+    hass: HomeAssistant, name: str, account: Account, server: MediaServer | None = None
+) -> str:
+    """Return the state of the entity that `name`, written platform.key, means."""
+    return entity_of(hass, name, account, server).state
+
+
+def device_of(
+    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer | None = None
+) -> dr.DeviceEntry:
+    """Return the device of a server, or of the account itself."""
+    parts = [entry.unique_id, server.machine_identifier if server else None]
+    identifier = (DOMAIN, "_".join(part for part in parts if part))
+    return next(
+        device
+        for device in dr.async_entries_for_config_entry(
+            dr.async_get(hass), entry.entry_id
+        )
+        if identifier in device.identifiers
+    )
+
+
+def reauth_flows(hass: HomeAssistant, entry: MockConfigEntry) -> int:
+    """Return how many flows ask to sign in to the account again."""
+    return len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
+
+
+async def async_get_transient_token(
+    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer
+) -> str:
+    """Let the action get a transient token of a server."""
+    response = await hass.services.async_call(
+        DOMAIN,
+        "get_transient_token",
+        {"device_id": device_of(hass, entry, server).id},
+        blocking=True,
+        return_response=True,
+    )
+    assert response is not None
+    return str(response["token"])

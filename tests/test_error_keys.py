@@ -1,0 +1,59 @@
+"""From an error of the client to the key of its message."""
+
+import pytest
+
+from custom_components.plex_auth.api import errors
+from custom_components.plex_auth.error_keys import error_key
+
+KEYS = {
+    "BadRequestError": "unknown",
+    "CannotConnectError": "cannot_connect",
+    "CertificateError": "certificate_error",
+    "ConnectionClosedError": "cannot_connect",
+    "ConnectionTimeoutError": "timeout",
+    "DnsError": "dns_error",
+    "EmailRequiredError": "email_required",
+    "LinkExpiredError": "link_expired",
+    "MaintenanceError": "maintenance",
+    "NotFoundError": "unavailable",
+    "NotOwnerError": "not_owner",
+    "NotPermittedError": "not_permitted",
+    "PlexError": "unknown",
+    "RateLimitedError": "rate_limited",
+    "SecureConnectionRequiredError": "secure_connection_required",
+    "ServerTooOldError": "server_too_old",
+    "SignInBlockedError": "sign_in_blocked",
+    "StartingUpError": "starting_up",
+    "TokenRejectedError": "invalid_token",
+    "UnavailableError": "unavailable",
+    "UnexpectedAnswerError": "unknown",
+    "VerificationCodeRequiredError": "unknown",
+    "VerificationCodeWrongError": "invalid_code",
+    "WrongCredentialsError": "invalid_auth",
+    "WrongServerError": "wrong_server",
+}
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS.items())
+def test_error_key(name: str, key: str) -> None:
+    """Each error has the key of the design."""
+    kind: type[errors.PlexError] = getattr(errors, name)
+    assert error_key(kind()) == key
+
+
+def test_every_error_is_in_the_table_above() -> None:
+    """No error of the client is forgotten."""
+    assert set(KEYS) == {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.PlexError)
+    }
+
+
+def test_error_of_somebody_else() -> None:
+    """A kind of error that is new has the key of what it is a kind of."""
+
+    class NewError(errors.MaintenanceError):
+        """Report something new."""
+
+    assert error_key(NewError()) == "maintenance"

@@ -1,0 +1,80 @@
+"""What is kept of a server to work while plex.tv is away."""
+
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.plex_auth.api.models import Connection, Resource
+from custom_components.plex_auth.known_server import KnownServer
+
+LISTED: dict[str, Any] = {
+    "name": "Attic",
+    "clientIdentifier": "abc",
+    "provides": "server",
+    "accessToken": "a secret token",
+    "httpsRequired": True,
+    "connections": [
+        {
+            "protocol": "https",
+            "address": "192.0.2.1",
+            "port": 32400,
+            "uri": f"https://{name}.plex.direct:32400",
+            "local": name == "a",
+            "relay": name == "c",
+        }
+        for name in ("b", "a", "c")
+    ],
+}
+
+
+def known(**changes: Any) -> KnownServer:
+    """Return what is kept of the server as it is listed, but for some changes."""
+    (resource,) = Resource.parse_servers([LISTED | changes])
+    return KnownServer.from_resource(resource)
+
+
+def test_kept_as_json() -> None:
+    """What is stored comes back the same from a JSON file."""
+    server = known()
+    assert KnownServer.from_stored(json.loads(json.dumps(server.as_stored()))) == server
+    assert server.token == "a secret token"
+    assert server.https_required
+    assert [connection.local for connection in server.connections] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_order_of_the_list_means_nothing() -> None:
+    """The order in which plex.tv lists addresses, or its other fields, change nothing."""
+    assert known(connections=LISTED["connections"][::-1], presence=True) == known()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accessToken": "another"},
+        {"accessToken": None},
+        {"httpsRequired": False},
+        {"connections": LISTED["connections"][:2]},
+        {"connections": []},
+    ],
+)
+def test_what_is_a_change(change: dict[str, Any]) -> None:
+    """What a connection depends on is a change."""
+    assert known(**change) != known()
+
+
+def test_nothing_known() -> None:
+    """A server of which nothing is kept has no token and no address."""
+    assert KnownServer.from_stored({}) == KnownServer(
+        token=None, connections=(), https_required=False
+    )
+
+
+def test_token_is_not_shown() -> None:
+    """The token is in no text that shows the object."""
+    assert "a secret token" not in repr(known())
+    assert isinstance(known().connections[0], Connection)
