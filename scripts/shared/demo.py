@@ -68,6 +68,12 @@ def _show(walk: Walk) -> tuple[dict[str, object], dict[str, Any]]:
     """Walk, print what there is to see, and return a report and the responses."""
     with step("Signing in with password and verification code"):
         entry_state = walk.sign_in()
+    with step("Linking a second account by a code"):
+        walk.link("fritz", "Fritz")
+    with step("Adding a server by its address"):
+        walk.add_server_by_address()
+    with step("Watching a source"):
+        walk.watch_source()
     with step("Calling the actions"):
         responses = walk.call_actions()
     with step("Reading the entities"):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 import json
+import time
 from typing import Any
 
 from .failure import Failure
@@ -13,6 +14,11 @@ from .simulator import Simulator
 DOMAIN = "plex_auth"
 
 _FLOW = "/api/config/config_entries/flow"
+_SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
+_LONGEST_WAIT = 30
+_SUBENTRY_ID = """
+{{ device_attr('sensor.living_room_connection', 'config_subentry_id') | to_json }}
+"""
 _DEVICES = """
 {% set ns = namespace(devices=[]) %}
 {% for id in integration_entities('plex_auth') | map('device_id') | unique %}
@@ -62,12 +68,63 @@ class Walk:
             for field in flow["data_schema"]
             if field["name"] == "servers"
         )
-        flow = self._continue(flow, {"servers": chosen})
+        own = {self._machine_identifier(name) for name in ("Living Room", "Basement")}
+        _expect_equal("servers chosen beforehand", set(chosen), own)
+        living_room = self._machine_identifier("Living Room")
+        flow = self._continue(flow, {"servers": [living_room]})
         _expect(flow, "create_entry")
-        (entry,) = self.home_assistant.entries(DOMAIN)
-        if entry["state"] != "loaded":
-            raise Failure(f"the entry is {entry['state']}: {entry['reason']}")
-        return str(entry["state"])
+        return str(self._loaded_entry("Anna")["state"])
+
+    def link(self, username: str, title: str) -> None:
+        """Add an account by a code that is typed at plex.tv.
+
+        Raises `Failure` when a step is not the one that is expected.
+        """
+        flow = self._continue(self._start_flow(), {"next_step_id": "link"})
+        _expect(flow, "form", "link")
+        advanced = {"api_url": self.simulator.api_url}
+        flow = self._continue(flow, {"advanced": advanced})
+        _expect(flow, "progress", "link_wait")
+        code = flow["description_placeholders"]["code"]
+        self.simulator.control.post(f"/pins/{code}/link", {"username": username})
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while flow["type"] == "progress" and time.monotonic() < deadline:
+            time.sleep(0.5)
+            flow = self._continue(flow, {})
+        _expect(flow, "create_entry")
+        self._loaded_entry(title)
+
+    def add_server_by_address(self) -> None:
+        """Add a server of the account by the address that it has in this network.
+
+        Raises `Failure` when a step is not the one that is expected.
+        """
+        entry_id = self._loaded_entry("Anna")["entry_id"]
+        flow = self._start_subentry_flow(entry_id)
+        _expect(flow, "menu", "user")
+        flow = self._continue(flow, {"next_step_id": "address"}, _SUBENTRY_FLOW)
+        _expect(flow, "form", "address")
+        url = self.simulator.server("Basement")["http_url"]
+        typed: dict[str, object] = {"url": url, "verify_ssl": True}
+        flow = self._continue(flow, typed, _SUBENTRY_FLOW)
+        _expect(flow, "create_entry")
+        self._wait_for_entity("sensor.basement_connection", "custom")
+
+    def watch_source(self) -> None:
+        """Let a server watch another one as a source.
+
+        Raises `Failure` when a step is not the one that is expected.
+        """
+        entry_id = self._loaded_entry("Anna")["entry_id"]
+        subentry_id = self.home_assistant.render(_SUBENTRY_ID)
+        flow = self._start_subentry_flow(entry_id, subentry_id)
+        _expect(flow, "form", "reconfigure")
+        source = f"server://{self._machine_identifier('Basement')}"
+        typed: dict[str, object] = {"verify_ssl": True, "sources": [source]}
+        flow = self._continue(flow, typed, _SUBENTRY_FLOW)
+        _expect(flow, "abort")
+        _expect_equal("the end", flow["reason"], "reconfigure_successful")
+        self._wait_for_entity("sensor.living_room_source_basement", "local")
 
     def devices(self) -> list[dict[str, Any]]:
         """Return the devices and their enabled entities with name and state.
@@ -76,7 +133,7 @@ class Walk:
         """
         devices: list[dict[str, Any]] = self.home_assistant.render(_DEVICES)
         names = {device["name"] for device in devices}
-        if missing := {"Anna", "Living Room", "Basement"} - names:
+        if missing := {"Anna", "Fritz", "Living Room", "Basement"} - names:
             raise Failure(f"devices are missing: {', '.join(sorted(missing))}")
         for device in devices:
             for entity in device["entities"]:
@@ -94,9 +151,10 @@ class Walk:
         device_id = next(
             one["id"] for one in self.devices() if one["name"] == server["name"]
         )
+        entry_id = self._loaded_entry("Anna")["entry_id"]
         fields: Mapping[str, dict[str, object]] = {
-            "get_token_details": {},
-            "get_servers": {},
+            "get_token_details": {"config_entry_id": entry_id},
+            "get_servers": {"config_entry_id": entry_id},
             "get_transient_token": {
                 "device_id": device_id,
                 "path": "/library/metadata/1/thumb",
@@ -144,10 +202,40 @@ class Walk:
         return {
             account["password"],
             account["totp_secret"],
-            next(one["data"]["token"] for one in entries if one["domain"] == DOMAIN),
+            *(one["data"]["token"] for one in entries if one["domain"] == DOMAIN),
             responses["get_transient_token"]["token"],
             responses["get_source_connection_information"]["access_token"],
         }
+
+    def _machine_identifier(self, name: str) -> str:
+        return str(self.simulator.server(name)["machine_identifier"])
+
+    def _loaded_entry(self, title: str) -> dict[str, Any]:
+        entries = self.home_assistant.entries(DOMAIN)
+        entry = next((one for one in entries if one["title"] == title), None)
+        if entry is None:
+            raise Failure(f"there is no entry {title}")
+        if entry["state"] != "loaded":
+            raise Failure(f"the entry is {entry['state']}: {entry['reason']}")
+        return entry
+
+    def _wait_for_entity(self, entity_id: str, state: str) -> None:
+        """Wait until an entity has a state: the entry reloads itself meanwhile."""
+        deadline = time.monotonic() + _LONGEST_WAIT
+        template = f"{{{{ states('{entity_id}') | to_json }}}}"
+        while (found := self.home_assistant.render(template)) != state:
+            if time.monotonic() > deadline:
+                raise Failure(f"{entity_id} is {found} instead of {state}")
+            time.sleep(0.2)
+
+    def _start_subentry_flow(
+        self, entry_id: str, subentry_id: str | None = None
+    ) -> dict[str, Any]:
+        content: dict[str, object] = {"handler": [entry_id, "server"]}
+        if subentry_id is not None:
+            content["subentry_id"] = subentry_id
+        flow: dict[str, Any] = self.home_assistant.rest.post(_SUBENTRY_FLOW, content)
+        return flow
 
     def _start_flow(self) -> dict[str, Any]:
         flow: dict[str, Any] = self.home_assistant.rest.post(
@@ -156,10 +244,13 @@ class Walk:
         return flow
 
     def _continue(
-        self, flow: Mapping[str, Any], content: dict[str, object]
+        self,
+        flow: Mapping[str, Any],
+        content: dict[str, object],
+        address: str = _FLOW,
     ) -> dict[str, Any]:
         result: dict[str, Any] = self.home_assistant.rest.post(
-            f"{_FLOW}/{flow['flow_id']}", content
+            f"{address}/{flow['flow_id']}", content
         )
         return result
 
