@@ -114,12 +114,10 @@ def _reload_on_change(
     return _async_updated
 
 
-def _snapshot(
-    entry: PlexAuthConfigEntry,
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return what a set-up depends on: the entry's data and those of its servers."""
-    return _without(entry.data, CONF_TOKEN), {
-        subentry_id: _without(subentry.data, CONF_LAST_KNOWN)
+def _snapshot(entry: PlexAuthConfigEntry) -> tuple[Any, dict[str, Any]]:
+    """Return what a set-up depends on: data and titles of the entry and its servers."""
+    return (entry.title, _without(entry.data, CONF_TOKEN)), {
+        subentry_id: (subentry.title, _without(subentry.data, CONF_LAST_KNOWN))
         for subentry_id, subentry in entry.subentries.items()
     }
 

@@ -123,7 +123,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self._token_origin = TokenOrigin.PASSWORD
         self._servers: dict[str, Resource] | None = None
         self._closed = asyncio.Event()
-        self._needs_reload = False
+        self._left_to_store: dict[str, Any] | None = None
 
     @classmethod
     @callback
@@ -303,8 +303,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self._closed.set()
         self._credentials = None
         self._sign_out_if_unused()
-        if self._needs_reload:
-            self._schedule_reload()
+        self._store_rest()
         if isinstance(self._link_outcome, PlexError):
             self.hass.async_create_background_task(self._async_link(), "plex_auth link")
 
@@ -405,34 +404,43 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             reason="wrong_account",
             description_placeholders={"name": entry.title, "other": self._account.name},
         )
-        updates = {
-            CONF_TOKEN: self._token,
-            CONF_TOKEN_ORIGIN: self._token_origin,
-            CONF_API_URL: self._identity[CONF_API_URL],
-        }
         if self._token_origin == TokenOrigin.TOKEN:
             # A sign-in replaces the old token at plex.tv by itself; this one does not.
             self._sign_out_replaced(entry)
-        was_loaded = entry.state is ConfigEntryState.LOADED
-        same_address = entry.data[CONF_API_URL] == updates[CONF_API_URL]
-        result = self.async_update_and_abort(entry, data_updates=updates)
-        if not was_loaded:
-            # A reload ends the entry's dialogs, so it waits for the end of this one.
-            self._needs_reload = True
-            if self._closed.is_set():
-                self._schedule_reload()
-        elif same_address:
+        api_url = self._identity[CONF_API_URL]
+        same_address = entry.data[CONF_API_URL] == api_url
+        result = self.async_update_and_abort(
+            entry, data_updates={CONF_TOKEN: self._token}
+        )
+        if entry.state is ConfigEntryState.LOADED and same_address:
             entry.async_create_task(
                 self.hass, entry.runtime_data.account.async_refresh()
             )
+        self._left_to_store = {
+            CONF_TOKEN_ORIGIN: self._token_origin,
+            CONF_API_URL: api_url,
+        }
+        if self._closed.is_set():
+            self._store_rest()
         return result
 
     @callback
-    def _schedule_reload(self) -> None:
-        """Set up the entry, which has a new token, if it is still there."""
-        entry_id = self.context["entry_id"]
-        if self.hass.config_entries.async_get_entry(entry_id) is not None:
-            self.hass.config_entries.async_schedule_reload(entry_id)
+    def _store_rest(self) -> None:
+        """Store what a new token brings with it, once the dialog is at its end.
+
+        A change of it reloads a loaded entry, any other is loaded here; and a reload
+        ends every dialog that signs in to the entry again.
+        """
+        data, self._left_to_store = self._left_to_store, None
+        if data is None:
+            return
+        entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
+        if entry is None:
+            return
+        was_loaded = entry.state is ConfigEntryState.LOADED
+        self.hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
+        if not was_loaded:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     @callback
     def _create_entry(self, servers: list[Resource]) -> ConfigFlowResult:

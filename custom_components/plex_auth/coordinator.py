@@ -108,6 +108,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         self._resources_lock = asyncio.Lock()
         self._resources_asked_at: datetime | None = None
         self._resources_requests = 0
+        self._poll_asked_at: datetime | None = None
         self._verify_lock = asyncio.Lock()
         self._verifications = 0
         self._known = False
@@ -122,7 +123,10 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         )
 
     async def async_verify(self) -> None:
-        """Ask plex.tv now whether it accepts the token; who asks at once shares it."""
+        """Ask plex.tv now whether it accepts the token.
+
+        Those who ask while it is being asked share one further request.
+        """
         verifications = self._verifications
         async with self._verify_lock:
             if self._verifications == verifications:
@@ -130,17 +134,22 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
                 await self.async_refresh()
 
     async def async_renew_resources(self, *, for_action: bool = False) -> None:
-        """Ask plex.tv where the servers are; who asks at once shares one request.
+        """Ask plex.tv where the servers are.
 
-        A poll's wish is granted once in 15 minutes, an action's whenever it needs to.
-        Raises PlexError when plex.tv cannot be asked.
+        Polls have their wish granted once in 15 minutes, an action whenever it needs to.
+        Those who ask while plex.tv is being asked share one further request. Raises
+        PlexError when plex.tv cannot be asked.
         """
         requests = self._resources_requests
         async with self._resources_lock:
-            if self._resources_requests == requests and (
-                for_action or self._resources_older_than(RESOURCES_SHORTEST_INTERVAL)
-            ):
-                await self._async_fetch_resources()
+            if self._resources_requests != requests:
+                return
+            if not for_action:
+                if not _is_over(self._poll_asked_at, RESOURCES_SHORTEST_INTERVAL):
+                    return
+                self._poll_asked_at = dt_util.utcnow()
+            await self._async_fetch_resources()
+        self.async_update_listeners()
 
     @override
     async def _async_update_data(self) -> AccountData:
@@ -148,7 +157,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         token = self.config_entry.data[CONF_TOKEN]
         try:
             account = await self._plex.user(token)
-            if self._resources_older_than(RESOURCES_INTERVAL):
+            if _is_over(self._resources_asked_at, RESOURCES_INTERVAL):
                 async with self._resources_lock:
                     await self._async_try_resources()
         except TokenRejectedError as err:
@@ -203,16 +212,6 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         interval = self._retry_interval
         self._retry_interval = min(interval * 2, ACCOUNT_INTERVAL)
         return interval
-
-    def _resources_older_than(self, interval: timedelta) -> bool:
-        """Tell whether plex.tv was last asked for the servers longer ago than that.
-
-        A clock that was set back counts as longer ago.
-        """
-        asked_at = self._resources_asked_at
-        return asked_at is None or not (
-            timedelta(0) <= dt_util.utcnow() - asked_at < interval
-        )
 
     async def _async_try_resources(self) -> None:
         """Ask for the servers, which may fail for now: the account is known."""
@@ -285,10 +284,9 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self.account = account
         self.subentry = subentry
         self.machine_identifier = subentry.unique_id or ""
+        self._verify_ssl: bool = subentry.data.get(CONF_VERIFY_SSL, True)
         self._transport = async_create_transport(
-            hass,
-            entry.data[CONF_CLIENT_IDENTIFIER],
-            verify_ssl=subentry.data.get(CONF_VERIFY_SSL, True),
+            hass, entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=self._verify_ssl
         )
         self._plex = PlexServer(self._transport, URL())
         self._connection: Candidate | None = None
@@ -297,6 +295,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._connect_lock = asyncio.Lock()
         self._version: str | None = None
         self._token_listeners: list[TransientTokenListener] = []
+        self._untold_event: TransientTokenEvent | None = None
         self._cancel_expiry: CALLBACK_TYPE | None = None
         entry.async_on_unload(self._async_cancel_expiry)
         self._async_track_expiry()
@@ -330,16 +329,23 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     def async_add_token_listener(
         self, listener: TransientTokenListener
     ) -> CALLBACK_TYPE:
-        """Call a listener whenever something becomes of a transient token."""
+        """Call a listener whenever something becomes of a transient token.
+
+        It is told at once of what happened last while nobody listened.
+        """
         self._token_listeners.append(listener)
+        if (event := self._untold_event) is not None:
+            self._untold_event = None
+            listener(event)
         return lambda: self._token_listeners.remove(listener)
 
     @callback
     def async_set_transient_token(self, token: TransientToken) -> None:
         """Remember a transient token that this server has just issued."""
         async_remember_token(self.hass, self.subentry.subentry_id, token)
-        self._async_track_expiry()
-        self._async_tell(TransientTokenEvent.ISSUED)
+        if not self._shutdown_requested:
+            self._async_track_expiry()
+            self._async_tell(TransientTokenEvent.ISSUED)
 
     async def async_call[AnswerT](
         self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
@@ -352,13 +358,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         TokenRejectedError where plex.tv itself rejects the account's token.
         """
         connection = await self._async_connect()
-        token = self._access_token()
         try:
-            try:
-                answer = await call(self._plex, token)
-            except NotPermittedError:
-                token = await self._async_renewed_token(token)
-                answer = await call(self._plex, token)
+            answer = await self._async_call_with_token(call)
         except (
             CannotConnectError,
             SecureConnectionRequiredError,
@@ -368,9 +369,19 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
                 raise
             self._connection = None
             connection = await self._async_connect()
-            answer = await call(self._plex, token)
+            answer = await self._async_call_with_token(call)
         self._set_token_refused(False)
         return answer, connection
+
+    async def _async_call_with_token[AnswerT](
+        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+    ) -> AnswerT:
+        """Call the server with its access token, which is renewed if it is refused."""
+        token = self._access_token()
+        try:
+            return await call(self._plex, token)
+        except NotPermittedError:
+            return await call(self._plex, await self._async_renewed_token(token))
 
     async def async_check_token(self, token: str) -> None:
         """Raise NotPermittedError unless the server takes a token."""
@@ -422,7 +433,22 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             return await self._async_choose_connection(for_action=False)
 
     async def _async_connect(self) -> Candidate:
-        """Return a connection that answered, for an action."""
+        """Return a connection that answered, for an action.
+
+        A valid certificate proves who answers; without one the identity is compared
+        again, since another machine may have got the address since the last poll.
+        """
+        if (connection := self._connection) is not None:
+            if self._verify_ssl and connection.url.scheme == "https":
+                return connection
+            try:
+                await self._plex.identity(self.machine_identifier)
+            except PlexError as err:
+                if isinstance(err, _SAME_AT_EVERY_ADDRESS):
+                    raise
+                self._connection = None
+            else:
+                return connection
         async with self._connect_lock:
             if (connection := self._connection) is None:
                 _, connection = await self._async_choose_connection(for_action=True)
@@ -478,7 +504,10 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         await self.account.async_verify()
         if self.account.token_rejected:
             raise TokenRejectedError
-        await self.account.async_renew_resources(for_action=True)
+        try:
+            await self.account.async_renew_resources(for_action=True)
+        except PlexError as err:
+            LOGGER.debug("plex.tv has no new token for %s: %s", self.name, err)
         token = self._access_token()
         if token == refused:
             raise NotPermittedError
@@ -522,6 +551,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     @callback
     def _async_tell(self, event: TransientTokenEvent) -> None:
         """Tell the event entity what happened, and the others to look again."""
+        if not self._token_listeners:
+            self._untold_event = event
         for listener in self._token_listeners:
             listener(event)
         self.async_update_listeners()
@@ -586,6 +617,11 @@ class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
             except PlexError as err:
                 raise _update_failed(err, self.server.subentry.title) from err
         return found
+
+
+def _is_over(since: datetime | None, interval: timedelta) -> bool:
+    """Tell whether an interval is over; so it is where the clock was set back."""
+    return since is None or not timedelta(0) <= dt_util.utcnow() - since < interval
 
 
 def _update_failed(err: PlexError, name: str) -> UpdateFailed:

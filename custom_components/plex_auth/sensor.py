@@ -260,10 +260,8 @@ class SourceSensor(SourceEntity, SensorEntity):
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
+    def extra_state_attributes(self) -> dict[str, Any]:
         """Return what the source is and where: addresses, never its token."""
-        if not self.available:
-            return None
         source = self.coordinator.data[self._source]
         return {
             ATTR_NAME: source.name,

@@ -4,7 +4,7 @@ from typing import Final
 
 from yarl import URL
 
-from .answers import plex_tv_error, sign_in_error
+from .answers import link_error, plex_tv_error, sign_in_error
 from .models import Account, Pin, Resource, SignIn
 from .transport import Transport
 
@@ -20,7 +20,8 @@ _RESOURCES_PARAMS: Final = {
 class PlexAccount:
     """Call plex.tv for one account.
 
-    Every method raises the errors of `Transport.request` and `plex_tv_error`.
+    Every method raises the errors of `Transport.request` and those that the readers of
+    answers know.
     """
 
     def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
@@ -74,7 +75,7 @@ class PlexAccount:
     async def create_pin(self) -> Pin:
         """Return a new code to type at plex.tv/link (plex-api.md §7.1)."""
         return Pin.parse(
-            await self._transport.request("POST", self._pins_url, plex_tv_error)
+            await self._transport.request("POST", self._pins_url, link_error)
         )
 
     async def check_pin(self, pin_id: int) -> Pin:
@@ -84,7 +85,7 @@ class PlexAccount:
         """
         return Pin.parse(
             await self._transport.request(
-                "GET", self._pins_url / str(pin_id), plex_tv_error
+                "GET", self._pins_url / str(pin_id), link_error
             )
         )
 

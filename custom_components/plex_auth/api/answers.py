@@ -48,7 +48,6 @@ _PLEX_TV_CODE_ERRORS: dict[int, type[PlexError]] = {
     1003: RateLimitedError,
     1004: BadRequestError,
     1009: NotPermittedError,
-    1020: LinkExpiredError,
     1031: SignInBlockedError,
 }
 
@@ -91,6 +90,13 @@ def sign_in_error(failure: Failure) -> PlexError:
     """Return the error that an answer to a sign-in means (plex-api.md §1.3)."""
     return _plex_tv_error(
         failure, _PLEX_TV_CODE_ERRORS | _SIGN_IN_CODE_ERRORS, WrongCredentialsError
+    )
+
+
+def link_error(failure: Failure) -> PlexError:
+    """Return the error that an answer about a link code means (plex-api.md §7.2)."""
+    return _plex_tv_error(
+        failure, _PLEX_TV_CODE_ERRORS | {1020: LinkExpiredError}, TokenRejectedError
     )
 
 
@@ -185,7 +191,7 @@ def _seconds(retry_after: str | None) -> float | None:
         return min(float(retry_after), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError, OverflowError:
+    except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -1,0 +1,201 @@
+"""Triggers for the automation editor."""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final, override
+
+from homeassistant.components.binary_sensor import DOMAIN as BINARY_SENSOR_DOMAIN
+from homeassistant.components.event import ATTR_EVENT_TYPE, DOMAIN as EVENT_DOMAIN
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, State, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.automation import DomainSpec
+from homeassistant.helpers.target import (
+    TargetStateChangedData,
+    async_track_target_selector_state_change_event,
+)
+from homeassistant.helpers.trigger import (
+    ENTITY_STATE_TRIGGER_SCHEMA,
+    EntityTargetStateTriggerBase,
+    EntityTriggerBase,
+    NotTriggeredReasonReporter,
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .coordinator import TransientTokenEvent
+
+BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
+EVENTS: Final[Mapping[str, DomainSpec]] = {EVENT_DOMAIN: DomainSpec()}
+
+
+def own_entities(
+    hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str
+) -> set[str]:
+    """Return those of the entities that are this integration's, of the kind given."""
+    registry = er.async_get(hass)
+    return {
+        entity_id
+        for entity_id in entity_ids
+        if (entry := registry.async_get(entity_id)) is not None
+        and entry.platform == DOMAIN
+        and entry.translation_key == translation_key
+    }
+
+
+class OwnEntityTrigger(EntityTriggerBase):
+    """Watch entities of this integration, and see past the time they say nothing.
+
+    The base classes take no change from `unavailable` for one. Here the last state
+    before counts, so a change that nobody could see is told as soon as it is known.
+    Nothing is told where there is no state before: not after a restart.
+    """
+
+    _translation_key: ClassVar[str]
+    _excluded_from_states: ClassVar[frozenset[str]] = frozenset()
+    # The states that say nothing.
+    _silent_states: ClassVar[frozenset[str]] = frozenset(
+        {STATE_UNAVAILABLE, STATE_UNKNOWN}
+    )
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Start without a memory of any entity."""
+        super().__init__(hass, config)
+        self._last_known: dict[str, State] = {}
+
+    @override
+    def entity_filter(self, entities: set[str]) -> set[str]:
+        """Return the entities that this trigger is for."""
+        return own_entities(
+            self._hass, super().entity_filter(entities), self._translation_key
+        )
+
+    @override
+    def is_valid_transition(self, from_state: State, to_state: State) -> bool:
+        """Return whether the state differs from the last one that said something."""
+        known: State | None = from_state
+        if from_state.state in self._silent_states:
+            known = self._last_known.get(from_state.entity_id)
+        return known is not None and super().is_valid_transition(known, to_state)
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Attach the trigger, and a listener that remembers what entities said."""
+        detach = await super().async_attach_runner(run_action, did_not_trigger)
+        forget = await async_track_target_selector_state_change_event(
+            self._hass,
+            self._target,
+            self._remember,
+            self.entity_filter,
+            primary_entities_only=self._primary_entities_only,
+        )
+
+        @callback
+        def async_detach() -> None:
+            forget()
+            detach()
+
+        return async_detach
+
+    @callback
+    def _remember(self, data: TargetStateChangedData) -> None:
+        """Remember the state that an entity leaves; forget an entity that goes."""
+        event = data.state_change_event.data
+        left = event["old_state"]
+        if left is None or event["new_state"] is None:
+            self._last_known.pop(event["entity_id"], None)
+        elif left.state not in self._silent_states and not self._was_cut_short(left):
+            self._last_known[left.entity_id] = left
+
+    def _was_cut_short(self, left: State) -> bool:
+        """Return whether a state ended before `for` was over: it was never told."""
+        return (
+            self._duration is not None
+            and self.is_valid_state(left, _no_report)
+            and dt_util.utcnow() - left.last_changed < self._duration
+        )
+
+
+class OwnBinarySensorTrigger(OwnEntityTrigger, EntityTargetStateTriggerBase):
+    """Fire when a binary sensor of this integration reaches a state."""
+
+    _domain_specs = BINARY_SENSORS
+
+
+class TokenRejectedTrigger(OwnBinarySensorTrigger):
+    """Fire when plex.tv rejects the token of an account."""
+
+    _translation_key = "token"
+    _to_states = {STATE_ON}
+
+
+class TokenAcceptedTrigger(OwnBinarySensorTrigger):
+    """Fire when plex.tv accepts the token of an account again."""
+
+    _translation_key = "token"
+    _to_states = {STATE_OFF}
+
+
+class ServerUnreachableTrigger(OwnBinarySensorTrigger):
+    """Fire when a server can be reached no longer."""
+
+    _translation_key = "reachable"
+    _to_states = {STATE_OFF}
+
+
+class ServerReachableTrigger(OwnBinarySensorTrigger):
+    """Fire when a server can be reached again."""
+
+    _translation_key = "reachable"
+    _to_states = {STATE_ON}
+
+
+class PlexPassChangedTrigger(OwnEntityTrigger):
+    """Fire when a Plex Pass begins or ends."""
+
+    _domain_specs = BINARY_SENSORS
+    _schema = ENTITY_STATE_TRIGGER_SCHEMA
+    _translation_key = "plex_pass"
+
+
+class TransientTokenDestroyedTrigger(OwnEntityTrigger):
+    """Fire when the restart of a server has destroyed a transient token."""
+
+    _domain_specs = EVENTS
+    _schema = ENTITY_STATE_TRIGGER_SCHEMA
+    # An event entity that is unknown says something: that it has seen no event yet.
+    _silent_states: ClassVar[frozenset[str]] = frozenset({STATE_UNAVAILABLE})
+    _translation_key = "transient_token"
+
+    @override
+    def is_valid_state(
+        self, state: State, report_not_triggered: NotTriggeredReasonReporter
+    ) -> bool:
+        """Return whether the last event is that a token was destroyed."""
+        return state.attributes.get(ATTR_EVENT_TYPE) == TransientTokenEvent.DESTROYED
+
+
+def _no_report(reason: str, /, **data: object) -> None:
+    """Report nothing."""
+
+
+TRIGGERS: Final[dict[str, type[Trigger]]] = {
+    "token_rejected": TokenRejectedTrigger,
+    "token_accepted": TokenAcceptedTrigger,
+    "plex_pass_changed": PlexPassChangedTrigger,
+    "server_unreachable": ServerUnreachableTrigger,
+    "server_reachable": ServerReachableTrigger,
+    "transient_token_destroyed": TransientTokenDestroyedTrigger,
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers of this integration."""
+    return TRIGGERS

@@ -1,0 +1,411 @@
+"""The blueprints: loaded, and run as automations against the simulator."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import aiohttp
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_mock_service,
+)
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.blueprint import models
+from homeassistant.components.blueprint.errors import MissingInput
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml_dict
+
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_pass,
+    async_settle,
+    device_of,
+    entity_id_of,
+    state_of,
+)
+from .plex_simulator import Account, Fault, PlexSimulator, Subscription
+from .plex_simulator.worlds import DemoWorld
+
+FOLDER = Path(__file__).parent.parent / "blueprints" / "automation" / DOMAIN
+ADDRESS = f"https://github.com/seed-6e2aef77/plex-auth/blob/main/blueprints/automation/{DOMAIN}"
+NAMES = sorted(path.name for path in FOLDER.iterdir())
+POLL = timedelta(minutes=30)
+TELL = {"action": "notify.phone", "data": {"message": "{{ message }}"}}
+
+
+def load(name: str) -> Blueprint:
+    """Load a blueprint of the repository with Home Assistant's own code."""
+    return Blueprint(
+        load_yaml_dict(str(FOLDER / name)),
+        path=f"{DOMAIN}/{name}",
+        expected_domain="automation",
+        schema=AUTOMATION_BLUEPRINT_SCHEMA,
+    )
+
+
+@contextmanager
+def imported() -> Iterator[None]:
+    """Let Home Assistant find the blueprints of the repository as imported ones."""
+    with patch.object(
+        models.DomainBlueprints,
+        "_load_blueprint",
+        lambda self, path: load(Path(path).name),
+    ):
+        yield
+
+
+async def async_use(hass: HomeAssistant, name: str, **inputs: Any) -> str:
+    """Make an automation of a blueprint; return its entity."""
+    configuration = {
+        "id": "made_of_a_blueprint",
+        "alias": "Made of a blueprint",
+        "use_blueprint": {"path": f"{DOMAIN}/{name}", "input": inputs},
+    }
+    with imported():
+        assert await async_setup_component(
+            hass, "automation", {"automation": configuration}
+        )
+    await async_settle(hass)
+    state = hass.states.get("automation.made_of_a_blueprint")
+    assert state is not None
+    assert state.state == "on"
+    return state.entity_id
+
+
+@pytest.fixture
+def told(hass: HomeAssistant) -> list[ServiceCall]:
+    """Return the calls of a notify action."""
+    calls: list[ServiceCall] = async_mock_service(hass, "notify", "phone")
+    return calls
+
+
+def messages(calls: list[ServiceCall]) -> list[str]:
+    """Return what was told."""
+    return [call.data["message"] for call in calls]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loads(name: str) -> None:
+    """A blueprint is valid, says where it comes from and what it needs."""
+    blueprint = load(name)
+    assert blueprint.validate() is None
+    assert blueprint.name.startswith("Plex: ")
+    metadata = blueprint.metadata
+    assert metadata["source_url"] == f"{ADDRESS}/{name}"
+    assert metadata["homeassistant"]["min_version"] == "2026.10.0"
+    assert metadata["description"]
+    for description in blueprint.inputs.values():
+        assert description["name"]
+        assert description["selector"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_selectors_filter(name: str) -> None:
+    """Whoever picks something of Plex gets only what is of this integration."""
+    filters = [
+        found
+        for description in load(name).inputs.values()
+        for kind, options in description["selector"].items()
+        if kind in ("target", "entity", "device")
+        for found in (options or {}).get("entity" if kind == "target" else "filter", [])
+    ]
+    assert any(found.get("integration") == DOMAIN for found in filters)
+    assert all(
+        found.get("integration") == DOMAIN or found.get("domain") == ["media_player"]
+        for found in filters
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_documented(name: str) -> None:
+    """Each blueprint has a chapter, with its name and a link that imports it."""
+    page = (FOLDER.parents[2] / "docs" / "blueprints.md").read_text()
+    title = load(name).name.removeprefix("Plex: ")
+    assert f"## {title[0].upper()}{title[1:]}\n" in page
+    quoted = f"{ADDRESS}/{name}".replace(":", "%3A").replace("/", "%2F")
+    assert (
+        f"https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url={quoted}"
+        in page
+    )
+
+
+def test_inputs_that_are_missing_are_named() -> None:
+    """A blueprint without what it needs is refused."""
+    blueprint = load("sign_in_stopped.yaml")
+    inputs = models.BlueprintInputs(
+        blueprint, {"use_blueprint": {"path": "x", "input": {}}}
+    )
+    with pytest.raises(MissingInput):
+        inputs.validate()
+
+
+async def test_sign_in_stopped(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    told: list[ServiceCall],
+) -> None:
+    """It tells which account is rejected, once, and that the sign-in works again."""
+    entry = await async_add_account(hass, simulator, world.yearly)
+    await async_add_account(hass, simulator, world.free)
+    await async_use(
+        hass,
+        "sign_in_stopped.yaml",
+        accounts={"device_id": device_of(hass, entry).id},
+        rejected_actions=[TELL],
+        accepted_actions=[TELL],
+    )
+    world.free.revoke_tokens()
+    await async_pass(hass, freezer, POLL)
+    simulator.faults.set("user", Fault.html(502))
+    await async_pass(hass, freezer, POLL)
+    assert state_of(hass, "binary_sensor.token", world.yearly) == STATE_UNAVAILABLE
+    assert told == []
+    world.yearly.revoke_tokens()
+    simulator.faults.clear()
+    for _ in range(3):
+        await async_pass(hass, freezer, POLL)
+    assert messages(told) == [
+        "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
+        "& services, Plex Auth."
+    ]
+    await async_sign_in_again(hass, entry, world.yearly)
+    assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
+
+
+async def async_sign_in_again(
+    hass: HomeAssistant, entry: MockConfigEntry, account: Account
+) -> None:
+    """Let an account sign in anew."""
+    token = account.sign_in_token(entry.data["client_identifier"])
+    hass.config_entries.async_update_entry(
+        entry, data={**entry.data, CONF_TOKEN: token}
+    )
+    await account_coordinator(entry).async_refresh()
+    await async_settle(hass)
+
+
+async def test_sign_in_stopped_without_choices(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Whoever chooses only the account gets a notification in Home Assistant."""
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    entry = await async_add_account(hass, simulator, world.yearly)
+    target = {"entity_id": entity_id_of(hass, "binary_sensor.token", world.yearly)}
+    await async_use(hass, "sign_in_stopped.yaml", accounts=target)
+    world.yearly.revoke_tokens()
+    await async_pass(hass, freezer, POLL)
+    assert len(calls) == 1
+    assert calls[0].data["message"].startswith("Plex rejects the sign-in of Carla.")
+    await async_sign_in_again(hass, entry, world.yearly)
+    assert len(calls) == 1
+
+
+async def test_play(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The player gets a URL that the server serves, until it restarts."""
+    calls = async_mock_service(hass, "media_player", "play_media")
+    anna, server = world.two_factor, world.living_room
+    entry = await async_add_account(hass, simulator, anna, [server, world.basement])
+    await async_use(
+        hass,
+        "play_with_transient_token.yaml",
+        when=[{"trigger": "event", "event_type": "film_night"}],
+        server=device_of(hass, entry, server).id,
+        path="/library/metadata/1/thumb",
+        players={"entity_id": "media_player.tv"},
+        media_type="image",
+    )
+    assert calls == []
+    hass.bus.async_fire("film_night")
+    await async_settle(hass)
+    [call] = calls
+    assert call.data["entity_id"] == ["media_player.tv"]
+    media = call.data["media"]
+    assert media["media_content_type"] == "image"
+    url = media["media_content_id"]
+    assert entry.data[CONF_TOKEN] not in url
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as response:
+            assert response.status == 200
+            assert response.content_type == "image/png"
+        await server.restart()
+        async with session.get(url) as response:
+            assert response.status == 401
+    assert url not in caplog.text
+
+
+async def test_play_nothing_without_the_server(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """Nothing is played when there is no token."""
+    calls = async_mock_service(hass, "media_player", "play_media")
+    anna, server = world.two_factor, world.living_room
+    entry = await async_add_account(hass, simulator, anna, [server])
+    await async_use(
+        hass,
+        "play_with_transient_token.yaml",
+        when=[{"trigger": "event", "event_type": "film_night"}],
+        server=device_of(hass, entry, server).id,
+        path="/library/metadata/1/thumb",
+        players={"entity_id": "media_player.tv"},
+    )
+    await server.stop()
+    hass.bus.async_fire("film_night")
+    await async_settle(hass)
+    assert calls == []
+
+
+class PlexPass:
+    """Hold an account with a Plex Pass, and the automation that watches it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        simulator: PlexSimulator,
+        account: Account,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """Begin at noon of a day."""
+        self.hass = hass
+        self.simulator = simulator
+        self.account = account
+        self.freezer = freezer
+        freezer.move_to("2026-12-01 12:00:00+00:00")
+
+    async def set_up(self, **inputs: Any) -> str:
+        """Add the account and the automation; return the sensor's entity."""
+        await self.hass.config.async_set_time_zone("UTC")
+        await async_add_account(self.hass, self.simulator, self.account)
+        ends = entity_id_of(self.hass, "sensor.subscription_ends", self.account)
+        await async_use(
+            self.hass, "plex_pass_ends.yaml", ends=ends, actions=[TELL], **inputs
+        )
+        return ends
+
+    def cancel(self, ends_at: str) -> None:
+        """Let the Plex Pass end at a moment."""
+        self.account.subscription = Subscription.cancelled(
+            dt_util.utcnow() - timedelta(days=300), datetime.fromisoformat(ends_at)
+        )
+
+    def renew(self) -> None:
+        """Let the Plex Pass renew by itself."""
+        self.account.subscription = Subscription.yearly(
+            dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=2)
+        )
+
+    async def until(self, moment: str) -> None:
+        """Let time pass, some polls at a time."""
+        end = datetime.fromisoformat(moment)
+        while dt_util.utcnow() < end:
+            await async_pass(self.hass, self.freezer, timedelta(hours=3))
+
+
+@pytest.fixture
+async def plex_pass(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    told: list[ServiceCall],
+) -> AsyncIterator[PlexPass]:
+    """Return an account with a Plex Pass; in the end its automation is turned off."""
+    yield PlexPass(hass, simulator, world.yearly, freezer)
+    await hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "all"}, blocking=True
+    )
+
+
+ENDS_ON_10 = "The Plex Pass of Carla ends on 2026-12-10."
+
+
+async def test_plex_pass_ends(plex_pass: PlexPass, told: list[ServiceCall]) -> None:
+    """It tells once: at the time of day, when the end is as near as asked for."""
+    plex_pass.cancel("2026-12-10T15:00:00Z")
+    await plex_pass.set_up(days=3)
+    await plex_pass.until("2026-12-08T06:00:00Z")
+    assert told == []
+    await plex_pass.until("2026-12-08T09:00:00Z")
+    assert messages(told) == [ENDS_ON_10]
+    await plex_pass.until("2026-12-12T12:00:00Z")
+    assert messages(told) == [ENDS_ON_10]
+
+
+async def test_plex_pass_renews(plex_pass: PlexPass, told: list[ServiceCall]) -> None:
+    """It does nothing while the Plex Pass renews, or lasts for ever."""
+    plex_pass.renew()
+    ends = await plex_pass.set_up()
+    await plex_pass.until("2026-12-03T12:00:00Z")
+    state = plex_pass.hass.states.get(ends)
+    assert state is not None
+    assert state.state == STATE_UNKNOWN
+    plex_pass.account.subscription = Subscription.lifetime(dt_util.utcnow())
+    await plex_pass.until("2026-12-04T12:00:00Z")
+    assert told == []
+
+
+async def test_plex_pass_cancelled_late(
+    plex_pass: PlexPass, told: list[ServiceCall]
+) -> None:
+    """It tells the next morning when the end is nearer than asked for from the start."""
+    plex_pass.renew()
+    await plex_pass.set_up(days=30, at="10:00:00")
+    await plex_pass.until("2026-12-02T12:00:00Z")
+    plex_pass.cancel("2026-12-10T15:00:00Z")
+    await plex_pass.until("2026-12-03T09:00:00Z")
+    assert told == []
+    await plex_pass.until("2026-12-05T12:00:00Z")
+    assert messages(told) == [ENDS_ON_10]
+
+
+async def test_plex_pass_while_plex_is_away(
+    plex_pass: PlexPass, told: list[ServiceCall]
+) -> None:
+    """A morning on which plex.tv is away is made up for, and tells nothing twice."""
+    plex_pass.cancel("2026-12-10T15:00:00Z")
+    await plex_pass.set_up(days=9)
+    plex_pass.simulator.faults.set("user", Fault.html(502))
+    await plex_pass.until("2026-12-02T12:00:00Z")
+    assert told == []
+    plex_pass.simulator.faults.clear()
+    await plex_pass.until("2026-12-03T12:00:00Z")
+    assert messages(told) == [ENDS_ON_10]
+    plex_pass.simulator.faults.set("user", Fault.html(502))
+    await plex_pass.until("2026-12-03T18:00:00Z")
+    plex_pass.simulator.faults.clear()
+    await plex_pass.until("2026-12-05T12:00:00Z")
+    assert messages(told) == [ENDS_ON_10]
+
+
+async def test_plex_pass_ends_again(
+    plex_pass: PlexPass, told: list[ServiceCall]
+) -> None:
+    """A Plex Pass that was renewed and cancelled anew ends anew."""
+    plex_pass.cancel("2026-12-05T15:00:00Z")
+    await plex_pass.set_up(days=3)
+    await plex_pass.until("2026-12-04T12:00:00Z")
+    assert messages(told) == ["The Plex Pass of Carla ends on 2026-12-05."]
+    plex_pass.cancel("2026-12-10T15:00:00Z")
+    await plex_pass.until("2026-12-09T12:00:00Z")
+    assert messages(told)[1:] == [ENDS_ON_10]

@@ -1,0 +1,475 @@
+"""The conditions of the automation editor."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+import json
+import logging
+from pathlib import Path
+import re
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_mock_service,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
+
+from custom_components.plex_auth.condition import CONDITIONS, async_get_conditions
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.components.automation.config import async_validate_config_item
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.helpers import (
+    area_registry as ar,
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+    label_registry as lr,
+)
+from homeassistant.helpers.condition import async_validate_condition_config
+from homeassistant.helpers.selector import (
+    AutomationBehaviorSelector,
+    TargetSelector,
+    validate_selector,
+)
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+
+from .helpers import (
+    async_add_account,
+    async_pass,
+    async_settle,
+    device_of,
+    entity_id_of,
+    everything_enabled,
+)
+from .plex_simulator import Account, Fault, MediaServer, PlexSimulator, Subscription
+from .plex_simulator.worlds import DemoWorld
+
+REPOSITORY = Path(__file__).parent.parent
+INTEGRATION = REPOSITORY / "custom_components" / DOMAIN
+POLL = timedelta(minutes=30)
+LOOK = "look"
+
+TOKEN = "binary_sensor.token"
+PLEX_PASS = "binary_sensor.plex_pass"
+REACHABLE = "binary_sensor.reachable"
+
+
+async def reject_token(account: Account, server: MediaServer) -> None:
+    """Let plex.tv reject the account's token."""
+    account.revoke_tokens()
+
+
+async def end_plex_pass(account: Account, server: MediaServer) -> None:
+    """Take the account its Plex Pass."""
+    account.subscription = Subscription()
+
+
+async def stop_server(account: Account, server: MediaServer) -> None:
+    """Let the server be down."""
+    await server.stop()
+
+
+type Cause = Callable[[Account, MediaServer], Awaitable[None]]
+
+# The condition, its entity, and what makes it false.
+CASES: list[tuple[str, str, Cause]] = [
+    ("token_is_valid", TOKEN, reject_token),
+    ("plex_pass_is_active", PLEX_PASS, end_plex_pass),
+    ("server_is_reachable", REACHABLE, stop_server),
+]
+each_condition = pytest.mark.parametrize(
+    ("condition", "name", "cause"), CASES, ids=[case[0] for case in CASES]
+)
+
+
+class Guarded:
+    """An automation that a condition guards."""
+
+    def __init__(self, hass: HomeAssistant, calls: list[ServiceCall]) -> None:
+        """Take the list of what the automation has called."""
+        self._hass = hass
+        self._calls = calls
+
+    async def passes(self) -> bool:
+        """Run the automation; return whether its condition let it."""
+        self._calls.clear()
+        self._hass.bus.async_fire(LOOK)
+        await async_settle(self._hass)
+        return bool(self._calls)
+
+
+async def async_guard(
+    hass: HomeAssistant, condition: str, target: dict[str, Any], **options: Any
+) -> Guarded:
+    """Set up an automation that a condition guards."""
+    calls: list[ServiceCall] = async_mock_service(hass, "test", "act")
+    configuration = {
+        "triggers": {"trigger": "event", "event_type": LOOK},
+        "conditions": {
+            "condition": f"{DOMAIN}.{condition}",
+            "target": target,
+            "options": options,
+        },
+        "actions": {"action": "test.act"},
+    }
+    assert await async_setup_component(
+        hass, "automation", {"automation": configuration}
+    )
+    await async_settle(hass)
+    return Guarded(hass, calls)
+
+
+def entity_id(
+    hass: HomeAssistant, name: str, account: Account, server: MediaServer
+) -> str:
+    """Return the entity of that name, of the server where it is the server's."""
+    return entity_id_of(hass, name, account, server if name == REACHABLE else None)
+
+
+@each_condition
+@pytest.mark.parametrize("behavior", ["any", "all"])
+async def test_passes(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+    condition: str,
+    name: str,
+    cause: Cause,
+    behavior: str,
+) -> None:
+    """A condition passes until the poll that tells otherwise."""
+    anna, server = world.two_factor, world.living_room
+    await async_add_account(hass, simulator, anna, [server])
+    caplog.clear()
+    target = {"entity_id": entity_id(hass, name, anna, server)}
+    guarded = await async_guard(hass, condition, target, behavior=behavior)
+    assert await guarded.passes()
+    await cause(anna, server)
+    assert await guarded.passes()
+    await async_pass(hass, freezer, POLL)
+    assert not await guarded.passes()
+    assert not [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.startswith("homeassistant")
+    ]
+
+
+@each_condition
+@pytest.mark.parametrize("behavior", ["any", "all"])
+async def test_what_is_not_known_does_not_pass(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    condition: str,
+    name: str,
+    cause: Cause,
+    behavior: str,
+) -> None:
+    """A condition on an entity that is unavailable or does not exist does not pass."""
+    anna, server = world.two_factor, world.living_room
+    entry = await async_add_account(hass, simulator, anna, [server])
+    found = entity_id(hass, name, anna, server)
+    guarded = await async_guard(
+        hass, condition, {"entity_id": found}, behavior=behavior
+    )
+    assert await guarded.passes()
+    await hass.config_entries.async_unload(entry.entry_id)
+    state = hass.states.get(found)
+    assert state is not None
+    assert state.state == STATE_UNAVAILABLE
+    assert not await guarded.passes()
+    await hass.config_entries.async_remove(entry.entry_id)
+    await async_settle(hass)
+    assert hass.states.get(found) is None
+    assert not await guarded.passes()
+
+
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [("token_is_valid", TOKEN), ("plex_pass_is_active", PLEX_PASS)],
+)
+@pytest.mark.parametrize(("behavior", "passes"), [("any", True), ("all", False)])
+async def test_one_of_two_is_not_known(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    condition: str,
+    name: str,
+    behavior: str,
+    passes: bool,
+) -> None:
+    """Where all have to match, one that cannot be asked about does not."""
+    accounts = [world.two_factor, world.yearly]
+    for account in accounts:
+        await async_add_account(hass, simulator, account)
+    target = {"entity_id": [entity_id_of(hass, name, account) for account in accounts]}
+    guarded = await async_guard(hass, condition, target, behavior=behavior)
+    assert await guarded.passes()
+    simulator.faults.set("user", Fault.html(502), times=1)
+    await async_pass(hass, freezer, POLL)
+    states = sorted(
+        state.state for state in map(hass.states.get, target["entity_id"]) if state
+    )
+    assert len(set(states)) == 2
+    assert STATE_UNAVAILABLE in states
+    assert await guarded.passes() is passes
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [({}, True), ({"behavior": "any"}, True), ({"behavior": "all"}, False)],
+)
+async def test_behavior(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    options: dict[str, Any],
+    passes: bool,
+) -> None:
+    """One of two servers is enough, unless all have to be reachable."""
+    anna, servers = world.two_factor, [world.living_room, world.basement]
+    await async_add_account(hass, simulator, anna, servers)
+    target = {
+        "entity_id": [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+    }
+    guarded = await async_guard(hass, "server_is_reachable", target, **options)
+    assert await guarded.passes()
+    await servers[0].stop()
+    await async_pass(hass, freezer, POLL)
+    assert await guarded.passes() is passes
+    await servers[1].stop()
+    await async_pass(hass, freezer, POLL)
+    assert not await guarded.passes()
+
+
+@pytest.mark.parametrize("behavior", ["any", "all"])
+async def test_for(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    behavior: str,
+) -> None:
+    """A server has to be reachable for the time that is asked for."""
+    anna, server = world.two_factor, world.living_room
+    await async_add_account(hass, simulator, anna, [server])
+    target = {"entity_id": entity_id_of(hass, REACHABLE, anna, server)}
+    guarded = await async_guard(
+        hass,
+        "server_is_reachable",
+        target,
+        **{"for": {"hours": 1}, "behavior": behavior},
+    )
+    assert not await guarded.passes()
+    await async_pass(hass, freezer, POLL)
+    assert not await guarded.passes()
+    await async_pass(hass, freezer, POLL)
+    assert await guarded.passes()
+    await server.stop()
+    await async_pass(hass, freezer, POLL)
+    await server.start()
+    await async_pass(hass, freezer, POLL)
+    assert not await guarded.passes()
+
+
+@each_condition
+@pytest.mark.parametrize("kind", ["entity", "device", "area", "label"])
+@pytest.mark.parametrize("behavior", ["any", "all"])
+async def test_targets(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    condition: str,
+    name: str,
+    cause: Cause,
+    kind: str,
+    behavior: str,
+) -> None:
+    """Of all that a target reaches only the entity that is meant counts.
+
+    A stranger would pass where our entity does not, and the other way about.
+    """
+    anna, server = world.two_factor, world.living_room
+    entry = await async_add_account(hass, simulator, anna, [server])
+    stranger = add_stranger(hass, name)
+    own = "off" if name == TOKEN else "on"
+    opposite = {"on": "off", "off": "on"}[own]
+    guarded = await async_guard(
+        hass,
+        condition,
+        prepare_targets(hass, entry, server, stranger)[kind],
+        behavior=behavior,
+    )
+    hass.states.async_set(stranger, opposite)
+    assert await guarded.passes()
+    await cause(anna, server)
+    await async_pass(hass, freezer, POLL)
+    hass.states.async_set(stranger, own)
+    assert not await guarded.passes()
+
+
+def add_stranger(hass: HomeAssistant, name: str) -> str:
+    """Add an entity that looks like ours, but is of another integration."""
+    domain, _, key = name.partition(".")
+    device_class = {TOKEN: "problem", REACHABLE: "connectivity"}.get(name)
+    return (
+        er.async_get(hass)
+        .async_get_or_create(
+            domain,
+            "stranger",
+            key,
+            original_device_class=device_class,
+            translation_key=key,
+        )
+        .entity_id
+    )
+
+
+def prepare_targets(
+    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer, stranger: str
+) -> dict[str, dict[str, Any]]:
+    """Return a target of each kind, which reaches our entities and the stranger."""
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    area = ar.async_get(hass).async_create("Cellar")
+    label = lr.async_get(hass).async_create("Watched")
+    own_devices = [device_of(hass, entry), device_of(hass, entry, server)]
+    for device in own_devices:
+        devices.async_update_device(device.id, area_id=area.id, labels={label.label_id})
+    entities.async_update_entity(stranger, area_id=area.id, labels={label.label_id})
+    own = er.async_entries_for_config_entry(entities, entry.entry_id)
+    return {
+        "entity": {"entity_id": [entity.entity_id for entity in own] + [stranger]},
+        "device": {"device_id": [device.id for device in own_devices]},
+        "area": {"area_id": area.id},
+        "label": {"label_id": label.label_id},
+    }
+
+
+async def test_other_entity_of_ours(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """An entity of this integration that has the same device class does not count."""
+    anna = world.two_factor
+    anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
+    with everything_enabled():
+        await async_add_account(hass, simulator, anna)
+    services = entity_id_of(hass, "binary_sensor.services", anna)
+    guarded = await async_guard(hass, "token_is_valid", {"entity_id": services})
+    assert not await guarded.passes()
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"target": {"entity_id": "event.x"}, "options": {"behavior": "sometimes"}},
+        {"target": {"entity_id": "event.x"}, "options": {"nonsense": 1}},
+        {"target": {"entity_id": "event.x"}, "options": {"for": "nonsense"}},
+    ],
+)
+async def test_wrong_configuration(
+    hass: HomeAssistant, condition: str, broken: dict[str, Any]
+) -> None:
+    """A condition without a target or with an option that is none is refused."""
+    with pytest.raises(vol.Invalid):
+        await async_validate_condition_config(
+            hass, {"condition": f"{DOMAIN}.{condition}", **broken}
+        )
+
+
+async def test_descriptions(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+) -> None:
+    """The automation editor gets a description of each condition, without a warning."""
+    await async_add_account(hass, simulator, world.free)
+    assert await async_setup_component(hass, "automation", {})
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "condition_platforms/subscribe"})
+    assert (await client.receive_json())["success"]
+    descriptions: dict[str, Any] = (await client.receive_json())["event"]
+    ours = {
+        key.removeprefix(f"{DOMAIN}."): description
+        for key, description in descriptions.items()
+        if key.startswith(f"{DOMAIN}.")
+    }
+    assert set(ours) == set(CONDITIONS) == set(await async_get_conditions(hass))
+    for description in ours.values():
+        filters = description["target"]["entity"]
+        assert all(found["integration"] == DOMAIN for found in filters)
+        assert set(description["fields"]) == {"behavior", "for"}
+    assert "conditions.yaml" not in caplog.text
+
+
+def test_selectors() -> None:
+    """Each target and each field has a selector that takes the field's default."""
+    described = load_yaml_dict(str(INTEGRATION / "conditions.yaml"))
+    assert {key for key in described if not key.startswith(".")} == set(CONDITIONS)
+    for key in CONDITIONS:
+        TargetSelector(described[key]["target"])
+        for field in described[key]["fields"].values():
+            validate_selector(field["selector"])
+            if "automation_behavior" in field["selector"]:
+                AutomationBehaviorSelector(field["selector"]["automation_behavior"])(
+                    field["default"]
+                )
+            else:
+                assert cv.positive_time_period(field["default"]) == timedelta()
+
+
+@pytest.mark.parametrize("key", CONDITIONS)
+def test_texts_icons_and_pages(key: str) -> None:
+    """Each condition has a name, a description, texts for fields, an icon, a page."""
+    described = load_yaml_dict(str(INTEGRATION / "conditions.yaml"))[key]
+    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
+    icons = json.loads((INTEGRATION / "icons.json").read_text())
+    text = texts["conditions"][key]
+    assert text["name"]
+    assert text["description"]
+    assert set(text["fields"]) == set(described["fields"])
+    assert all(field["name"] for field in text["fields"].values())
+    assert icons["conditions"][key]["condition"].startswith("mdi:")
+    page = (REPOSITORY / "docs" / "conditions" / f"{key}.md").read_text()
+    assert page.startswith(f"# {text['name']}\n")
+    assert f"condition: {DOMAIN}.{key}" in page
+
+
+def test_nothing_else_is_described() -> None:
+    """No text, icon or page is left of a condition that is none."""
+    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
+    icons = json.loads((INTEGRATION / "icons.json").read_text())
+    pages = {page.stem for page in (REPOSITORY / "docs" / "conditions").glob("*.md")}
+    described = (set(texts["conditions"]), set(icons["conditions"]), pages)
+    assert described == (set(CONDITIONS),) * 3
+
+
+@pytest.mark.parametrize("key", CONDITIONS)
+async def test_examples(hass: HomeAssistant, key: str) -> None:
+    """Home Assistant takes each example of a page as it stands there."""
+    page = (REPOSITORY / "docs" / "conditions" / f"{key}.md").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        found = parse_yaml(example)
+        assert isinstance(found, dict)
+        for automation in found.get("automation", [found]):
+            if "actions" not in automation:  # a part of one
+                automation = {**automation, "actions": []}
+            validated = await async_validate_config_item(hass, "test", automation)
+            assert validated is not None
+            assert validated.validation_status == "ok", validated.validation_error

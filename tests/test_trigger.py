@@ -1,0 +1,737 @@
+"""The triggers of the automation editor."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+import json
+import logging
+from pathlib import Path
+import re
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_mock_service,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+import voluptuous as vol
+
+from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.trigger import TRIGGERS, async_get_triggers
+from homeassistant.components.automation.config import async_validate_config_item
+from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.helpers import (
+    area_registry as ar,
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    label_registry as lr,
+)
+from homeassistant.helpers.selector import (
+    AutomationBehaviorSelector,
+    TargetSelector,
+    validate_selector,
+)
+from homeassistant.helpers.trigger import async_validate_trigger_config
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_pass,
+    async_settle,
+    device_of,
+    entity_id_of,
+    everything_enabled,
+    state_of,
+)
+from .plex_simulator import Fault, PlexSimulator, Subscription
+from .plex_simulator.worlds import DemoWorld
+
+REPOSITORY = Path(__file__).parent.parent
+INTEGRATION = REPOSITORY / "custom_components" / DOMAIN
+ACCOUNT_POLL = timedelta(minutes=30)
+SERVER_POLL = timedelta(minutes=5)
+
+TOKEN = "binary_sensor.token"
+PLEX_PASS = "binary_sensor.plex_pass"
+REACHABLE = "binary_sensor.reachable"
+TRANSIENT_TOKEN = "event.transient_token"
+
+WITH_BEHAVIOR = (
+    "token_rejected",
+    "token_accepted",
+    "server_unreachable",
+    "server_reachable",
+)
+
+
+class Stage:
+    """Hold an account with a server in Home Assistant, and let things happen to it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        simulator: PlexSimulator,
+        world: DemoWorld,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """Take the account and the server that the tests are about."""
+        self.hass = hass
+        self.simulator = simulator
+        self.freezer = freezer
+        self.account = world.two_factor
+        self.server = world.living_room
+        self.entry: MockConfigEntry
+
+    async def set_up(self) -> None:
+        """Add the account and the server."""
+        self.entry = await async_add_account(
+            self.hass, self.simulator, self.account, [self.server]
+        )
+
+    async def poll_account(self) -> None:
+        """Wait for the next poll of plex.tv."""
+        await async_pass(self.hass, self.freezer, ACCOUNT_POLL)
+
+    async def poll_server(self) -> None:
+        """Wait for the next poll of the server."""
+        await async_pass(self.hass, self.freezer, SERVER_POLL)
+
+    async def plex_tv_goes(self) -> None:
+        """Let plex.tv answer no longer."""
+        self.simulator.faults.set("user", Fault.html(502))
+        await self.poll_account()
+
+    async def plex_tv_returns(self) -> None:
+        """Let plex.tv answer again."""
+        self.simulator.faults.clear()
+        await self.poll_account()
+
+    async def reject_token(self) -> None:
+        """Let plex.tv reject the token."""
+        self.account.revoke_tokens()
+        await self.poll_account()
+
+    async def renew_token(self) -> None:
+        """Let the account sign in anew."""
+        token = self.account.sign_in_token(self.entry.data["client_identifier"])
+        self.hass.config_entries.async_update_entry(
+            self.entry, data={**self.entry.data, CONF_TOKEN: token}
+        )
+        await account_coordinator(self.entry).async_refresh()
+        await async_settle(self.hass)
+
+    async def end_plex_pass(self) -> None:
+        """Take the account its Plex Pass."""
+        now = self.simulator.clock.now()
+        self.account.subscription = Subscription.ended(
+            now - timedelta(days=900), now - timedelta(days=1)
+        )
+        await self.poll_account()
+
+    async def stop_server(self) -> None:
+        """Let the server be down."""
+        await self.server.stop()
+        await self.poll_server()
+
+    async def start_server(self) -> None:
+        """Let the server be up again."""
+        await self.server.start()
+        await self.poll_server()
+
+    async def issue_transient_token(self) -> None:
+        """Get a transient token."""
+        await self.hass.services.async_call(
+            DOMAIN,
+            "get_transient_token",
+            {"device_id": device_of(self.hass, self.entry, self.server).id},
+            blocking=True,
+            return_response=True,
+        )
+
+    async def destroy_transient_token(self) -> None:
+        """Let the server restart."""
+        await self.server.restart()
+        await self.poll_server()
+
+    async def reload(self) -> None:
+        """Reload the entry."""
+        await self.hass.config_entries.async_reload(self.entry.entry_id)
+        await async_settle(self.hass)
+
+    def entity_id(self, name: str) -> str:
+        """Return the entity of that name, of the server where it is the server's."""
+        server = None if name in (TOKEN, PLEX_PASS) else self.server
+        return entity_id_of(self.hass, name, self.account, server)
+
+    def state(self, name: str) -> str:
+        """Return the state of an entity."""
+        state = self.hass.states.get(self.entity_id(name))
+        assert state is not None
+        return state.state
+
+
+type Cause = Callable[[Stage], Awaitable[None]]
+
+# The trigger, its entity, what has to be so before, and what makes it fire.
+CASES: list[tuple[str, str, list[Cause], Cause]] = [
+    ("token_rejected", TOKEN, [], Stage.reject_token),
+    ("token_accepted", TOKEN, [Stage.reject_token], Stage.renew_token),
+    ("plex_pass_changed", PLEX_PASS, [], Stage.end_plex_pass),
+    ("server_unreachable", REACHABLE, [], Stage.stop_server),
+    ("server_reachable", REACHABLE, [Stage.stop_server], Stage.start_server),
+    (
+        "transient_token_destroyed",
+        TRANSIENT_TOKEN,
+        [Stage.issue_transient_token],
+        Stage.destroy_transient_token,
+    ),
+]
+each_trigger = pytest.mark.parametrize(
+    ("trigger", "name", "before", "cause"), CASES, ids=[case[0] for case in CASES]
+)
+
+
+@pytest.fixture
+async def stage(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+) -> Stage:
+    """Return an account with a server, set up."""
+    stage = Stage(hass, simulator, world, freezer)
+    await stage.set_up()
+    return stage
+
+
+async def async_automate(
+    hass: HomeAssistant, trigger: str, target: dict[str, Any], **options: Any
+) -> list[ServiceCall]:
+    """Set up an automation with a trigger; return the list of what it has called."""
+    calls: list[ServiceCall] = async_mock_service(hass, "test", "act")
+    configuration = {
+        "triggers": {
+            "trigger": f"{DOMAIN}.{trigger}",
+            "target": target,
+            "options": options,
+        },
+        "actions": {
+            "action": "test.act",
+            "data": {
+                "entity_id": "{{ trigger.entity_id }}",
+                "from": "{{ trigger.from_state.state }}",
+                "to": "{{ trigger.to_state.state }}",
+            },
+        },
+    }
+    assert await async_setup_component(
+        hass, "automation", {"automation": configuration}
+    )
+    await async_settle(hass)
+    return calls
+
+
+@each_trigger
+async def test_fires(
+    stage: Stage,
+    caplog: pytest.LogCaptureFixture,
+    trigger: str,
+    name: str,
+    before: list[Cause],
+    cause: Cause,
+) -> None:
+    """A trigger fires once when its cause is polled, and tells by which entity."""
+    for step in before:
+        await step(stage)
+    entity_id = stage.entity_id(name)
+    calls = await async_automate(stage.hass, trigger, {"entity_id": entity_id})
+    await stage.poll_account()
+    assert calls == []
+    left = stage.state(name)
+    await cause(stage)
+    await stage.poll_account()
+    assert [call.data for call in calls] == [
+        {"entity_id": entity_id, "from": left, "to": stage.state(name)}
+    ]
+    assert not [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.startswith("homeassistant")
+    ]
+
+
+@each_trigger
+async def test_fires_after_each_reload(
+    stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause
+) -> None:
+    """A reload, which makes entities unavailable, hides nothing and makes up nothing."""
+    for step in before:
+        await step(stage)
+    target = {"entity_id": stage.entity_id(name)}
+    calls = await async_automate(stage.hass, trigger, target)
+    await stage.reload()
+    await stage.reload()
+    assert calls == []
+    await cause(stage)
+    assert len(calls) == 1
+    await stage.reload()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("trigger", "name", "cause"),
+    [
+        ("token_rejected", TOKEN, lambda stage: stage.account.revoke_tokens()),
+        (
+            "plex_pass_changed",
+            PLEX_PASS,
+            lambda stage: setattr(stage.account, "subscription", Subscription()),
+        ),
+    ],
+)
+async def test_plex_tv_away_in_between(
+    stage: Stage, trigger: str, name: str, cause: Callable[[Stage], None]
+) -> None:
+    """What happened while plex.tv was away is told when it is back, and only then."""
+    calls = await async_automate(
+        stage.hass, trigger, {"entity_id": stage.entity_id(name)}
+    )
+    await stage.plex_tv_goes()
+    assert stage.state(name) == STATE_UNAVAILABLE
+    await stage.plex_tv_returns()
+    assert calls == []
+    await stage.plex_tv_goes()
+    cause(stage)
+    await stage.plex_tv_returns()
+    assert [call.data["from"] for call in calls] == [STATE_UNAVAILABLE]
+
+
+async def test_unknown_in_between(stage: Stage) -> None:
+    """A Plex Pass that Plex does not tell of for a while is told of when it does."""
+    calls = await async_automate(
+        stage.hass, "plex_pass_changed", {"entity_id": stage.entity_id(PLEX_PASS)}
+    )
+    stage.account.omitted |= {"subscription"}
+    await stage.poll_account()
+    assert stage.state(PLEX_PASS) == STATE_UNKNOWN
+    await stage.plex_tv_goes()
+    stage.account.omitted -= {"subscription"}
+    await stage.plex_tv_returns()
+    assert stage.state(PLEX_PASS) == "on"
+    assert calls == []
+    stage.account.omitted |= {"subscription"}
+    await stage.poll_account()
+    stage.account.omitted -= {"subscription"}
+    await stage.end_plex_pass()
+    assert [call.data["to"] for call in calls] == ["off"]
+
+
+async def test_server_that_went_during_a_reload(stage: Stage) -> None:
+    """A server that is down after a reload has become unreachable."""
+    target = {"entity_id": stage.entity_id(REACHABLE)}
+    calls = await async_automate(stage.hass, "server_unreachable", target)
+    await stage.server.stop()
+    await stage.reload()
+    assert [call.data["from"] for call in calls] == [STATE_UNAVAILABLE]
+
+
+@each_trigger
+async def test_first_state(
+    stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause
+) -> None:
+    """Nothing fires by the first state: of an automation or after a restart."""
+    for step in before:
+        await step(stage)
+    target = {"entity_id": stage.entity_id(name)}
+    await stage.hass.config_entries.async_unload(stage.entry.entry_id)
+    await async_settle(stage.hass)
+    assert stage.state(name) == STATE_UNAVAILABLE
+    calls = await async_automate(stage.hass, trigger, target)
+    await cause_while_unloaded(stage, cause)
+    await stage.hass.config_entries.async_setup(stage.entry.entry_id)
+    await async_settle(stage.hass)
+    assert stage.state(name) != STATE_UNAVAILABLE
+    assert calls == []
+
+
+async def cause_while_unloaded(stage: Stage, cause: Cause) -> None:
+    """Let a cause happen that nobody polls; there is no entry to sign in anew."""
+    if cause is Stage.renew_token:
+        token = stage.account.sign_in_token(stage.entry.data["client_identifier"])
+        stage.hass.config_entries.async_update_entry(
+            stage.entry, data={**stage.entry.data, CONF_TOKEN: token}
+        )
+    else:
+        await cause(stage)
+
+
+async def test_new_entity(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """An entity that appears with a state has not changed to it."""
+    await async_add_account(hass, simulator, world.free)
+    entity_id = entity_id_of(hass, TOKEN, world.free)
+    await hass.config_entries.async_remove(
+        hass.config_entries.async_entries(DOMAIN)[0].entry_id
+    )
+    calls = await async_automate(hass, "token_accepted", {"entity_id": entity_id})
+    await async_add_account(hass, simulator, world.free)
+    assert state_of(hass, TOKEN, world.free) == "off"
+    assert calls == []
+
+
+async def test_entity_that_was_removed(stage: Stage) -> None:
+    """What an entity said is forgotten when it is removed."""
+    calls = await async_automate(
+        stage.hass, "token_rejected", {"entity_id": stage.entity_id(TOKEN)}
+    )
+    await stage.hass.config_entries.async_remove(stage.entry.entry_id)
+    await async_settle(stage.hass)
+    stage.simulator.faults.set("user", Fault.html(502))
+    await stage.set_up()
+    assert stage.state(TOKEN) == STATE_UNAVAILABLE
+    stage.simulator.faults.clear()
+    await stage.reject_token()
+    assert stage.state(TOKEN) == "on"
+    assert calls == []
+
+
+@each_trigger
+@pytest.mark.parametrize("kind", ["entity", "device", "area", "floor", "label"])
+async def test_targets(
+    stage: Stage,
+    trigger: str,
+    name: str,
+    before: list[Cause],
+    cause: Cause,
+    kind: str,
+) -> None:
+    """The target may be an entity, a device, an area, a floor or a label.
+
+    Each holds all entities of the account and of its server, and strangers.
+    """
+    for step in before:
+        await step(stage)
+    strangers = add_strangers(stage.hass)
+    targets = prepare_targets(stage, strangers)
+    calls = await async_automate(stage.hass, trigger, targets[kind])
+    for state in ("off", "on", "off"):
+        for stranger in strangers:
+            stage.hass.states.async_set(
+                stranger,
+                state,
+                {"event_type": "destroyed", "device_class": "problem"},
+            )
+        await async_settle(stage.hass)
+    assert calls == []
+    await cause(stage)
+    assert [call.data["entity_id"] for call in calls] == [stage.entity_id(name)]
+
+
+def add_strangers(hass: HomeAssistant) -> list[str]:
+    """Add entities that look like ours, but are of another integration; some unknown."""
+    registry = er.async_get(hass)
+    found = ["binary_sensor.not_registered", "event.not_registered"]
+    for name, device_class in (
+        (TOKEN, "problem"),
+        (PLEX_PASS, None),
+        (REACHABLE, "connectivity"),
+        (TRANSIENT_TOKEN, None),
+    ):
+        domain, _, key = name.partition(".")
+        stranger = registry.async_get_or_create(
+            domain,
+            "stranger",
+            f"stranger_{key}",
+            original_device_class=device_class,
+            translation_key=key,
+        )
+        found.append(stranger.entity_id)
+    return found
+
+
+def prepare_targets(stage: Stage, strangers: list[str]) -> dict[str, dict[str, Any]]:
+    """Return a target of each kind, which reaches our entities and the strangers."""
+    hass = stage.hass
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    areas, labels = ar.async_get(hass), lr.async_get(hass)
+    area = areas.async_create("Cellar")
+    label = labels.async_create("Watched")
+    own_devices = [
+        device_of(hass, stage.entry),
+        device_of(hass, stage.entry, stage.server),
+    ]
+    for device in own_devices:
+        devices.async_update_device(device.id, area_id=area.id, labels={label.label_id})
+    for stranger in strangers:
+        if stranger in entities.entities:
+            entities.async_update_entity(
+                stranger, area_id=area.id, labels={label.label_id}
+            )
+    floor = fr.async_get(hass).async_create("Below")
+    areas.async_update(area.id, floor_id=floor.floor_id)
+    own = er.async_entries_for_config_entry(entities, stage.entry.entry_id)
+    return {
+        "entity": {"entity_id": [entity.entity_id for entity in own] + strangers},
+        "device": {"device_id": [device.id for device in own_devices]},
+        "area": {"area_id": area.id},
+        "floor": {"floor_id": floor.floor_id},
+        "label": {"label_id": label.label_id},
+    }
+
+
+async def test_other_entity_of_ours(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """An entity of this integration that has the same device class does not count."""
+    stage = Stage(hass, simulator, world, freezer)
+    stage.account.overrides["services"] = [{"identifier": "epg", "status": "online"}]
+    with everything_enabled():
+        await stage.set_up()
+    services = entity_id_of(hass, "binary_sensor.services", stage.account)
+    calls = await async_automate(hass, "token_rejected", {"entity_id": services})
+    stage.account.overrides["services"] = [{"identifier": "epg", "status": "offline"}]
+    await stage.poll_account()
+    assert state_of(hass, "binary_sensor.services", stage.account) == "on"
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("event", "count"), [("issued", 0), ("expired", 0), ("destroyed", 1)]
+)
+async def test_only_destroyed(stage: Stage, event: str, count: int) -> None:
+    """Of the events of a transient token only its destruction fires."""
+    target = {"entity_id": stage.entity_id(TRANSIENT_TOKEN)}
+    calls = await async_automate(stage.hass, "transient_token_destroyed", target)
+    await stage.issue_transient_token()
+    if event == "expired":
+        await async_pass(stage.hass, stage.freezer, timedelta(hours=48))
+    elif event == "destroyed":
+        await stage.destroy_transient_token()
+    state = stage.hass.states.get(stage.entity_id(TRANSIENT_TOKEN))
+    assert state is not None
+    assert state.attributes["event_type"] == event
+    assert len(calls) == count
+
+
+async def test_first_event_of_an_entity(stage: Stage) -> None:
+    """It counts as well when it is the first that the entity sees: it was disabled."""
+    entity_id = stage.entity_id(TRANSIENT_TOKEN)
+    registry = er.async_get(stage.hass)
+    registry.async_update_entity(entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    await async_settle(stage.hass)
+    await stage.issue_transient_token()
+    registry.async_update_entity(entity_id, disabled_by=None)
+    await stage.poll_server()  # reloads, too
+    assert stage.state(TRANSIENT_TOKEN) == STATE_UNKNOWN
+    calls = await async_automate(
+        stage.hass, "transient_token_destroyed", {"entity_id": entity_id}
+    )
+    await stage.destroy_transient_token()
+    assert len(calls) == 1
+
+
+async def test_destroyed_again(stage: Stage) -> None:
+    """Each token that is destroyed counts."""
+    target = {"entity_id": stage.entity_id(TRANSIENT_TOKEN)}
+    calls = await async_automate(stage.hass, "transient_token_destroyed", target)
+    for count in (1, 2):
+        await stage.issue_transient_token()
+        await stage.destroy_transient_token()
+        assert len(calls) == count
+
+
+@pytest.mark.parametrize(
+    ("behavior", "told"),
+    [(None, 2), ("each", 2), ("first", 1), ("all", 1)],
+)
+async def test_behavior(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    behavior: str | None,
+    told: int,
+) -> None:
+    """Two servers that go: each counts, or the first, or when both are gone."""
+    anna, servers = world.two_factor, [world.living_room, world.basement]
+    await async_add_account(hass, simulator, anna, servers)
+    entity_ids = [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+    options = {} if behavior is None else {"behavior": behavior}
+    calls = await async_automate(
+        hass, "server_unreachable", {"entity_id": entity_ids}, **options
+    )
+    for server in servers:
+        await server.stop()
+        await async_pass(hass, freezer, SERVER_POLL)
+    assert [call.data["entity_id"] for call in calls] == {
+        2: entity_ids,
+        1: entity_ids[:1] if behavior == "first" else entity_ids[1:],
+    }[told]
+
+
+async def test_for(stage: Stage) -> None:
+    """A state has to hold for the time that is asked for."""
+    target = {"entity_id": stage.entity_id(REACHABLE)}
+    calls = await async_automate(
+        stage.hass, "server_unreachable", target, **{"for": {"minutes": 12}}
+    )
+    await stage.stop_server()
+    await stage.poll_server()
+    await stage.start_server()
+    await stage.poll_server()
+    await stage.poll_server()
+    assert calls == []
+    await stage.stop_server()
+    await stage.poll_server()
+    assert calls == []
+    await stage.poll_server()
+    await stage.poll_server()
+    assert len(calls) == 1
+
+
+async def test_for_begins_anew(stage: Stage) -> None:
+    """A reload begins the time anew; what was told once is not told again."""
+    target = {"entity_id": stage.entity_id(REACHABLE)}
+    calls = await async_automate(
+        stage.hass, "server_unreachable", target, **{"for": {"minutes": 12}}
+    )
+    await stage.stop_server()
+    for _ in range(3):
+        await stage.poll_server()
+        await stage.reload()
+        assert calls == []
+    for _ in range(3):
+        await stage.poll_server()
+    assert len(calls) == 1
+    await stage.reload()
+    for _ in range(3):
+        await stage.poll_server()
+    assert len(calls) == 1
+
+
+async def test_automation_that_is_turned_off(stage: Stage) -> None:
+    """An automation that is turned off leaves no listener behind."""
+    target = {"entity_id": stage.entity_id(REACHABLE)}
+    calls = await async_automate(stage.hass, "server_unreachable", target)
+    listeners = stage.hass.bus.async_listeners()
+    for service in ("turn_off", "turn_on"):
+        await stage.hass.services.async_call(
+            "automation", service, {"entity_id": "all"}, blocking=True
+        )
+    assert stage.hass.bus.async_listeners() == listeners
+    await stage.stop_server()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"target": {"entity_id": "event.x"}, "options": {"behavior": "sometimes"}},
+        {"target": {"entity_id": "event.x"}, "options": {"nonsense": 1}},
+        {"target": {"entity_id": "event.x"}, "options": {"for": "nonsense"}},
+    ],
+)
+async def test_wrong_configuration(
+    hass: HomeAssistant, trigger: str, broken: dict[str, Any]
+) -> None:
+    """A trigger without a target or with an option that is none is refused."""
+    with pytest.raises(vol.Invalid):
+        await async_validate_trigger_config(
+            hass, [{"platform": f"{DOMAIN}.{trigger}", **broken}]
+        )
+
+
+async def test_descriptions(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+    stage: Stage,
+) -> None:
+    """The automation editor gets a description of each trigger, without a warning."""
+    assert await async_setup_component(hass, "automation", {})
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "trigger_platforms/subscribe"})
+    assert (await client.receive_json())["success"]
+    descriptions: dict[str, Any] = (await client.receive_json())["event"]
+    ours = {
+        key.removeprefix(f"{DOMAIN}."): description
+        for key, description in descriptions.items()
+        if key.startswith(f"{DOMAIN}.")
+    }
+    assert set(ours) == set(TRIGGERS) == set(await async_get_triggers(hass))
+    for key, description in ours.items():
+        filters = description["target"]["entity"]
+        assert all(found["integration"] == DOMAIN for found in filters)
+        fields = {"behavior", "for"} if key in WITH_BEHAVIOR else set()
+        assert set(description["fields"]) == fields
+    assert "triggers.yaml" not in caplog.text
+
+
+def test_selectors() -> None:
+    """Each target and each field has a selector that takes the field's default."""
+    described = load_yaml_dict(str(INTEGRATION / "triggers.yaml"))
+    assert {key for key in described if not key.startswith(".")} == set(TRIGGERS)
+    for key in TRIGGERS:
+        TargetSelector(described[key]["target"])
+        for field in described[key]["fields"].values():
+            validate_selector(field["selector"])
+            if "automation_behavior" in field["selector"]:
+                AutomationBehaviorSelector(field["selector"]["automation_behavior"])(
+                    field["default"]
+                )
+            else:
+                assert cv.positive_time_period(field["default"]) == timedelta()
+
+
+@pytest.mark.parametrize("key", TRIGGERS)
+def test_texts_icons_and_pages(key: str) -> None:
+    """Each trigger has a name, a description, texts for its fields, an icon, a page."""
+    described = load_yaml_dict(str(INTEGRATION / "triggers.yaml"))[key]
+    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
+    icons = json.loads((INTEGRATION / "icons.json").read_text())
+    text = texts["triggers"][key]
+    assert text["name"]
+    assert text["description"]
+    assert set(text.get("fields", {})) == set(described["fields"])
+    assert all(field["name"] for field in text.get("fields", {}).values())
+    assert icons["triggers"][key]["trigger"].startswith("mdi:")
+    page = (REPOSITORY / "docs" / "triggers" / f"{key}.md").read_text()
+    assert page.startswith(f"# {text['name']}\n")
+    assert f"trigger: {DOMAIN}.{key}" in page
+
+
+def test_nothing_else_is_described() -> None:
+    """No text, icon or page is left of a trigger that is none."""
+    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
+    icons = json.loads((INTEGRATION / "icons.json").read_text())
+    pages = {page.stem for page in (REPOSITORY / "docs" / "triggers").glob("*.md")}
+    assert set(texts["triggers"]) == set(icons["triggers"]) == set(TRIGGERS) == pages
+
+
+@pytest.mark.parametrize("key", TRIGGERS)
+async def test_examples(hass: HomeAssistant, key: str) -> None:
+    """Home Assistant takes each example of a page as it stands there."""
+    page = (REPOSITORY / "docs" / "triggers" / f"{key}.md").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        found = parse_yaml(example)
+        assert isinstance(found, dict)
+        for automation in found.get("automation", [found]):
+            if "actions" not in automation:  # a part of one
+                automation = {**automation, "actions": []}
+            validated = await async_validate_config_item(hass, "test", automation)
+            assert validated is not None
+            assert validated.validation_status == "ok", validated.validation_error
