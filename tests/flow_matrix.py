@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from unittest.mock import patch
 
 from aiohttp import ClientTimeout
-from pytest import MonkeyPatch
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
@@ -26,18 +26,20 @@ from custom_components.plex_auth.api import server as server_module
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
 from custom_components.plex_auth.const import DOMAIN, TokenOrigin
-from homeassistant.config_entries import (
-    SOURCE_REAUTH,
-    SOURCE_RECONFIGURE,
-    SOURCE_USER,
-    ConfigSubentryFlow,
-)
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, section
 
 from .conftest import Dns
 from .helpers import async_settle, make_entry
-from .plex_simulator import Account, Certificate, Fault, Faults, PlexSimulator
+from .plex_simulator import (
+    Account,
+    Certificate,
+    Fault,
+    Faults,
+    MediaServer,
+    PlexSimulator,
+)
 
 SOURCES: Final = (SOURCE_USER, SOURCE_REAUTH, SOURCE_RECONFIGURE)
 SECRET_FIELDS: Final = frozenset({"password", "verification_code", "token"})
@@ -52,6 +54,7 @@ _PLEX_TV: Final = frozenset(
         "unavailable",
         "rate_limited",
         "not_permitted",
+        "sign_in_blocked",
         "unknown",
     }
 )
@@ -60,7 +63,7 @@ _ADVANCED: Final = frozenset(
     {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
 )
 # What an address that somebody typed can meet.
-_ADDRESS: Final = _PLEX_TV | {
+_ADDRESS: Final = (_PLEX_TV - {"sign_in_blocked"}) | {
     "invalid_url",
     "maintenance",
     "starting_up",
@@ -70,17 +73,15 @@ _ADDRESS: Final = _PLEX_TV | {
 }
 
 CONFIG_TABLE: Final[Mapping[str, frozenset[str]]] = {
-    "password": _PLEX_TV
-    | _ADVANCED
-    | {"invalid_auth", "email_required", "sign_in_blocked"},
-    "code": _PLEX_TV | {"invalid_code", "sign_in_blocked"},
+    "password": _PLEX_TV | _ADVANCED | {"invalid_auth", "email_required"},
+    "code": _PLEX_TV | {"invalid_code"},
     "link": _PLEX_TV | _ADVANCED | {"link_expired", "invalid_token"},
     "token": _PLEX_TV | _ADVANCED | {"invalid_token"},
     "servers": _PLEX_TV | {"invalid_token"},
 }
 SUBENTRY_TABLE: Final[Mapping[str, frozenset[str]]] = {
     "listed": _PLEX_TV | {"invalid_token"},
-    "address": _ADDRESS | {"token_required"},
+    "address": _ADDRESS | {"sign_in_blocked", "token_required"},
     "reconfigure": _ADDRESS
     | {
         "wrong_server",
@@ -93,13 +94,35 @@ SUBENTRY_TABLE: Final[Mapping[str, frozenset[str]]] = {
 
 # The error keys of the flows, as the design lists them, and one more.
 ERROR_KEYS: Final = frozenset(
-    """
-    cannot_connect dns_error certificate_error timeout unavailable maintenance starting_up
-    rate_limited invalid_auth invalid_code email_required sign_in_blocked link_expired
-    invalid_token not_permitted invalid_url client_identifier_in_use
-    invalid_client_identifier not_a_plex_server wrong_server secure_connection_required
-    token_required url_required invalid_source not_owner server_too_old unknown
-    """.split()
+    [
+        "cannot_connect",
+        "dns_error",
+        "certificate_error",
+        "timeout",
+        "unavailable",
+        "maintenance",
+        "starting_up",
+        "rate_limited",
+        "invalid_auth",
+        "invalid_code",
+        "email_required",
+        "sign_in_blocked",
+        "link_expired",
+        "invalid_token",
+        "not_permitted",
+        "invalid_url",
+        "client_identifier_in_use",
+        "invalid_client_identifier",
+        "not_a_plex_server",
+        "wrong_server",
+        "secure_connection_required",
+        "token_required",
+        "url_required",
+        "invalid_source",
+        "not_owner",
+        "server_too_old",
+        "unknown",
+    ]
 )
 
 TRANSLATIONS: Final[dict[str, Any]] = json.loads(
@@ -166,12 +189,12 @@ def _certificate(kind: Certificate) -> Active:
 @asynccontextmanager
 async def _dns(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
     """Resolve no name meanwhile; open connections and remembered names need none."""
-    host.set_certificate(Certificate.VALID)
-    await _cut()
     with (
         patch.object(dns, "resolve", side_effect=OSError(None, "Name not known")),
         patch("aiohttp.connector._DNSCacheTable.__contains__", return_value=False),
     ):
+        host.set_certificate(Certificate.VALID)
+        await _cut()
         yield
 
 
@@ -179,12 +202,13 @@ async def _dns(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
 async def _silence(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
     """Answer too late meanwhile; timeouts are default arguments."""
     patience = ClientTimeout(total=0.2)
-    host.faults.set(endpoint, Fault.delay(5))
-    with MonkeyPatch.context() as monkeypatch:
+    with pytest.MonkeyPatch.context() as monkeypatch:
         for method in (Transport.request, PlexServer._request):
             assert method.__kwdefaults__ is not None
             monkeypatch.setitem(method.__kwdefaults__, "timeout", patience)
         monkeypatch.setattr(server_module, "PROBE_TIMEOUT", patience)
+        await asyncio.sleep(0.05)
+        host.faults.set(endpoint, Fault.delay(5))
         yield
     host.faults.clear()
 
@@ -214,6 +238,7 @@ PLEX_TV_CAUSES: Final = (
     *_OUTAGES,
     Cause("html_200", "unavailable", _answer(Fault.html(200))),
     Cause("1003", "rate_limited", _answer(Fault.plex_error(1003))),
+    Cause("1031", "sign_in_blocked", _answer(Fault.plex_error(1031))),
     Cause("1009", "not_permitted", _answer(Fault.plex_error(1009))),
     Cause("shape", "unknown", _answer(Fault.body('{"what": "is this"}'))),
     Cause("redirect", "unknown", _answer(Fault.redirect("http://127.0.0.1:1/"))),
@@ -266,6 +291,23 @@ _BAD_URLS: Final = (
 )
 
 
+def _always(typed: Mapping[str, Any]) -> Callable[[object], Mapping[str, Any]]:
+    """Type the same in every scene."""
+    return lambda _: typed
+
+
+def _identifier(text: str) -> Callable[[Scene], Mapping[str, Any]]:
+    """Type a client identifier."""
+    return lambda scene: {
+        "advanced": {"api_url": scene.api_url, "client_identifier": text}
+    }
+
+
+def _code(make: Callable[[Account], str]) -> Callable[[Scene], Mapping[str, Any]]:
+    """Type a verification code."""
+    return lambda scene: {"verification_code": make(scene.account)}
+
+
 def _plex_tv_troubles() -> Iterator[Trouble]:
     """Yield what plex.tv can do at each moment."""
     for moment, (_, shown_at) in REQUESTS.items():
@@ -291,7 +333,7 @@ def _advanced_troubles() -> Iterator[Trouble]:
                 key="invalid_url",
                 shown_at=way,
                 field="advanced",
-                typed=lambda scene, url=url: {"advanced": {"api_url": url}},
+                typed=_always({"advanced": {"api_url": url}}),
                 sources=_WITH_ADVANCED if way == "password" else (SOURCE_USER,),
             )
         for cause, key, identifier in (
@@ -305,12 +347,7 @@ def _advanced_troubles() -> Iterator[Trouble]:
                 key=key,
                 shown_at=way,
                 field="advanced",
-                typed=lambda scene, identifier=identifier: {
-                    "advanced": {
-                        "api_url": scene.api_url,
-                        "client_identifier": identifier,
-                    }
-                },
+                typed=_identifier(identifier),
                 sources=(SOURCE_USER,),
             )
 
@@ -330,13 +367,13 @@ def _typed_troubles() -> Iterator[Trouble]:
             key=key,
             shown_at="password",
             account=account,
-            typed=lambda scene, typed=typed: typed,
+            typed=_always(typed),
         )
     for cause, code in (
-        ("wrong", lambda account: account.wrong_code()),
-        ("expired", lambda account: account.expired_code()),
-        ("empty", lambda account: " "),
-        ("words", lambda account: "not a code"),
+        ("wrong", Account.wrong_code),
+        ("expired", Account.expired_code),
+        ("empty", lambda _: " "),
+        ("words", lambda _: "not a code"),
     ):
         yield Trouble(
             moment="code",
@@ -344,7 +381,7 @@ def _typed_troubles() -> Iterator[Trouble]:
             key="invalid_code",
             shown_at="code",
             account="anna",
-            typed=lambda scene, code=code: {"verification_code": code(scene.account)},
+            typed=_code(code),
         )
     for cause, token in (
         ("rejected", "anything"),
@@ -360,21 +397,12 @@ def _typed_troubles() -> Iterator[Trouble]:
             cause=cause,
             key="invalid_token",
             shown_at="token",
-            typed=lambda scene, token=token: {"token": token},
+            typed=_always({"token": token}),
         )
 
 
 def _sign_in_troubles() -> Iterator[Trouble]:
     """Yield what plex.tv says of one request only."""
-    for moment, account in (("password", "ben"), ("code", "anna")):
-        yield Trouble(
-            moment=moment,
-            cause="1031",
-            key="sign_in_blocked",
-            shown_at=moment,
-            account=account,
-            active=_answer(Fault.plex_error(1031)),
-        )
     for moment, cause, key, fault in (
         ("code", "asked_again", "invalid_code", Fault.plex_error(1029)),
         ("code", "password_changed", "invalid_auth", Fault.plex_error(1001)),
@@ -454,8 +482,244 @@ class Scene:
                 return {}
             case _:
                 typed = {}
-        if self.source != SOURCE_REAUTH:
+        if self.entry is None:
             typed["advanced"] = {"api_url": self.api_url}
+        elif self.source == SOURCE_RECONFIGURE:
+            typed["advanced"] = {"api_url": self.entry.data["api_url"]}
+        return typed
+
+    @property
+    def signed_out(self) -> list[str]:
+        """Return the tokens that plex.tv was asked to end."""
+        return [
+            request.headers["X-Plex-Token"]
+            for request in self.simulator.requests_to("signout")
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTrouble:
+    """Say what can go wrong in the flow of a server, and the field that tells of it.
+
+    It happens to requests to an endpoint of the server, or of plex.tv; `typed` replaces
+    what would be right. `target` is the server that the dialog is about.
+    """
+
+    step: str
+    cause: str
+    key: str
+    field: str = "base"
+    endpoint: str = "identity"
+    at_plex_tv: bool = False
+    active: Active | None = None
+    typed: Callable[[ServerScene], Mapping[str, Any]] | None = None
+    target: str = "own"
+
+
+_BAD_SERVER_URLS: Final = (
+    "192.168.1.10:32400",
+    "http://user:secret@192.168.1.10:32400",
+    "http://192.168.1.10:32400/?X-Plex-Token=x",
+    "http://192.168.1.10:32400/#x",
+    "ftp://192.168.1.10",
+    "javascript:alert(1)",
+    "http://192.168.1.10:99999",
+    "http://169.254.1.1:32400",
+    "http://0.0.0.0:32400",
+    "http://[::]:32400",
+    " ",
+)
+# What an address can answer when it is asked who it is.
+_IDENTITY_CAUSES: Final = (
+    *((cause, "base") for cause in _OUTAGES),
+    *(
+        (Cause(name, key, _answer(fault)), place)
+        for name, key, place, fault in (
+            ("400", "unknown", "base", Fault.status(400)),
+            ("401", "not_permitted", "base", Fault.status(401)),
+            ("403", "not_permitted", "base", Fault.status(403)),
+            ("starting", "starting_up", "base", Fault.status(503, "starting up")),
+            ("busy", "maintenance", "base", Fault.status(503, "Maintenance")),
+            ("404", "not_a_plex_server", "url", Fault.status(404)),
+            ("html_200", "not_a_plex_server", "url", Fault.html(200)),
+            ("shape", "not_a_plex_server", "url", Fault.body('{"what": "is this"}')),
+            (
+                "redirect",
+                "not_a_plex_server",
+                "url",
+                Fault.redirect("http://127.0.0.1:1/"),
+            ),
+            ("huge", "not_a_plex_server", "url", Fault.huge_body()),
+        )
+    ),
+)
+
+
+def _listed_troubles() -> Iterator[ServerTrouble]:
+    """Yield what can befall the question for the account's servers."""
+    for cause in PLEX_TV_CAUSES:
+        yield ServerTrouble(
+            step="listed",
+            cause=cause.name,
+            key=cause.key,
+            endpoint="resources",
+            at_plex_tv=True,
+            active=cause.active,
+        )
+    yield ServerTrouble(
+        step="listed",
+        cause="1001",
+        key="invalid_token",
+        endpoint="resources",
+        at_plex_tv=True,
+        active=_answer(Fault.plex_error(1001)),
+    )
+
+
+def _address_troubles() -> Iterator[ServerTrouble]:
+    """Yield what can be wrong with an address, for a new server and a known one."""
+    for step in ("address", "reconfigure"):
+        for cause, place in _IDENTITY_CAUSES:
+            yield ServerTrouble(
+                step=step,
+                cause=cause.name,
+                key=cause.key,
+                field=place,
+                active=cause.active,
+            )
+        for url in _BAD_SERVER_URLS if step == "address" else _BAD_SERVER_URLS[:-1]:
+            yield ServerTrouble(
+                step=step,
+                cause=url,
+                key="invalid_url",
+                field="url",
+                typed=_always({"url": url}),
+            )
+        yield ServerTrouble(
+            step=step,
+            cause="secure",
+            key="secure_connection_required",
+            typed=lambda scene: {"url": scene.secure.http_url},
+        )
+        for name, token in (("wrong", "wrong"), ("space", "two words")):
+            yield ServerTrouble(
+                step=step,
+                cause=name,
+                key="invalid_token",
+                field="token",
+                typed=_always({"token": token}),
+                target="foreign",
+            )
+
+
+def _other_server_troubles() -> Iterator[ServerTrouble]:
+    """Yield what only one of the forms can meet."""
+    yield ServerTrouble(
+        step="address",
+        cause="unlisted",
+        key="token_required",
+        field="token",
+        typed=_always({"token": " "}),
+        target="foreign",
+    )
+    for name, key, fault in (
+        ("unlisted_503", "unavailable", Fault.status(503)),
+        ("unlisted_1031", "sign_in_blocked", Fault.plex_error(1031)),
+        ("unlisted_1001", "invalid_token", Fault.plex_error(1001)),
+    ):
+        yield ServerTrouble(
+            step="address",
+            cause=name,
+            key=key,
+            endpoint="resources",
+            at_plex_tv=True,
+            active=_answer(fault),
+            typed=_always({"token": ""}),
+            target="foreign",
+        )
+    for step in ("address", "reconfigure"):
+        yield ServerTrouble(
+            step=step,
+            cause="root_503",
+            key="unavailable",
+            endpoint="root",
+            active=_answer(Fault.status(503)),
+            target="foreign",
+        )
+    yield ServerTrouble(
+        step="reconfigure",
+        cause="other",
+        key="wrong_server",
+        field="url",
+        typed=lambda scene: {"url": scene.spare.https_url},
+    )
+    yield ServerTrouble(
+        step="reconfigure",
+        cause="empty",
+        key="url_required",
+        field="url",
+        typed=_always({"url": " "}),
+        target="foreign",
+    )
+    for source in ("server://", "http://x", "podcasts", "server://two words"):
+        yield ServerTrouble(
+            step="reconfigure",
+            cause=source,
+            key="invalid_source",
+            field="sources",
+            typed=_always({"sources": [source]}),
+        )
+    for target, key in (("shared", "not_owner"), ("old", "server_too_old")):
+        yield ServerTrouble(
+            step="reconfigure",
+            cause=target,
+            key=key,
+            field="sources",
+            typed=_always({"sources": ["server://0123"]}),
+            target=target,
+        )
+
+
+SERVER_TROUBLES: Final[tuple[ServerTrouble, ...]] = (
+    *_listed_troubles(),
+    *_address_troubles(),
+    *_other_server_troubles(),
+)
+
+
+@dataclass(kw_only=True)
+class ServerScene:
+    """Hold an account with servers of each kind; all but `spare` and `secure` are added.
+
+    The account lists all but `foreign`, which has a typed address and token.
+    """
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    dns: Dns
+    account: Account
+    entry: MockConfigEntry
+    own: MediaServer
+    shared: MediaServer
+    old: MediaServer
+    spare: MediaServer
+    secure: MediaServer
+    foreign: MediaServer
+
+    @property
+    def foreign_token(self) -> str:
+        """Return a token that the unlisted server accepts."""
+        return self.foreign.access_token_for(self.foreign.owner)
+
+    def right(self, step: str, target: MediaServer) -> dict[str, Any]:
+        """Return what is right to type at a step about a server."""
+        if step == "listed":
+            return {"server": target.machine_identifier}
+        typed: dict[str, Any] = {"url": target.https_url, "verify_ssl": True}
+        if target is self.foreign:
+            typed["token"] = self.foreign_token
+        if step == "reconfigure":
+            typed["sources"] = []
         return typed
 
 
@@ -488,6 +752,11 @@ class Dialog:
     def errors(self) -> Mapping[str, str]:
         """Return the errors that the form shows, by field."""
         return self.result["errors"] or {}
+
+    @property
+    def fields(self) -> list[str]:
+        """Return the names of the form's fields."""
+        return [str(marker) for marker in self.result["data_schema"].schema]
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -557,7 +826,7 @@ class Dialog:
         for name, key in self.errors.items():
             assert key in self.table[self.step], f"{key} is not in the table"
             assert self.texts["error"][key]
-            assert name == "base" or name in map(str, schema.schema)
+            assert name == "base" or name in self.fields
         if self.errors:
             assert self.shown == without_secrets(self._typed.get(self.step, {}))
         page = json.dumps([self.shown, self.result["description_placeholders"]])
@@ -655,4 +924,8 @@ def shown_values(schema: vol.Schema) -> dict[str, Any]:
 
 def without_secrets(typed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a form keeps of what was typed."""
-    return {name: value for name, value in typed.items() if name not in SECRET_FIELDS}
+    return {
+        name: value
+        for name, value in typed.items()
+        if name not in SECRET_FIELDS and value != {}
+    }

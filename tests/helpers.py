@@ -1,5 +1,6 @@
 """What several tests do: add an account, look at entities and devices, let time pass."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,6 +189,15 @@ async def async_add_account(
 async def async_settle(hass: HomeAssistant) -> None:
     """Wait until everything that was started is done."""
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_arrival(simulator: PlexSimulator, endpoint: str) -> None:
+    """Wait until a request has arrived; fail if none comes."""
+    for _ in range(100_000):
+        if simulator.requests_to(endpoint):
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(endpoint)
 
 
 async def async_pass(

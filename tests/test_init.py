@@ -27,6 +27,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from .helpers import (
     account_coordinator,
     async_add_account,
+    async_arrival,
     async_get_transient_token,
     async_pass,
     async_set_up,
@@ -292,15 +293,18 @@ async def test_removal_waits_ten_seconds_at_most(
     entry = await async_add_account(hass, simulator, world.two_factor)
     simulator.faults.set("signout", Fault.delay(3600))
     removal = hass.async_create_task(hass.config_entries.async_remove(entry.entry_id))
-    while not simulator.requests_to("signout"):
-        await asyncio.sleep(0)
+    await async_arrival(simulator, "signout")
     freezer.tick(9)
     async_fire_time_changed(hass)
     await asyncio.sleep(0)
     assert not removal.done()
     freezer.tick(1)
     async_fire_time_changed(hass)
-    await removal
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    in_time = removal.done()
+    removal.cancel()
+    assert in_time
     assert hass.config_entries.async_get_entry(entry.entry_id) is None
 
 

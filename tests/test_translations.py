@@ -75,7 +75,9 @@ def keys_of(reader: answers.FailureReader) -> set[str]:
 
 
 PLEX_TV_KEYS = keys_of(answers.plex_tv_error)
-SIGN_IN_KEYS = keys_of(answers.sign_in_error) - {"unknown"}
+SIGN_IN_KEYS = (keys_of(answers.sign_in_error) | keys_of(answers.link_error)) - {
+    "unknown"
+}
 SERVER_KEYS = keys_of(answers.server_error) | {
     error_key(kind()) for kind in SERVER_ERRORS
 }

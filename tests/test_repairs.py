@@ -1,0 +1,271 @@
+"""The fix flows of repairs, through Home Assistant's own API."""
+
+from collections.abc import Mapping
+import json
+import re
+from typing import Any
+
+from aiohttp.test_utils import TestClient
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from .conftest import Dns
+from .flow_matrix import TRANSLATIONS
+from .helpers import (
+    async_add_account,
+    async_settle,
+    device_of,
+    server_coordinator,
+    subentry_of,
+)
+from .plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
+from .plex_simulator.worlds import DemoWorld
+
+URL = "/api/repairs/issues/fix"
+
+
+class Fix:
+    """Walk through the fix of an issue as the page does, and check what is shown."""
+
+    def __init__(self, client: TestClient[Any, Any], key: str, issue_id: str) -> None:
+        """Take the client of an administrator."""
+        self._client = client
+        self._texts = TRANSLATIONS["issues"][key]["fix_flow"]
+        self._issue_id = issue_id
+        self.result: Mapping[str, Any] = {}
+
+    async def start(self) -> None:
+        """Open the dialog."""
+        await self._post(URL, {"handler": DOMAIN, "issue_id": self._issue_id})
+
+    async def submit(self, **typed: str) -> None:
+        """Submit the form."""
+        await self._post(f"{URL}/{self.result['flow_id']}", typed)
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Return the errors that the form shows."""
+        return self.result["errors"] or {}
+
+    async def _post(self, url: str, data: Mapping[str, str]) -> None:
+        response = await self._client.post(url, json=data)
+        assert response.status == 200, await response.text()
+        self.result = await response.json()
+        if self.result["type"] == "form":
+            texts = self._texts["step"][self.result["step_id"]]
+            needed = set(re.findall(r"\{(\w+)\}", json.dumps(texts)))
+            assert needed <= self.result["description_placeholders"].keys()
+            for field in self.result["data_schema"]:
+                assert texts["data"][field["name"]]
+                assert texts["data_description"][field["name"]]
+                assert "default" not in field
+                assert "description" not in field
+            for key in self.errors.values():
+                assert self._texts["error"][key]
+        elif self.result["type"] == "abort":
+            assert self._texts["abort"][self.result["reason"]]
+
+
+def issue_id_of(entry: MockConfigEntry, server: MediaServer, key: str) -> str:
+    """Return the id of a server's issue."""
+    return f"{key}_{subentry_of(entry, server).subentry_id}"
+
+
+async def async_fix(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    entry: MockConfigEntry,
+    server: MediaServer,
+    key: str,
+) -> Fix:
+    """Open the fix of an issue that is there."""
+    assert await async_setup_component(hass, "repairs", {})
+    issue_id = issue_id_of(entry, server, key)
+    assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
+    fix = Fix(await hass_client(), key, issue_id)
+    await fix.start()
+    return fix
+
+
+async def test_remove_a_server_that_is_not_listed(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+) -> None:
+    """The server goes with its device, once somebody agrees; the account stays."""
+    server = world.living_room
+    server.shared_with.remove(world.free)
+    entry = await async_add_account(hass, simulator, world.free, [server])
+    device = device_of(hass, entry, server)
+    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
+    assert fix.result["step_id"] == "confirm"
+    placeholders = {"account": "Ben", "server": "Living Room"}
+    assert fix.result["description_placeholders"] == placeholders
+    assert entry.subentries
+    await fix.submit()
+    assert fix.result["type"] == "create_entry"
+    await async_settle(hass)
+    assert not entry.subentries
+    assert entry.state is ConfigEntryState.LOADED
+    assert dr.async_get(hass).async_get(device.id) is None
+    assert not ir.async_get(hass).issues
+
+
+@pytest.fixture
+async def refused(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> MockConfigEntry:
+    """Return an entry whose only server refuses the token that was typed for it."""
+    server = world.living_room
+    typed = {
+        "url": server.http_url,
+        "verify_ssl": True,
+        "token": "refused",
+        "sources": ["provider://tv.plex.provider.podcasts"],
+    }
+    data = ConfigSubentryData(
+        data=typed,
+        subentry_type="server",
+        title=server.name,
+        unique_id=server.machine_identifier,
+    )
+    return await async_add_account(hass, simulator, world.yearly, [data])
+
+
+async def test_new_token(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    world: DemoWorld,
+    refused: MockConfigEntry,
+) -> None:
+    """A new token is stored once the server takes it, and the issue goes."""
+    server = world.living_room
+    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
+    assert fix.result["step_id"] == "token"
+    for token in ("wrong", "two words", " ", "tökenn"):
+        await fix.submit(token=token)
+        assert fix.errors == {"base": "invalid_token"}
+    for fault, key in (
+        (Fault.status(500), "unavailable"),
+        (Fault.status(429), "rate_limited"),
+        (Fault.status(503, "Maintenance"), "maintenance"),
+        (Fault.status(503, "starting up"), "starting_up"),
+        (Fault.status(400), "unknown"),
+        (Fault.reset(), "secure_connection_required"),
+    ):
+        server.faults.set("root", fault)
+        await fix.submit(token=server.access_token_for(server.owner))
+        assert fix.errors == {"base": key}
+    server.faults.clear()
+    assert subentry_of(refused, server).data["token"] == "refused"
+    await fix.submit(token=f" {server.access_token_for(server.owner)} ")
+    assert fix.result["type"] == "create_entry"
+    await async_settle(hass)
+    token = server.access_token_for(server.owner)
+    assert subentry_of(refused, server).data["token"] == token
+    assert server_coordinator(refused, server).token_refused is False
+    assert not ir.async_get(hass).issues
+
+
+async def test_new_token_while_the_account_is_not_loaded(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    world: DemoWorld,
+    refused: MockConfigEntry,
+) -> None:
+    """A token cannot be checked while the account is not loaded, nor is it stored."""
+    server = world.living_room
+    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
+    await hass.config_entries.async_unload(refused.entry_id)
+    await fix.submit(token=server.access_token_for(server.owner))
+    assert fix.errors == {"base": "cannot_connect"}
+    assert subentry_of(refused, server).data["token"] == "refused"
+
+
+@pytest.fixture
+async def unresolved(
+    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, plex_direct: None
+) -> tuple[MockConfigEntry, MediaServer]:
+    """Return a server that requires secure connections, whose names do not resolve."""
+    dns.plex_direct = False
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server("Vault", hugo, https_required=True)
+    entry = await async_add_account(hass, simulator, hugo, [server])
+    assert not server_coordinator(entry, server).last_update_success
+    return entry, server
+
+
+async def test_use_the_local_address(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    unresolved: tuple[MockConfigEntry, MediaServer],
+) -> None:
+    """The local address is used once somebody agrees and the server answers there."""
+    entry, server = unresolved
+    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
+    url = f"https://127.0.0.1:{server.port}"
+    assert fix.result["step_id"] == "confirm"
+    assert fix.result["description_placeholders"]["url"] == url
+    identifier = server.machine_identifier
+    for fault, key in (
+        (Fault.status(503), "unavailable"),
+        (Fault.status(401), "not_permitted"),
+        (Fault.body("{}"), "unknown"),
+        (Fault.reset(), "cannot_connect"),
+    ):
+        server.faults.set("identity", fault)
+        await fix.submit()
+        assert fix.errors == {"base": key}
+    server.faults.clear()
+    server.machine_identifier = "another"
+    await fix.submit()
+    assert fix.errors == {"base": "wrong_server"}
+    server.machine_identifier = identifier
+    assert "url" not in subentry_of(entry, server).data
+    server.set_certificate(Certificate.EXPIRED)
+    await fix.submit()
+    assert fix.result["type"] == "create_entry"
+    await async_settle(hass)
+    data = subentry_of(entry, server).data
+    assert (data["url"], data["verify_ssl"]) == (url, False)
+    assert server_coordinator(entry, server).data.connection.kind == "custom"
+    assert not ir.async_get(hass).issues
+
+
+async def test_no_local_address_any_more(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    unresolved: tuple[MockConfigEntry, MediaServer],
+) -> None:
+    """An address that plex.tv lists no longer cannot be used."""
+    entry, server = unresolved
+    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
+    server.connections = [listed for listed in server.connections if not listed.local]
+    await server_coordinator(entry, server).account.async_renew_resources(
+        for_action=True
+    )
+    await fix.submit()
+    assert fix.result["type"] == "abort"
+    assert fix.result["reason"] == "no_local_address"
+
+
+async def test_local_address_while_the_account_is_not_loaded(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    unresolved: tuple[MockConfigEntry, MediaServer],
+) -> None:
+    """While the account is not loaded no address is known."""
+    entry, server = unresolved
+    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
+    await hass.config_entries.async_unload(entry.entry_id)
+    await fix.submit()
+    assert fix.result["reason"] == "no_local_address"
+    assert "url" not in subentry_of(entry, server).data

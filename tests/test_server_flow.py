@@ -1,0 +1,538 @@
+"""The subentry flow of servers: listed, by address, and changed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntryState,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+
+from .conftest import Dns
+from .flow_matrix import (
+    SERVER_TROUBLES,
+    SUBENTRY_TABLE,
+    Dialog,
+    ServerScene,
+    ServerTrouble,
+    server_dialog,
+)
+from .helpers import (
+    account_coordinator,
+    async_settle,
+    known_server,
+    make_entry,
+    server_coordinator,
+    server_data,
+    subentry_of,
+)
+from .plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
+
+type Group = tuple[ServerTrouble, ...]
+
+
+def groups() -> Iterator[Group]:
+    """Yield for each step, target and error key all that leads to it."""
+    found: dict[tuple[str, str, str], list[ServerTrouble]] = {}
+    for trouble in SERVER_TROUBLES:
+        key = (trouble.step, trouble.target, trouble.key)
+        found.setdefault(key, []).append(trouble)
+    yield from map(tuple, found.values())
+
+
+@pytest.fixture
+async def scene(
+    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, plex_direct: None
+) -> ServerScene:
+    """Return an account with a server of each kind, set up."""
+    ben = simulator.add_account("ben", title="Ben")
+    carla = simulator.add_account("carla", title="Carla")
+
+    async def add(name: str, owner: Account = ben, **options: Any) -> MediaServer:
+        return await simulator.add_server(
+            name, owner, remote_access=False, relay=False, **options
+        )
+
+    own = await add("Living Room")
+    shared = await add("Carla's Films", owner=carla, shared_with=[ben])
+    old = await add("Museum", version="1.15.3.876")
+    spare = await add("Attic")
+    secure = await add("Vault", https_required=True)
+    foreign = await add("Cellar", owner=carla)
+    foreign_data = {
+        "url": foreign.https_url,
+        "verify_ssl": True,
+        "token": foreign.access_token_for(carla),
+        "sources": [],
+    }
+    entry = make_entry(
+        simulator,
+        ben,
+        [
+            own,
+            shared,
+            old,
+            {**server_data(foreign, carla), "data": foreign_data},
+        ],
+    )
+    entry.add_to_hass(hass)
+    api_url = simulator.api_url.replace("http://127.0.0.1", "https://localhost")
+    hass.config_entries.async_update_entry(
+        entry, data={**entry.data, "api_url": api_url}
+    )
+    await hass.config_entries.async_setup(entry.entry_id)
+    await async_settle(hass)
+    assert entry.state is ConfigEntryState.LOADED
+    simulator.requests.clear()
+    return ServerScene(
+        hass=hass,
+        simulator=simulator,
+        dns=dns,
+        account=ben,
+        entry=entry,
+        own=own,
+        shared=shared,
+        old=old,
+        spare=spare,
+        secure=secure,
+        foreign=foreign,
+    )
+
+
+async def async_open(scene: ServerScene, step: str, target: MediaServer) -> Dialog:
+    """Open a dialog at a step: about a new server, or to change one."""
+    dialog = server_dialog(scene.hass, scene.simulator)
+    handler = (scene.entry.entry_id, "server")
+    if step == "reconfigure":
+        await dialog.start(
+            handler,
+            source=SOURCE_RECONFIGURE,
+            subentry_id=subentry_of(scene.entry, target).subentry_id,
+        )
+        return dialog
+    await dialog.start(handler, source=SOURCE_USER)
+    assert dialog.step == "user"
+    assert dialog.result["menu_options"] == ["listed", "address"]
+    return dialog
+
+
+def forget(scene: ServerScene, server: MediaServer) -> None:
+    """Remove the subentry of a server, so that it can be added."""
+    scene.hass.config_entries.async_remove_subentry(
+        scene.entry, subentry_of(scene.entry, server).subentry_id
+    )
+
+
+def requests_with_token(scene: ServerScene, server: MediaServer) -> list[str]:
+    """Return the endpoints of a server that were asked with a token."""
+    return [
+        request.endpoint
+        for request in scene.simulator.requests
+        if request.host == server.machine_identifier
+        and "X-Plex-Token" in request.headers
+    ]
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param(group, id=f"{group[0].step}-{group[0].target}-{group[0].key}")
+        for group in groups()
+    ],
+)
+async def test_trouble_then_success(scene: ServerScene, group: Group) -> None:
+    """Every error has its message, keeps what was typed, and the next try succeeds."""
+    step = group[0].step
+    target: MediaServer = getattr(scene, group[0].target)
+    if step == "address" and target is scene.foreign:
+        forget(scene, target)
+    elif step != "reconfigure":
+        target = scene.spare
+    await async_settle(scene.hass)
+    dialog = await async_open(scene, step, target)
+    if step == "address":
+        await dialog.choose("address")
+
+    for trouble in group:
+        typed: Mapping[str, Any] = {}
+        if step != "listed":
+            replaced = trouble.typed(scene) if trouble.typed is not None else {}
+            typed = {**scene.right(step, target), **replaced}
+        if trouble.active is None:
+            await dialog.submit(typed)
+        else:
+            host = scene.simulator if trouble.at_plex_tv else target
+            async with trouble.active(host, scene.dns, trouble.endpoint):
+                if dialog.type is FlowResultType.MENU:
+                    await dialog.choose("listed")
+                else:
+                    await dialog.submit(typed)
+        assert dialog.type is FlowResultType.FORM, trouble.cause
+        assert dialog.step == step, trouble.cause
+        assert dialog.errors == {trouble.field: trouble.key}, trouble.cause
+    await async_settle(scene.hass)
+    assert scene.entry.state is ConfigEntryState.LOADED
+
+    if step == "listed":
+        await dialog.submit()
+        assert not dialog.errors
+    await dialog.submit(scene.right(step, target))
+    await async_settle(scene.hass)
+    if step == "reconfigure":
+        assert dialog.type is FlowResultType.ABORT
+        assert dialog.result["reason"] == "reconfigure_successful"
+    else:
+        assert dialog.type is FlowResultType.CREATE_ENTRY
+    assert subentry_of(scene.entry, target).title == target.name
+    assert scene.entry.state is ConfigEntryState.LOADED
+    assert server_coordinator(scene.entry, target).last_update_success
+
+
+def test_table() -> None:
+    """Every key of the table is met at its step."""
+    assert {(trouble.step, trouble.key) for trouble in SERVER_TROUBLES} == {
+        (step, key) for step, keys in SUBENTRY_TABLE.items() for key in keys
+    }
+
+
+# Adding
+
+
+async def test_listed(scene: ServerScene) -> None:
+    """The account's servers that are not added yet are offered; one is added."""
+    dialog = await async_open(scene, "listed", scene.spare)
+    await dialog.choose("listed")
+    (selector,) = dialog.result["data_schema"].schema.values()
+    labels = [option["label"] for option in selector.config["options"]]
+    assert labels == ["Attic", "Vault"]
+    await dialog.submit({"server": scene.spare.machine_identifier})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    await async_settle(scene.hass)
+    subentry = subentry_of(scene.entry, scene.spare)
+    assert subentry.title == "Attic"
+    assert dict(subentry.data) == {
+        "sources": [],
+        "last_known": known_server(scene.spare, scene.account),
+    }
+
+
+async def test_listed_added_meanwhile(scene: ServerScene) -> None:
+    """A server that another dialog has added meanwhile is not offered any more."""
+    dialogs = [await async_open(scene, "listed", scene.spare) for _ in range(3)]
+    for dialog in dialogs:
+        await dialog.choose("listed")
+    typed = {"server": scene.spare.machine_identifier}
+    for dialog in dialogs[:2]:
+        await dialog.submit(typed)
+        await async_settle(scene.hass)
+    assert dialogs[0].type is FlowResultType.CREATE_ENTRY
+    assert dialogs[1].type is FlowResultType.FORM
+    assert not dialogs[1].errors
+    await dialogs[1].submit({"server": scene.secure.machine_identifier})
+    await async_settle(scene.hass)
+    await dialogs[2].submit(typed)
+    assert dialogs[2].result["reason"] == "no_more_servers"
+
+
+async def test_no_more_servers(scene: ServerScene) -> None:
+    """When all are added there is nothing to list."""
+    for server in (scene.spare, scene.secure):
+        await scene.simulator.remove_server(server)
+    dialog = await async_open(scene, "listed", scene.spare)
+    await dialog.choose("listed")
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "no_more_servers"
+
+
+async def test_listed_while_the_token_is_rejected(scene: ServerScene) -> None:
+    """A rejected sign-in is told in the form, and asked for by the entry."""
+    scene.account.revoke_tokens()
+    dialog = await async_open(scene, "listed", scene.spare)
+    await dialog.choose("listed")
+    assert dialog.errors == {"base": "invalid_token"}
+    await async_settle(scene.hass)
+    assert account_coordinator(scene.entry).token_rejected
+    (flow,) = scene.hass.config_entries.flow.async_progress()
+    assert flow["step_id"] == "reauth_confirm"
+
+
+@pytest.mark.parametrize("step", ["user", "listed", "address", "reconfigure"])
+async def test_entry_not_loaded(scene: ServerScene, step: str) -> None:
+    """While the account is not ready no server can be added or changed."""
+    dialog = None
+    if step in ("listed", "address"):
+        dialog = await async_open(scene, step, scene.spare)
+    await scene.hass.config_entries.async_unload(scene.entry.entry_id)
+    if dialog is not None:
+        await dialog.choose(step)
+    else:
+        dialog = server_dialog(scene.hass, scene.simulator)
+        context: dict[str, Any] = {"source": SOURCE_USER}
+        if step == "reconfigure":
+            subentry = subentry_of(scene.entry, scene.own)
+            context = {
+                "source": SOURCE_RECONFIGURE,
+                "subentry_id": subentry.subentry_id,
+            }
+        await dialog.start((scene.entry.entry_id, "server"), **context)
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "entry_not_loaded"
+
+
+async def test_already_configured(scene: ServerScene) -> None:
+    """An address where an added server answers adds nothing, and sends no token."""
+    dialog = await async_open(scene, "address", scene.own)
+    await dialog.choose("address")
+    scene.simulator.requests.clear()
+    await dialog.submit({"url": scene.own.http_url, "token": "typed"})
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "already_configured"
+    assert [request.endpoint for request in scene.simulator.requests] == ["identity"]
+    assert not requests_with_token(scene, scene.own)
+
+
+async def test_listed_server_by_address(scene: ServerScene) -> None:
+    """A listed server by its address keeps that address, and plex.tv's own token."""
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    await dialog.submit({"url": f" {scene.spare.http_url} ", "token": "needless"})
+    await async_settle(scene.hass)
+    subentry = subentry_of(scene.entry, scene.spare)
+    assert dict(subentry.data) == {
+        "url": scene.spare.http_url,
+        "verify_ssl": True,
+        "sources": [],
+        "last_known": known_server(scene.spare, scene.account),
+    }
+    assert "root" not in requests_with_token(scene, scene.spare)
+    data = server_coordinator(scene.entry, scene.spare).data
+    assert data.connection.kind == "custom"
+
+
+async def test_server_shared_just_now_by_address(scene: ServerScene) -> None:
+    """A server that plex.tv lists since a moment ago needs no typed token."""
+    forget(scene, scene.foreign)
+    scene.foreign.shared_with.append(scene.account)
+    await async_settle(scene.hass)
+    dialog = await async_open(scene, "address", scene.foreign)
+    await dialog.choose("address")
+    await dialog.submit({"url": scene.foreign.http_url})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    data = subentry_of(scene.entry, scene.foreign).data
+    assert data["last_known"] == known_server(scene.foreign, scene.account)
+    assert "token" not in data
+
+
+@pytest.mark.parametrize("plex_tv_is_away", [False, True])
+async def test_unlisted_server_by_address(
+    scene: ServerScene, plex_tv_is_away: bool
+) -> None:
+    """A server that the account does not list needs a token, and only its address."""
+    forget(scene, scene.foreign)
+    await async_settle(scene.hass)
+    if plex_tv_is_away:
+        scene.simulator.faults.set("*", Fault.status(503))
+    dialog = await async_open(scene, "address", scene.foreign)
+    await dialog.choose("address")
+    token = scene.foreign_token
+    await dialog.submit({"url": scene.foreign.http_url, "token": f" {token} "})
+    await async_settle(scene.hass)
+    subentry = subentry_of(scene.entry, scene.foreign)
+    assert subentry.title == "Cellar"
+    assert dict(subentry.data) == {
+        "url": scene.foreign.http_url,
+        "verify_ssl": True,
+        "token": token,
+        "sources": [],
+    }
+    sent = {
+        request.headers.get("X-Plex-Token")
+        for request in scene.simulator.requests
+        if request.host == scene.foreign.machine_identifier
+    }
+    assert sent == {None, token}
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ('{"MediaContainer": {"friendlyName": "Named"}}', "Named"),
+        ('{"MediaContainer": {}}', "127.0.0.1"),
+    ],
+)
+async def test_title_of_an_unlisted_server(
+    scene: ServerScene, body: str, title: str
+) -> None:
+    """The title is the server's own name, or else its host."""
+    forget(scene, scene.foreign)
+    await async_settle(scene.hass)
+    scene.foreign.faults.set("root", Fault.body(body))
+    dialog = await async_open(scene, "address", scene.foreign)
+    await dialog.choose("address")
+    await dialog.submit({"url": scene.foreign.http_url, "token": scene.foreign_token})
+    assert subentry_of(scene.entry, scene.foreign).title == title
+
+
+async def test_unverified_certificate(scene: ServerScene) -> None:
+    """An https address without a valid certificate works where it is not verified."""
+    url = f"https://127.0.0.1:{scene.spare.port}"
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    assert dialog.shown == {"verify_ssl": True}
+    await dialog.submit({"url": url, "verify_ssl": True})
+    assert dialog.errors == {"base": "certificate_error"}
+    await dialog.submit({"url": url, "verify_ssl": False})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    await async_settle(scene.hass)
+    assert subentry_of(scene.entry, scene.spare).data["verify_ssl"] is False
+    assert server_coordinator(scene.entry, scene.spare).last_update_success
+    assert scene.simulator.requests_to("identity")[-1].secure
+
+
+async def test_booting_server_by_address(scene: ServerScene) -> None:
+    """A server that has not started yet is to be tried again."""
+    await scene.spare.restart("startingPlugins")
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    typed = {"url": scene.spare.http_url, "verify_ssl": True}
+    await dialog.submit(typed)
+    assert dialog.errors == {"base": "starting_up"}
+    scene.spare.booting = None
+    await dialog.submit(typed)
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+
+
+# Changing
+
+
+async def test_automatic_and_back(scene: ServerScene) -> None:
+    """An address is used instead of the listed ones; emptied, they are used again."""
+    before = dict(subentry_of(scene.entry, scene.own).data)
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    assert dialog.shown == {"verify_ssl": True, "sources": []}
+    assert "token" not in dialog.fields
+    await dialog.submit({"url": scene.own.http_url, "verify_ssl": False})
+    await async_settle(scene.hass)
+    changed = {"url": scene.own.http_url, "verify_ssl": False}
+    assert dict(subentry_of(scene.entry, scene.own).data) == before | changed
+    server = server_coordinator(scene.entry, scene.own)
+    assert server.data.connection.kind == "custom"
+
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    assert dialog.shown == changed | {"sources": []}
+    await dialog.submit({"url": "", "verify_ssl": False})
+    await async_settle(scene.hass)
+    assert dict(subentry_of(scene.entry, scene.own).data) == before
+    server = server_coordinator(scene.entry, scene.own)
+    assert server.data.connection.kind == "local"
+
+
+async def test_reload_only_on_change(scene: ServerScene) -> None:
+    """Nothing changed is nothing reloaded, and nothing asked."""
+    runtime_data = scene.entry.runtime_data
+    for target in (scene.own, scene.foreign):
+        scene.simulator.requests.clear()
+        dialog = await async_open(scene, "reconfigure", target)
+        await dialog.submit(dialog.shown)
+        assert dialog.result["reason"] == "reconfigure_successful"
+        await async_settle(scene.hass)
+        assert scene.entry.runtime_data is runtime_data
+        assert not scene.simulator.requests
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    await dialog.submit({"sources": ["provider://tv.plex.provider.podcasts"]})
+    await async_settle(scene.hass)
+    assert scene.entry.runtime_data is not runtime_data
+
+
+async def test_sources(scene: ServerScene) -> None:
+    """Other servers are suggested as sources, own values taken, twice is once."""
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    selector = dialog.result["data_schema"].schema["sources"]
+    assert {option["label"] for option in selector.config["options"]} == {
+        "Carla's Films",
+        "Museum",
+        "Attic",
+        "Vault",
+    }
+    sources = [
+        f"server://{scene.spare.machine_identifier}",
+        "provider://tv.plex.provider.podcasts",
+    ]
+    await dialog.submit({"sources": [*sources, sources[0]]})
+    await async_settle(scene.hass)
+    assert subentry_of(scene.entry, scene.own).data["sources"] == sources
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    assert dialog.shown["sources"] == sources
+    await dialog.submit({"sources": []})
+    await async_settle(scene.hass)
+    assert subentry_of(scene.entry, scene.own).data["sources"] == []
+
+
+async def test_sources_of_a_server_with_a_typed_token(scene: ServerScene) -> None:
+    """The owner of an unlisted server may be the one whose token was typed."""
+    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    source = f"server://{scene.shared.machine_identifier}"
+    await dialog.submit({**dialog.shown, "sources": [source]})
+    assert dialog.result["reason"] == "reconfigure_successful"
+    await async_settle(scene.hass)
+    sources = scene.entry.runtime_data.sources
+    (coordinator,) = sources.values()
+    assert coordinator.data.keys() == {source}
+
+
+async def test_wrong_server_gets_no_token(scene: ServerScene) -> None:
+    """No token is sent to another server than the one that is changed."""
+    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    assert dialog.shown["url"] == scene.foreign.https_url
+    typed = {"url": scene.spare.http_url, "token": scene.foreign_token}
+    await dialog.submit({**dialog.shown, **typed})
+    assert dialog.errors == {"url": "wrong_server"}
+    assert dialog.shown["url"] == scene.spare.http_url
+    assert not requests_with_token(scene, scene.spare)
+    assert [request.endpoint for request in scene.simulator.requests] == ["identity"]
+
+
+async def test_new_token_of_an_unlisted_server(scene: ServerScene) -> None:
+    """A new token replaces the old one once the server takes it; an empty one keeps it."""
+    old = scene.foreign_token
+    scene.foreign.rotate_access_tokens()
+    new = scene.foreign_token
+    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    await dialog.submit({**dialog.shown, "token": old})
+    assert dialog.errors == {"token": "invalid_token"}
+    assert subentry_of(scene.entry, scene.foreign).data["token"] == old
+    await dialog.submit({**dialog.shown, "token": f" {new}"})
+    await async_settle(scene.hass)
+    assert subentry_of(scene.entry, scene.foreign).data["token"] == new
+    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    await dialog.submit({**dialog.shown, "url": scene.foreign.http_url, "token": ""})
+    await async_settle(scene.hass)
+    data = subentry_of(scene.entry, scene.foreign).data
+    assert (data["url"], data["token"]) == (scene.foreign.http_url, new)
+
+
+async def test_old_token_is_checked_at_a_new_address(scene: ServerScene) -> None:
+    """The kept token has to be taken at the new address, too."""
+    scene.foreign.rotate_access_tokens()
+    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    await dialog.submit({**dialog.shown, "url": scene.foreign.http_url})
+    assert dialog.errors == {"token": "invalid_token"}
+
+
+async def test_nothing_goes_to_plex_tv_for_a_change(scene: ServerScene) -> None:
+    """An address is changed while plex.tv is away."""
+    await scene.simulator.stop_plex_tv()
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    await dialog.submit({"url": scene.own.http_url})
+    assert dialog.result["reason"] == "reconfigure_successful"
+    assert not [
+        request for request in scene.simulator.requests if request.host == PLEX_TV
+    ]
+    await async_settle(scene.hass)
+    assert scene.hass.config_entries.async_entries(DOMAIN) == [scene.entry]
