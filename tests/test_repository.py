@@ -1,0 +1,216 @@
+"""The repository keeps the rules that a machine can check."""
+
+import json
+from pathlib import Path
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from custom_components.plex_auth import binary_sensor, event, sensor
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import load_yaml_dict
+from scripts.shared.failure import Failure
+from scripts.shared.release import release_notes
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / "plex_auth"
+README = (ROOT / "README.md").read_text()
+
+BRONZE = """
+action-setup appropriate-polling brands common-modules config-flow
+config-flow-test-coverage dependency-transparency docs-actions docs-conditions
+docs-high-level-description docs-installation-instructions docs-removal-instructions
+docs-triggers entity-event-setup entity-unique-id has-entity-name runtime-data
+test-before-configure test-before-setup unique-config-entry
+"""
+SILVER = """
+action-exceptions config-entry-unloading docs-configuration-parameters
+docs-installation-parameters entity-unavailable integration-owner log-when-unavailable
+parallel-updates reauthentication-flow test-coverage
+"""
+GOLD = """
+devices diagnostics discovery discovery-update-info docs-data-update docs-examples
+docs-known-limitations docs-supported-devices docs-supported-functions
+docs-troubleshooting docs-use-cases dynamic-devices entity-category entity-device-class
+entity-disabled-by-default entity-translations exception-translations icon-translations
+reconfiguration-flow repair-issues stale-devices
+"""
+PLATINUM = "async-dependency inject-websession strict-typing"
+RULES = f"{BRONZE} {SILVER} {GOLD} {PLATINUM}".split()
+
+ENTITIES: dict[str, list[EntityDescription]] = {
+    "binary_sensor": [
+        binary_sensor.TOKEN,
+        *binary_sensor.ACCOUNT_BINARY_SENSORS,
+        binary_sensor.REACHABLE,
+    ],
+    "event": [event.TRANSIENT_TOKEN],
+    "sensor": [*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS],
+}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file."""
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def test_quality_scale() -> None:
+    """Each of the 54 rules is kept, or exempt for a reason that is given."""
+    rules = load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"]
+    assert len(RULES) == 54
+    assert sorted(rules) == sorted(RULES)
+    for rule, status in rules.items():
+        if status != "done":
+            assert status["status"] == "exempt", rule
+            assert status["comment"].strip(), rule
+
+
+def test_manifest() -> None:
+    """The manifest has its keys in order, a code owner, and requires nothing."""
+    manifest = _json(INTEGRATION / "manifest.json")
+    keys = list(manifest)
+    assert keys == ["domain", "name", *sorted(keys[2:])]
+    assert manifest["domain"] == INTEGRATION.name
+    assert manifest["requirements"] == []
+    assert manifest["codeowners"] == ["@seed-6e2aef77"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
+
+
+def test_hacs() -> None:
+    """HACS and the Marketplace find what they read."""
+    assert _json(ROOT / "hacs.json") == {
+        "name": "Plex Auth",
+        "homeassistant": "2026.10.0",
+    }
+    assert not (INTEGRATION / "strings.json").exists()
+    assert (ROOT / "LICENSE").read_text().split()[:3] == [
+        "Apache",
+        "License",
+        "Version",
+    ]
+
+
+def test_release_notes() -> None:
+    """The changelog has the manifest's version, and other tags are refused."""
+    version = _json(INTEGRATION / "manifest.json")["version"]
+    assert release_notes(ROOT, f"v{version}")
+    with pytest.raises(Failure, match="the manifest says"):
+        release_notes(ROOT, "v0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("changelog", "reason"),
+    [
+        ("# Changelog\n", "does not name"),
+        ("## [1.0.0]\n\n- x\n", "no date"),
+        ("## [1.0.0] - 2026-11-24\n\n## [0.9.0] - 2026-11-23\n\n- x\n", "says nothing"),
+    ],
+)
+def test_release_refused(tmp_path: Path, changelog: str, reason: str) -> None:
+    """A changelog that does not go with the manifest is told as such."""
+    folder = tmp_path / "custom_components" / "plex_auth"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"version": "1.0.0"}')
+    (tmp_path / "CHANGELOG.md").write_text(changelog)
+    with pytest.raises(Failure, match=reason):
+        release_notes(tmp_path, "v1.0.0")
+
+
+def _section(title: str) -> str:
+    """Return a chapter of the README."""
+    match = re.search(
+        rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL
+    )
+    assert match, title
+    return match[1]
+
+
+def _first_cells(text: str) -> list[str]:
+    """Return the first cell of each row of the tables in a text, but for headings."""
+    rows = re.findall(r"^\| (.+?) \|", text, re.MULTILINE)
+    return [row for row in rows if not set(row) <= {"-", " "}]
+
+
+def test_readme_lists_the_entities() -> None:
+    """The README lists exactly the entities that there are, by their names."""
+    texts = _json(INTEGRATION / "translations" / "en.json")["entity"]
+    names = {
+        f"{texts[platform][str(description.translation_key)]['name']}"
+        f" ({platform.replace('_', ' ')})"
+        for platform, descriptions in ENTITIES.items()
+        for description in descriptions
+    }
+    names.add("Source … (sensor)")
+    cells = _first_cells(_section("Entities"))
+    assert {cell for cell in cells if cell != "Entity"} == names
+
+
+def test_readme_lists_the_actions() -> None:
+    """The README has a chapter for each action, with its fields."""
+    services = load_yaml_dict(str(INTEGRATION / "services.yaml"))
+    texts = _json(INTEGRATION / "translations" / "en.json")["services"]
+    chapters = re.split(r"^### ", _section("Actions"), flags=re.MULTILINE)[1:]
+    found = {
+        chapter.splitlines()[0]: {
+            cell.strip("`") for cell in _first_cells(chapter) if cell != "Field"
+        }
+        for chapter in chapters
+    }
+    assert found == {
+        texts[name]["name"]: set(service["fields"])
+        for name, service in services.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"), [("trigger", "triggers"), ("condition", "conditions")]
+)
+def test_readme_lists_triggers_and_conditions(kind: str, folder: str) -> None:
+    """The README links the page of each trigger and condition, and no other."""
+    keys = set(load_yaml_dict(str(INTEGRATION / f"{folder}.yaml")))
+    linked = set(re.findall(rf"\(docs/{folder}/(\w+)\.md\)", README))
+    pages = {page.stem for page in (ROOT / "docs" / folder).glob("*.md")}
+    assert linked == pages == {key for key in keys if not key.startswith(".")}
+
+
+def test_links_of_the_readme() -> None:
+    """What the README links inside the repository exists."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_python_floor() -> None:
+    """Lint and types are checked for the Python that Home Assistant needs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["ruff"]["target-version"] == "py314"
+    assert project["tool"]["mypy"]["python_version"] == "3.14"
+
+
+LANGUAGES = sorted((INTEGRATION / "translations").glob("*.json"))
+
+
+def _texts(content: Any, path: str = "") -> dict[str, str]:
+    """Return all texts by their path."""
+    if isinstance(content, str):
+        return {path: content}
+    return {
+        key: text
+        for name, value in content.items()
+        for key, text in _texts(value, f"{path}.{name}").items()
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda path: path.stem)
+def test_languages(language: Path) -> None:
+    """Each language has the keys and placeholders of English, and no stray spaces."""
+    english = _texts(_json(INTEGRATION / "translations" / "en.json"))
+    texts = _texts(_json(language))
+    assert set(texts) == set(english)
+    for key, text in texts.items():
+        found = sorted(re.findall(r"\{\w+\}", text))
+        assert found == sorted(re.findall(r"\{\w+\}", english[key])), key
+        assert text == text.strip(), key
+        assert "<" not in text, key
