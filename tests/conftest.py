@@ -20,11 +20,16 @@ from .plex_simulator.worlds import DemoWorld, demo
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option for the long runs."""
+    """Add the options for the long runs and for the table of faults."""
     parser.addoption(
         "--full",
         action="store_true",
         help="run endurance and fuzzing at their full length",
+    )
+    parser.addoption(
+        "--fault-matrix",
+        action="store_true",
+        help="print which error each call ends in at each fault",
     )
 
 

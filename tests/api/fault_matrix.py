@@ -331,7 +331,7 @@ def _statuses() -> Iterable[FaultCase]:
         (403, 1009): (NotPermittedError, NotPermittedError),
         (403, 1042): (NotPermittedError, NotPermittedError),
         (404, 1002): (NotFoundError, NotFoundError),
-        (404, 1020): (LinkExpiredError, NotFoundError),
+        (404, 1020): (NotFoundError, NotFoundError),
         (410, 1002): (NotFoundError, NotFoundError),
         (422, 1008): (BadRequestError, BadRequestError),
         (498, 1001): (TokenRejectedError, UnexpectedAnswerError),
@@ -341,15 +341,17 @@ def _statuses() -> Iterable[FaultCase]:
         (504, 1007): (UnavailableError, UnavailableError),
         (520, 1001): (UnavailableError, UnavailableError),
     }
+    others: dict[tuple[int, int], dict[str, Outcome]] = {
+        (403, 1001): {"sign_in": WrongCredentialsError},
+        (404, 1020): {"create_pin": LinkExpiredError, "check_pin": LinkExpiredError},
+    }
     for (status, code), (plex_tv, server) in with_code.items():
         yield _answer(
             f"{status} with code {code}",
             Fault.plex_error(code, status),
             plex_tv,
             server,
-            others={"sign_in": WrongCredentialsError}
-            if (status, code) == (403, 1001)
-            else None,
+            others=others.get((status, code)),
         )
     on_sign_in: dict[int, tuple[Outcome, Outcome]] = {
         1001: (TokenRejectedError, WrongCredentialsError),

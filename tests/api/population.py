@@ -48,6 +48,16 @@ class Population:
         return f"server://{self.other.machine_identifier}"
 
 
+def short(value: object) -> str:
+    """Return what a test with this value is called, which is not the value at length."""
+    if isinstance(value, type):
+        return value.__name__
+    try:
+        return repr(value)[:40]
+    except ValueError:
+        return "a very long number"
+
+
 async def populate(simulator: PlexSimulator) -> Population:
     """Add an owner of two servers, one of which is shared with a guest."""
     owner = simulator.add_account("anna", title="Änna", password=PASSWORD)

@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.plex_auth.api.answers import (
     Failure,
+    link_error,
     plex_tv_error,
     server_error,
     sign_in_error,
@@ -32,6 +33,8 @@ from custom_components.plex_auth.api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
+
+from .population import short
 
 DAY = 24 * 60 * 60.0
 V1_INVALID_TOKEN = (
@@ -75,6 +78,7 @@ def failure(status: int, body: bytes = b"", retry_after: str | None = None) -> F
         (503, 1013, UnavailableError),
         (502, 1001, UnavailableError),
     ],
+    ids=short,
 )
 def test_sign_in_is_decided_by_the_code(
     body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
@@ -109,11 +113,12 @@ def test_text_never_decides_between_the_codes() -> None:
         (403, 1009, NotPermittedError),
         (403, 1013, NotPermittedError),
         (404, 1002, NotFoundError),
-        (404, 1020, LinkExpiredError),
+        (404, 1020, NotFoundError),
         (410, 1002, NotFoundError),
         (405, 1005, UnexpectedAnswerError),
         (406, 1006, BadRequestError),
     ],
+    ids=short,
 )
 def test_plex_tv_is_decided_by_code_and_status(
     body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
@@ -136,6 +141,7 @@ def test_plex_tv_is_decided_by_code_and_status(
         (403, V1_INVALID_TOKEN, NotPermittedError),
         (422, b"Invalid token", BadRequestError),
     ],
+    ids=short,
 )
 def test_other_ways_to_reject_a_token(
     status: int, body: bytes, kind: type[PlexError]
@@ -144,7 +150,16 @@ def test_other_ways_to_reject_a_token(
     assert type(plex_tv_error(failure(status, body))) is kind
 
 
-@pytest.mark.parametrize("read", [plex_tv_error, sign_in_error])
+@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
+def test_link_code_that_is_not_known_has_expired(body: Callable[[int], bytes]) -> None:
+    """The code for it counts in answers about link codes only."""
+    assert type(link_error(failure(404, body(1020)))) is LinkExpiredError
+    assert type(link_error(failure(404, body(1002)))) is NotFoundError
+    assert type(link_error(failure(429, body(1003)))) is RateLimitedError
+    assert type(sign_in_error(failure(404, body(1020)))) is NotFoundError
+
+
+@pytest.mark.parametrize("read", [plex_tv_error, sign_in_error, link_error])
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(
     "body",
@@ -171,6 +186,7 @@ def test_other_ways_to_reject_a_token(
         json_body([1001]),
         json_body("1" * 12),
     ],
+    ids=short,
 )
 def test_refusal_of_somebody_else_says_nothing(
     read: Callable[[Failure], PlexError], status: int, body: bytes
@@ -221,6 +237,7 @@ def test_nested_message_is_no_text(depth: int) -> None:
         (503, b"still starting up", StartingUpError),
         (520, b"", UnavailableError),
     ],
+    ids=short,
 )
 def test_server_is_decided_by_status_and_page(
     status: int, page: bytes, kind: type[PlexError]
@@ -260,6 +277,7 @@ def test_a_bare_status_rejects_no_token_but_498(status: int) -> None:
         ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 -2359", DAY),
     ],
+    ids=short,
 )
 def test_time_to_wait(header: str | None, seconds: float | None) -> None:
     """Retry-After is seconds or a date, a day at most, and nothing where it is neither."""

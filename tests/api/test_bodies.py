@@ -11,6 +11,8 @@ from custom_components.plex_auth.api.errors import (
     UnexpectedAnswerError,
 )
 
+from .population import short
+
 BOM = b"\xef\xbb\xbf"
 SECRET = "marker-token-in-body"
 
@@ -33,6 +35,7 @@ SECRET = "marker-token-in-body"
             {"a": {"b": "ä"}},
         ),
     ],
+    ids=short,
 )
 def test_json_and_xml_become_data(body: bytes, data: Json) -> None:
     """A body is told apart by how it begins, whatever its type is said to be."""
@@ -51,6 +54,7 @@ def test_json_and_xml_become_data(body: bytes, data: Json) -> None:
         b'<html xmlns="http://www.w3.org/1999/xhtml"/>',
         b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>',
     ],
+    ids=short,
 )
 def test_html_page_means_unavailable(body: bytes) -> None:
     """A page for people says that the service is away."""
@@ -92,6 +96,7 @@ BILLION_LAUGHS = b"""<?xml version="1.0"?>
         b"<a>" * 33 + b"</a>" * 33,
         b"<a>" * 140_000 + b"</a>" * 140_000,
     ],
+    ids=short,
 )
 def test_anything_else_is_not_understood(body: bytes) -> None:
     """Broken, hostile and too deep bodies end in the one error, which carries nothing."""
@@ -108,6 +113,7 @@ def test_anything_else_is_not_understood(body: bytes) -> None:
         f'{{"authToken": "{SECRET}\xe4"}}'.encode("latin-1"),
         f'<user authToken="{SECRET}">'.encode(),
     ],
+    ids=short,
 )
 def test_error_does_not_hold_the_body(body: bytes) -> None:
     """The parser's own error, which holds the body, is not reachable from ours."""

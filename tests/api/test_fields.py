@@ -8,6 +8,8 @@ import pytest
 from custom_components.plex_auth.api.bodies import Json
 from custom_components.plex_auth.api.fields import Fields, unwrap
 
+from .population import short
+
 HALF_A_CHARACTER = "\ud800"
 WRONG: tuple[Json, ...] = (None, [], {}, [1], {"a": 1})
 
@@ -23,6 +25,7 @@ WRONG: tuple[Json, ...] = (None, [], {}, [1], {"a": 1})
         (HALF_A_CHARACTER, None),
         *((wrong, None) for wrong in WRONG),
     ],
+    ids=short,
 )
 def test_text(value: Json, text: str | None) -> None:
     """A text is one that is not empty and that can be written."""
@@ -55,6 +58,7 @@ def test_text(value: Json, text: str | None) -> None:
         (-(10**400), None),
         *((wrong, None) for wrong in WRONG),
     ],
+    ids=short,
 )
 def test_integer(value: Json, number: int | None) -> None:
     """A whole number has as many digits as a caller can calculate with."""
@@ -69,6 +73,7 @@ def test_integer(value: Json, number: int | None) -> None:
         *((neither, None) for neither in (2, -1, "", "yes", 1.0, "٢", 10**4000)),
         *((wrong, None) for wrong in WRONG),
     ],
+    ids=short,
 )
 def test_boolean(value: Json, truth: bool | None) -> None:
     """A truth value is one in JSON and in XML."""
@@ -115,6 +120,7 @@ MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
         ),
         *((wrong, None) for wrong in WRONG),
     ],
+    ids=short,
 )
 def test_moment(value: Json, moment: datetime | None) -> None:
     """A time is aware and in UTC, however it is written, or none."""
@@ -135,6 +141,7 @@ def test_moment(value: Json, moment: datetime | None) -> None:
         ("x", []),
         (None, []),
     ],
+    ids=short,
 )
 def test_children(value: Json, numbers: list[int]) -> None:
     """Objects come one by one, as a list, or wrapped as in XML."""
@@ -158,6 +165,7 @@ def test_child_is_the_first_or_empty() -> None:
         ([{}], ()),
         (None, ()),
     ],
+    ids=short,
 )
 def test_texts(value: Json, texts: tuple[str, ...]) -> None:
     """Texts come as a list in JSON and as attributes of wrapped elements in XML."""

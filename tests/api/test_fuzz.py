@@ -20,6 +20,7 @@ from yarl import URL
 from custom_components.plex_auth.api.account import PlexAccount
 from custom_components.plex_auth.api.answers import (
     Failure,
+    link_error,
     plex_tv_error,
     server_error,
     sign_in_error,
@@ -342,7 +343,7 @@ def test_any_failure_is_an_error(
 ) -> None:
     """Any answer that is no success is an error, and few are about the token."""
     failure = Failure(status, retry_after, body)
-    for read in (plex_tv_error, sign_in_error, server_error):
+    for read in (plex_tv_error, sign_in_error, link_error, server_error):
         error = read(failure)
         assert error.status == status
         assert error.retry_after is None or 0 <= error.retry_after <= 86400
