@@ -727,7 +727,6 @@ class ServerScene:
 class Dialog:
     """Walk through a flow as a page does, and check each page."""
 
-    hass: HomeAssistant
     simulator: PlexSimulator
     manager: Any
     table: Mapping[str, frozenset[str]]
@@ -857,7 +856,6 @@ class Dialog:
 def config_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
     """Return a dialog for accounts, not open yet."""
     return Dialog(
-        hass=hass,
         simulator=simulator,
         manager=hass.config_entries.flow,
         table=CONFIG_TABLE,
@@ -868,7 +866,6 @@ def config_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
 def server_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
     """Return a dialog for servers, not open yet."""
     return Dialog(
-        hass=hass,
         simulator=simulator,
         manager=hass.config_entries.subentries,
         table=SUBENTRY_TABLE,
