@@ -31,7 +31,7 @@ class PlexAccount:
         self._sign_in_url = base / "users" / "signin"
         self._sign_out_url = base / "users" / "signout"
         self._user_url = base / "user"
-        self._resources_url = base / "resources"
+        self._resources_url = (base / "resources").with_query(_RESOURCES_PARAMS)
         self._pins_url = base / "pins"
 
     async def sign_in(
@@ -68,7 +68,6 @@ class PlexAccount:
                 self._resources_url,
                 plex_tv_error,
                 token=token,
-                params=_RESOURCES_PARAMS,
             )
         )
 

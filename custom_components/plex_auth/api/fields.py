@@ -44,7 +44,7 @@ class Fields:
     def boolean(self, key: str) -> bool | None:
         """Return a truth value: true, 1, "1" or "true", and their opposites."""
         value = self._data.get(key)
-        if isinstance(value, bool):
+        if value is None or isinstance(value, bool):
             return value
         name = str(value).lower() if isinstance(value, int | str) else ""
         return True if name in _TRUE else False if name in _FALSE else None
@@ -52,7 +52,7 @@ class Fields:
     def moment(self, key: str) -> datetime | None:
         """Return an aware time: seconds since 1970, ISO 8601 or XML's own form (§1.2)."""
         value = self._data.get(key)
-        if isinstance(value, bool):
+        if value is None or isinstance(value, bool):
             return None
         if isinstance(value, str) and (number := _decimal(value)) is not None:
             value = number
@@ -67,7 +67,12 @@ class Fields:
 
     def child(self, key: str) -> Fields:
         """Return the object under a key, the first of them where it is a list."""
-        return next(self.children(key), Fields(None))
+        value = self._data.get(key)
+        return (
+            Fields(value)
+            if isinstance(value, dict)
+            else next(self.children(key), Fields(None))
+        )
 
     def children(self, key: str, wrapped: str | None = None) -> Iterator[Fields]:
         """Yield the objects under a key, be it a list or one object (§13.10).
@@ -85,6 +90,8 @@ class Fields:
     def texts(self, key: str, wrapped: str) -> tuple[str, ...]:
         """Return a list of texts; XML has them as attribute `id` of wrapped elements."""
         values = self._data.get(key)
+        if not values:
+            return ()
         plain = (
             value
             for value in _as_list(values)
@@ -108,6 +115,8 @@ def _as_list(value: Json) -> list[Json]:
 
 def _is_text(value: str) -> bool:
     """Tell whether a text can be written; JSON may hold halves of characters."""
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

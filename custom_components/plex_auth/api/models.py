@@ -273,16 +273,18 @@ class Connection:
     def parse_all(cls, connections: Iterable[Fields]) -> tuple[Self, ...]:
         """Read the addresses; one without `uri` is no address."""
         return tuple(
-            cls(
-                protocol=fields.text("protocol"),
-                address=fields.text("address"),
-                port=fields.integer("port"),
-                uri=uri,
-                local=fields.boolean("local") or False,
-                relay=fields.boolean("relay") or False,
-            )
-            for fields in connections
-            if (uri := fields.text("uri"))
+            [
+                cls(
+                    protocol=fields.text("protocol"),
+                    address=fields.text("address"),
+                    port=fields.integer("port"),
+                    uri=uri,
+                    local=fields.boolean("local") or False,
+                    relay=fields.boolean("relay") or False,
+                )
+                for fields in connections
+                if (uri := fields.text("uri"))
+            ]
         )
 
 

@@ -144,7 +144,8 @@ class Transport:
                 error = failure_reader(
                     Failure(response.status, response.headers.get("Retry-After"), body)
                 )
-        _LOGGER.debug("%s %s: %s", method, _shown(url), outcome)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("%s %s: %s", method, _shown(url), outcome)
         if error is not None:
             # Out here it has no context: some of aiohttp's errors carry the headers.
             raise error
@@ -153,13 +154,15 @@ class Transport:
 
 async def _read(response: ClientResponse) -> bytes:
     """Read the body, but no more than LARGEST_BODY bytes of it."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_BODY:
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await response.content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_BODY:
             response.close()
             raise UnexpectedAnswerError(status=response.status)
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def _shown(url: URL) -> str:
