@@ -66,6 +66,7 @@ DEMO = Environment(
         "tts",
     ),
 )
+BENCH = Environment("bench", ROOT / "scripts/requirements_bench.txt")
 
 
 def prepare(environment: Environment) -> None:

@@ -1,0 +1,109 @@
+"""The simulated Plex of a benchmark, a process of its own: `python -m benchmarks.world`.
+
+It has accounts that sign in with a code and own so many servers each. It prints one line
+of JSON when ready and runs until SIGTERM.
+"""
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+import resource
+import signal
+
+import pyotp
+
+from tests.plex_simulator import PlexSimulator, Subscription
+
+CLIENT_IDENTIFIER = "3c0d8a4e-7f4e-4c0b-9d55-5b3a3b6c2f10"
+
+_SERVICES = ("metadata-dev", "collections", "epg")
+
+
+def main() -> None:
+    """Read the command line and run until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.world")
+    parser.add_argument("--accounts", type=int, default=1)
+    parser.add_argument(
+        "--servers", type=int, default=4, help="servers of each account"
+    )
+    parser.add_argument("--https", action="store_true", help="plex.tv takes TLS only")
+    parser.add_argument("--record", action="store_true", help="keep the requests")
+    parser.add_argument("--ca-file", type=Path, required=True)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(_run(parser.parse_args()))
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    async with PlexSimulator(https=arguments.https) as simulator:
+        simulator.recording = arguments.record
+        accounts = [
+            await _add_account(simulator, number, arguments.servers)
+            for number in range(arguments.accounts)
+        ]
+        arguments.ca_file.write_bytes(simulator.ca_pem())
+        description = {
+            "api_url": simulator.api_url,
+            "base_url": simulator.base_url,
+            "ca_file": str(arguments.ca_file),
+            "accounts": accounts,
+        }
+        print(json.dumps(description), flush=True)
+        await stopped.wait()
+
+
+async def _add_account(
+    simulator: PlexSimulator, number: int, servers: int
+) -> dict[str, object]:
+    """Add an account with its servers and return what its clients have to know."""
+    now = simulator.clock.now()
+    secret = pyotp.random_base32()
+    account = simulator.add_account(
+        f"user{number}",
+        title=f"User {number}",
+        totp_secret=secret,
+        subscription=Subscription.lifetime(now),
+        home=True,
+        home_size=2,
+        home_admin=True,
+        # One peer takes a service for an account's only with all of these fields.
+        overrides={"services": [_service(name) for name in _SERVICES]},
+    )
+    added = [
+        await simulator.add_server(f"Server {number}-{index}", account)
+        for index in range(servers)
+    ]
+    return {
+        "username": account.username,
+        "password": account.password,
+        "totp_secret": secret,
+        "uuid": account.uuid,
+        "title": account.title,
+        "token": account.sign_in_token(CLIENT_IDENTIFIER),
+        "servers": [
+            {
+                "name": server.name,
+                "machine_identifier": server.machine_identifier,
+                "url": server.http_url,
+                "token": server.access_token_for(account),
+            }
+            for server in added
+        ],
+    }
+
+
+def _service(name: str) -> dict[str, object]:
+    return {
+        "identifier": name,
+        "endpoint": f"https://{name}.example.invalid",
+        "token": "service-token",
+        "secret": None,
+        "status": "online",
+    }
+
+
+if __name__ == "__main__":
+    main()
