@@ -113,7 +113,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         self._verifications = 0
         self._known = False
         self._retry_interval = _FIRST_RETRY
-        self._reported_rejected: bool | None = None
+        self._reported_rejected = False
 
     @property
     def token_rejected(self) -> bool:
@@ -186,12 +186,11 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         entity Token is available only while plex.tv rejects the token.
         """
         rejected = self.token_rejected
-        if rejected != self._reported_rejected:
-            self._reported_rejected = rejected
-            if self.last_update_success:
-                self._async_dismiss_reauth()
-            else:
-                self.async_update_listeners()
+        if self.last_update_success:
+            self._async_dismiss_reauth()
+        elif rejected != self._reported_rejected:
+            self.async_update_listeners()
+        self._reported_rejected = rejected
 
     def _async_dismiss_reauth(self) -> None:
         """Take back the question for a new sign-in: plex.tv accepts the token again.

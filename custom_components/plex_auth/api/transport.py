@@ -120,6 +120,7 @@ class Transport:
         from an answer that is no success, BadRequestError for what cannot be sent and
         UnexpectedAnswerError for a body that is too large.
         """
+        body: bytes | None = None
         error: PlexError | None = None
         headers = self._headers
         if token is not None:
@@ -140,7 +141,9 @@ class Transport:
             error = _connection_error(err)
         else:
             outcome = str(response.status)
-            if not 200 <= response.status < 300:
+            if body is None:
+                error = UnexpectedAnswerError(status=response.status)
+            elif not 200 <= response.status < 300:
                 error = failure_reader(
                     Failure(response.status, response.headers.get("Retry-After"), body)
                 )
@@ -149,11 +152,15 @@ class Transport:
         if error is not None:
             # Out here it has no context: some of aiohttp's errors carry the headers.
             raise error
+        assert body is not None
         return body
 
 
-async def _read(response: ClientResponse) -> bytes:
-    """Read the body, but no more than LARGEST_BODY bytes of it."""
+async def _read(response: ClientResponse) -> bytes | None:
+    """Read the body; return None if it has more than LARGEST_BODY bytes.
+
+    No error is raised here: it would keep what was read for as long as it lives.
+    """
     chunks: list[bytes] = []
     size = 0
     while chunk := await response.content.readany():
@@ -161,7 +168,7 @@ async def _read(response: ClientResponse) -> bytes:
         size += len(chunk)
         if size > LARGEST_BODY:
             response.close()
-            raise UnexpectedAnswerError(status=response.status)
+            return None
     return b"".join(chunks)
 
 

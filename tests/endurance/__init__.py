@@ -1,0 +1,1 @@
+"""What happens over months, and when everything happens at once."""

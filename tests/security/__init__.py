@@ -1,0 +1,1 @@
+"""Nothing leaks, and nobody gets a token who must not have one."""

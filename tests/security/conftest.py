@@ -1,0 +1,96 @@
+"""A Home Assistant with everything on that shows or keeps something, under audit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    RecorderInstanceContextManager,
+    WebSocketGenerator,
+)
+
+from custom_components.plex_auth import link
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+from tests.plex_simulator import PlexSimulator
+
+from .leak_audit import Audit
+from .walk import Walk, mark
+
+COMPONENTS = (
+    "api",
+    "config",
+    "diagnostics",
+    "repairs",
+    "system_health",
+    "websocket_api",
+)
+
+
+@pytest.fixture
+def audit() -> Iterator[Audit]:
+    """Return an audit that hears every logger at debug."""
+    audit = Audit()
+    yield from _with(audit)
+
+
+def _with(audit: Audit) -> Iterator[Audit]:
+    for _ in audit.log_everything():
+        yield audit
+
+
+@pytest.fixture
+async def watched(
+    hass: HomeAssistant,
+    audit: Audit,
+    async_test_recorder: RecorderInstanceContextManager,
+) -> AsyncIterator[HomeAssistant]:
+    """Return Home Assistant with a recorder; the audit hears its log and events.
+
+    The event loop reports each callback, as it does in debug mode with slow ones.
+    """
+    async with async_test_recorder(hass, {}):
+        audit.listen(hass)
+        loop = asyncio.get_running_loop()
+        before = loop.slow_callback_duration
+        loop.slow_callback_duration = 0
+        yield hass
+        loop.slow_callback_duration = before
+
+
+@pytest.fixture
+async def walk(
+    watched: HomeAssistant,
+    simulator: PlexSimulator,
+    audit: Audit,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Walk:
+    """Return what walks through everything, as a person with admin rights."""
+    for component in COMPONENTS:
+        assert await async_setup_component(watched, component, {})
+    mark(simulator, monkeypatch)
+    monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
+    return Walk(
+        hass=watched,
+        client=await hass_client(),
+        websocket=await hass_ws_client(watched),
+        simulator=simulator,
+        audit=audit,
+    )
+
+
+@pytest.fixture
+def database(recorder_db_url: str) -> Path:
+    """Return the file of the recorder's database."""
+    return Path(recorder_db_url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def stored(hass_storage: dict[str, Any]) -> dict[str, Any]:
+    """Return what Home Assistant keeps on disk."""
+    return hass_storage

@@ -1,0 +1,701 @@
+"""Who gets a token: admins by the actions, and Plex itself, nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, override
+
+from aiohttp import web
+import pytest
+from pytest_homeassistant_custom_component.typing import (
+    ClientSessionGenerator,
+    WebSocketGenerator,
+)
+
+from custom_components.plex_auth import link
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.auth.models import User
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, intent
+from homeassistant.helpers.script import Script
+from homeassistant.setup import async_setup_component
+from tests.conftest import Dns
+from tests.helpers import (
+    account_coordinator,
+    async_add_account,
+    async_settle,
+    device_of,
+    server_coordinator,
+    server_data,
+)
+from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
+from tests.plex_simulator.worlds import DemoWorld
+
+ACTIONS: dict[str, dict[str, Any]] = {
+    "get_token_details": {},
+    "get_servers": {},
+    "get_transient_token": {},
+    "get_source_connection_information": {"source": "server://any"},
+}
+CALLS = pytest.mark.parametrize(("action", "data"), ACTIONS.items(), ids=ACTIONS)
+
+
+class Listener(asyncio.Protocol):
+    """Keep what arrives at a socket, and hang up without an answer."""
+
+    def __init__(self, received: list[bytes]) -> None:
+        """Take where to keep it; a connection is kept as an empty text."""
+        self._received = received
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep that somebody came."""
+        self._received.append(b"")
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Keep what was said."""
+        self._received.append(data)
+        self._transport.close()
+
+
+@dataclass(slots=True)
+class Stranger:
+    """Hold the port of another host, and what it was sent."""
+
+    port: int
+    received: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[Stranger]:
+    """Return a host that is none of Plex's and that only listens."""
+    received: list[bytes] = []
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Listener(received), "127.0.0.1", 0
+    )
+    yield Stranger(server.sockets[0].getsockname()[1], received)
+    server.close()
+    server.close_clients()
+    await server.wait_closed()
+
+
+@asynccontextmanager
+async def impostor(
+    identity: dict[str, Any],
+) -> AsyncIterator[tuple[str, list[web.Request]]]:
+    """Run a host that answers any request with this identity; give its address."""
+    requests: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        requests.append(request)
+        return web.json_response({"MediaContainer": identity})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
+    finally:
+        await runner.cleanup()
+
+
+def tokens_of(simulator: PlexSimulator) -> set[str]:
+    """Return all tokens that the simulator has given."""
+    return {
+        token
+        for account in simulator.accounts.values()
+        for token in account.secrets_given
+    } | {
+        token for server in simulator.servers.values() for token in server.secrets_given
+    }
+
+
+def assert_no_token(simulator: PlexSimulator, received: list[bytes]) -> None:
+    """Check that nothing that a stranger was sent has a token in it."""
+    said = b"".join(received).decode(errors="replace")
+    assert "x-plex-token" not in said.lower()
+    assert not [token for token in tokens_of(simulator) if token in said]
+
+
+# Who may call
+
+
+@CALLS
+async def test_rest(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    hass_client: ClientSessionGenerator,
+    hass_read_only_access_token: str,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    """Over REST a person without admin rights is refused, and Plex is not asked."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    assert await async_setup_component(hass, "api", {})
+    client = await hass_client(hass_read_only_access_token)
+    simulator.requests.clear()
+    response = await client.post(
+        f"/api/services/{DOMAIN}/{action}?return_response", json=data
+    )
+    assert response.status == HTTPStatus.UNAUTHORIZED
+    assert "token" not in await response.text()
+    assert not simulator.requests
+
+
+@CALLS
+async def test_websocket(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    hass_ws_client: WebSocketGenerator,
+    hass_read_only_access_token: str,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    """Over the WebSocket a person without admin rights is refused likewise."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    client = await hass_ws_client(hass, hass_read_only_access_token)
+    simulator.requests.clear()
+    await client.send_json_auto_id(
+        {
+            "type": "call_service",
+            "domain": DOMAIN,
+            "service": action,
+            "service_data": data,
+            "return_response": True,
+        }
+    )
+    answer = await client.receive_json()
+    assert not answer["success"]
+    assert answer["error"]["message"] == "Unauthorized"
+    assert not simulator.requests
+
+
+class AskPlex(intent.IntentHandler):
+    """Call an action when somebody says so."""
+
+    intent_type = "AskPlex"
+
+    def __init__(self, action: str, data: dict[str, Any]) -> None:
+        """Take what to call."""
+        self._call = action, data
+
+    @override
+    async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
+        """Call it as the person who spoke, and say what came of it."""
+        action, data = self._call
+        response = await intent_obj.hass.services.async_call(
+            DOMAIN,
+            action,
+            data,
+            blocking=True,
+            context=intent_obj.context,
+            return_response=True,
+        )
+        answer = intent_obj.create_response()
+        answer.async_set_speech(str(response))
+        return answer
+
+
+@CALLS
+async def test_intent(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    hass_read_only_user: User,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    """What a person without admin rights says to the assistant gets no token either."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    intent.async_register(hass, AskPlex(action, data))
+    simulator.requests.clear()
+    with pytest.raises(HomeAssistantError):
+        await intent.async_handle(
+            hass,
+            "test",
+            "AskPlex",
+            context=Context(user_id=hass_read_only_user.id),
+        )
+    assert not simulator.requests
+
+
+@CALLS
+async def test_script(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    hass_read_only_user: User,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    """A script that a person without admin rights starts is refused."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    sequence = cv.SCRIPT_SCHEMA(
+        [
+            {
+                "action": f"{DOMAIN}.{action}",
+                "data": data,
+                "response_variable": "response",
+            }
+        ]
+    )
+    script = Script(hass, sequence, "test", DOMAIN)
+    simulator.requests.clear()
+    with pytest.raises(Unauthorized):
+        await script.async_run(context=Context(user_id=hass_read_only_user.id))
+    assert not simulator.requests
+
+
+@CALLS
+async def test_user_that_is_not_known(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    """Somebody whom Home Assistant does not know is refused."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    simulator.requests.clear()
+    with pytest.raises(UnknownUser):
+        await hass.services.async_call(
+            DOMAIN,
+            action,
+            data,
+            blocking=True,
+            context=Context(user_id="nobody"),
+            return_response=True,
+        )
+    assert not simulator.requests
+
+
+@pytest.mark.parametrize("is_admin", [True, False])
+async def test_admin_and_automation(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    hass_admin_user: User,
+    is_admin: bool,
+) -> None:
+    """An admin gets the token, and so does an automation, which nobody started."""
+    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
+    response = await hass.services.async_call(
+        DOMAIN,
+        "get_transient_token",
+        blocking=True,
+        context=Context(user_id=hass_admin_user.id if is_admin else None),
+        return_response=True,
+    )
+    assert response is not None
+    assert response["token"] in world.living_room.transient_tokens
+
+
+# The dialogs
+
+
+async def async_begin_link(hass: HomeAssistant, simulator: PlexSimulator) -> Any:
+    """Begin to sign in with a link code, and return the flow's result."""
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "link"}
+    )
+    return await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"advanced": {"api_url": simulator.api_url}}
+    )
+
+
+async def test_code_of_another_dialog(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The link code of one dialog does not finish another one."""
+    monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
+    first = await async_begin_link(hass, simulator)
+    first_pin = simulator.pins.latest
+    second = await async_begin_link(hass, simulator)
+    second_pin = simulator.pins.latest
+    assert first_pin.client_identifier != second_pin.client_identifier
+    assert first["description_placeholders"]["code"] == first_pin.code
+    assert second["description_placeholders"]["code"] == second_pin.code
+
+    assert simulator.pins.link(second_pin.code, world.without_servers)
+    for _ in range(100):
+        progress = hass.config_entries.flow.async_get(second["flow_id"])
+        if progress["step_id"] == "link_done":
+            break
+        await asyncio.sleep(0.02)
+    await hass.config_entries.flow.async_configure(second["flow_id"])
+    waiting = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert [(flow["flow_id"], flow["step_id"]) for flow in waiting] == [
+        (first["flow_id"], "link_wait")
+    ]
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    assert entry.unique_id == world.without_servers.uuid
+    assert entry.data["client_identifier"] == second_pin.client_identifier
+
+    # Each dialog has asked for its own code alone, under its own name.
+    asked = {
+        (
+            request.path.rpartition("/")[2],
+            request.headers["X-Plex-Client-Identifier"],
+        )
+        for request in simulator.requests_to("pins_check")
+    }
+    assert asked == {
+        (str(pin.id), pin.client_identifier) for pin in (first_pin, second_pin)
+    }
+    hass.config_entries.flow.async_abort(first["flow_id"])
+    await async_settle(hass)
+
+
+async def test_code_claimed_for_another_account(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A code that somebody else claims does not get into the entry of an account."""
+    monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
+    entry = await async_add_account(hass, simulator, world.two_factor)
+    before = dict(entry.data)
+    result: Any = await entry.start_reauth_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "link"}
+    )
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert simulator.pins.link(simulator.pins.latest.code, world.free)
+    await async_settle(hass)
+    if hass.config_entries.flow.async_progress_by_handler(DOMAIN):
+        result = await hass.config_entries.flow.async_configure(result["flow_id"])
+        assert result["type"] is FlowResultType.ABORT
+        assert result["reason"] == "wrong_account"
+    assert dict(entry.data) == before
+
+
+# Hosts that must not get a token
+
+UNCLAIMED: dict[str, Any] = {"version": "1.43.0", "claimed": True}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {**UNCLAIMED, "machineIdentifier": "f" * 40},
+        {**UNCLAIMED, "machineIdentifier": ["list"]},
+        {**UNCLAIMED, "machineIdentifier": None},
+        UNCLAIMED,
+        {},
+    ],
+    ids=["other", "list", "null", "missing", "empty"],
+)
+async def test_impostor(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    identity: dict[str, Any],
+) -> None:
+    """A host that is not the server gets no token, in polls and in actions."""
+    server = world.living_room
+    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    async with impostor(identity) as (url, requests):
+        host, port = url.removeprefix("http://").split(":")
+        server.connections = [
+            Connection(
+                protocol="http", address=host, port=int(port), uri=url, local=True
+            )
+        ]
+        await server.stop()
+        coordinator = server_coordinator(entry, server)
+        await coordinator.async_refresh()
+        with pytest.raises(Exception, match=r"."):
+            await hass.services.async_call(
+                DOMAIN, "get_transient_token", blocking=True, return_response=True
+            )
+        await hass.config_entries.async_reload(entry.entry_id)
+        await async_settle(hass)
+        assert requests
+        assert {request.path for request in requests} == {"/identity"}
+        for request in requests:
+            assert "X-Plex-Token" not in request.headers
+            assert "token" not in str(request.rel_url).lower()
+
+
+async def test_impostor_who_knows_the_name_is_asked_no_more(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """A token goes over plain http to no public address, whoever answers there."""
+    server = world.living_room
+    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    server.connections = [
+        Connection(
+            protocol="http",
+            address="1.1.1.1",
+            port=32400,
+            uri="http://1.1.1.1:32400",
+            local=True,
+        )
+    ]
+    await account_coordinator(entry).async_renew_resources(for_action=True)
+    assert server_coordinator(entry, server)._ranks() == ()
+
+
+@pytest.mark.parametrize("same_host", [True, False])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("endpoint", "action"),
+    [
+        ("user", "get_token_details"),
+        ("resources", "get_servers"),
+        ("identity", "get_transient_token"),
+        ("security_token", "get_transient_token"),
+        ("security_resources", "get_source_connection_information"),
+    ],
+)
+async def test_redirect(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    stranger: Stranger,
+    endpoint: str,
+    action: str,
+    status: int,
+    same_host: bool,
+) -> None:
+    """A redirect is not followed, to the same host or to another one."""
+    server = world.living_room
+    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    at_server = endpoint not in ("user", "resources")
+    base = server.http_url if at_server else simulator.base_url
+    if not same_host:
+        base = f"http://127.0.0.1:{stranger.port}"
+    (server.faults if at_server else simulator.faults).set(
+        endpoint, Fault.redirect(f"{base}/elsewhere?X-Plex-Token=bait", status)
+    )
+    if endpoint == "identity":
+        await server_coordinator(entry, server).async_refresh()
+    simulator.requests.clear()
+    with pytest.raises(Exception, match=r"."):
+        await hass.services.async_call(
+            DOMAIN,
+            action,
+            {"source": f"server://{world.basement.machine_identifier}"}
+            if action == "get_source_connection_information"
+            else {},
+            blocking=True,
+            return_response=True,
+        )
+    assert not [
+        request for request in simulator.requests if request.path == "/elsewhere"
+    ]
+    assert not stranger.received
+
+
+@pytest.mark.parametrize("step", ["password", "link", "token"])
+async def test_redirect_of_a_sign_in(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    stranger: Stranger,
+    step: str,
+) -> None:
+    """A redirect takes neither password nor token of a dialog to another host."""
+    for endpoint in ("signin", "pins_create", "user"):
+        simulator.faults.set(
+            endpoint, Fault.redirect(f"http://127.0.0.1:{stranger.port}/", 307)
+        )
+    flow = hass.config_entries.flow
+    result: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await flow.async_configure(result["flow_id"], {"next_step_id": step})
+    ways: dict[str, dict[str, Any]] = {
+        "password": {"username": "ben", "password": world.free.password},
+        "link": {},
+        "token": {"token": world.free.sign_in_token("browser")},
+    }
+    result = await flow.async_configure(
+        result["flow_id"], {**ways[step], "advanced": {"api_url": simulator.api_url}}
+    )
+    assert result["errors"]
+    assert not stranger.received
+    flow.async_abort(result["flow_id"])
+
+
+def listed(uri: str, **data: Any) -> Connection:
+    """Return an address as plex.tv may list it."""
+    fields: dict[str, Any] = {
+        "protocol": "https",
+        "address": "",
+        "port": 32400,
+        "local": True,
+    }
+    return Connection(uri=uri, **(fields | data))
+
+
+HOSTILE: dict[str, Callable[[int], Connection]] = {
+    "another host": lambda port: listed(
+        f"https://127.0.0.1:{port}", address="127.0.0.1", port=port
+    ),
+    "another host in plain": lambda port: listed(
+        f"http://127.0.0.1:{port}", protocol="http", address="127.0.0.1", port=port
+    ),
+    "another address beside": lambda port: listed(
+        "javascript:1", address="127.0.0.1", port=port
+    ),
+    "another host relayed": lambda port: listed(
+        f"http://127.0.0.1:{port}", address="127.0.0.1", port=port, relay=True
+    ),
+    "javascript": lambda port: listed("javascript:alert(1)"),
+    "file": lambda port: listed("file:///etc/passwd"),
+    "ftp": lambda port: listed(f"ftp://127.0.0.1:{port}/"),
+    "userinfo": lambda port: listed(f"http://plex.tv@127.0.0.1:{port}"),
+    "userinfo with password": lambda port: listed(f"https://a:b@127.0.0.1:{port}/"),
+    "metadata service": lambda port: listed(
+        "http://169.254.169.254/latest", address="169.254.169.254", port=80
+    ),
+    "metadata service as a number": lambda port: listed("http://2852039166/"),
+    "metadata service in hexadecimals": lambda port: listed("https://0xA9FEA9FE/"),
+    "metadata service in IPv6": lambda port: listed(
+        "http://[::ffff:169.254.169.254]/", address="::ffff:169.254.169.254", port=80
+    ),
+    "absurd port": lambda port: listed("https://127.0.0.1:99999", port=99999),
+    "port zero": lambda port: listed("http://127.0.0.1:0", port=0),
+    "negative port": lambda port: listed("http://127.0.0.1:-1", port=-1),
+    "query": lambda port: listed(f"http://127.0.0.1:{port}/?next="),
+    "fragment": lambda port: listed(f"http://127.0.0.1:{port}/#"),
+    "line break": lambda port: listed(f"http://127.0.0.1:{port}/\r\nX-Evil: 1"),
+    "unspecified": lambda port: listed(f"http://0.0.0.0:{port}", address="0.0.0.0"),
+    "empty": lambda port: listed(""),
+}
+
+
+# These are addresses. They are asked who they are, and no more.
+ASKED = (
+    "another host",
+    "another host in plain",
+    "another address beside",
+    "fragment",
+    "line break",
+)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_hostile_resources(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    stranger: Stranger,
+    dns: Dns,
+    kind: str,
+) -> None:
+    """No address that plex.tv may list makes a token go to another host."""
+    server = world.living_room
+    server.connections = [HOSTILE[kind](stranger.port)]
+    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    with pytest.raises(Exception, match=r"."):
+        async with asyncio.timeout(10):
+            await hass.services.async_call(
+                DOMAIN, "get_transient_token", blocking=True, return_response=True
+            )
+    for host in {request.host for request in simulator.requests}:
+        assert host == PLEX_TV
+    assert_no_token(simulator, stranger.received)
+    if kind not in ASKED:
+        # An address that is none is not even asked who it is.
+        assert not stranger.received
+    # The server works as soon as it is listed rightly.
+    server.connections = None
+    await server_coordinator(entry, server).async_refresh()
+    assert await hass.services.async_call(
+        DOMAIN, "get_transient_token", blocking=True, return_response=True
+    )
+
+
+async def test_impostor_gets_not_even_a_transient_token(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """After another machine has taken the address the check of a token goes nowhere."""
+    server = world.living_room
+    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    await hass.services.async_call(
+        DOMAIN, "get_transient_token", blocking=True, return_response=True
+    )
+    was, server.machine_identifier = server.machine_identifier, "f" * 40
+    simulator.requests.clear()
+    coordinator = server_coordinator_of(entry, was)
+    await coordinator.async_refresh()
+    assert not coordinator.last_update_success
+    with_token = [
+        request
+        for request in simulator.requests
+        if request.host != PLEX_TV and "X-Plex-Token" in request.headers
+    ]
+    assert not with_token
+
+
+def server_coordinator_of(entry: Any, machine_identifier: str) -> Any:
+    """Return the coordinator of the server that had an identifier."""
+    return next(
+        server
+        for server in entry.runtime_data.servers.values()
+        if server.machine_identifier == machine_identifier
+    )
+
+
+async def test_typed_token_is_for_its_server_alone(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """The token typed for one server goes to no other, and the account's to none."""
+    typed = world.shared.access_token_for(world.yearly)
+    entry = await async_add_account(
+        hass,
+        simulator,
+        world.free,
+        [
+            world.living_room,
+            server_data(
+                world.shared,
+                world.yearly,
+                url=world.shared.http_url,
+                verify_ssl=True,
+                token=typed,
+                last_known={},
+            ),
+        ],
+    )
+    for server in (world.living_room, world.shared):
+        await hass.services.async_call(
+            DOMAIN,
+            "get_transient_token",
+            {"device_id": device_of(hass, entry, server).id},
+            blocking=True,
+            return_response=True,
+        )
+    used = {
+        (request.host, request.headers["X-Plex-Token"])
+        for request in simulator.requests
+        if "X-Plex-Token" in request.headers
+    }
+    assert used == {
+        (PLEX_TV, entry.data["token"]),
+        (
+            world.living_room.machine_identifier,
+            world.living_room.access_token_for(world.free),
+        ),
+        (world.shared.machine_identifier, typed),
+    }
