@@ -297,6 +297,12 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Leave what is stored of the servers out of the answer: it has their tokens."""
+        result["subentries"] = ()
+        return result
+
+    @override
     @callback
     def async_remove(self) -> None:
         """Sign out when the dialog ends and the new sign-in ended in no entry."""

@@ -220,7 +220,8 @@ async def race[AnswerT](
                     try:
                         return Race((candidate, task.result()), failures)
                     except PlexError as err:
-                        failures[candidate] = err
+                        # Kept for long: without the frames, which hold the request.
+                        failures[candidate] = err.with_traceback(None)
     finally:
         for task in running:
             task.cancel()
