@@ -24,12 +24,14 @@ class Environment:
     """What an environment is made from.
 
     `requirements` is a file of pins. `components` are integrations of Home Assistant's
-    core whose requirements come on top, as their manifests name them.
+    core whose requirements come on top, as their manifests name them. `stand_ins` are
+    modules without a wheel, each with the class that Home Assistant imports of it.
     """
 
     name: str
     requirements: Path
     components: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -54,7 +56,8 @@ DEMO = Environment(
     "demo",
     ROOT / "scripts/requirements_demo.txt",
     # Home Assistant sets up its frontend and all its entity domains in any case, and
-    # these need packages. assist_pipeline needs a compiler and is left out.
+    # these need packages. Those of assist_pipeline need a compiler, but the pages load
+    # only if it can be imported: its two modules get stand-ins.
     components=(
         "camera",
         "conversation",
@@ -65,6 +68,7 @@ DEMO = Environment(
         "radio_frequency",
         "tts",
     ),
+    stand_ins=("pymicro_vad.MicroVad", "pyspeex_noise.AudioProcessor"),
 )
 BENCH = Environment("bench", ROOT / "scripts/requirements_bench.txt")
 
@@ -122,6 +126,11 @@ def _make(environment: Environment, uv: Path, python: Path) -> None:
                 f"complete {name}",
                 env=settings,
             )
+        for stand_in in environment.stand_ins:
+            module, name = stand_in.split(".")
+            site = next(environment.folder.glob("lib/*/site-packages"))
+            text = f'"""Stand-in for a package without a wheel."""\n\n\nclass {name}: ...\n'
+            (site / f"{module}.py").write_text(text)
 
 
 def _required(folder: Path, components: Iterable[str]) -> list[str]:
@@ -136,6 +145,7 @@ def _required(folder: Path, components: Iterable[str]) -> list[str]:
 def _key(environment: Environment, python: Path) -> str:
     parts = (
         _RECIPE,
+        *environment.stand_ins,
         str(environment.folder),
         str(python),
         str(version_of(python)),

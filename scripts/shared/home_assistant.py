@@ -21,6 +21,8 @@ _NAME = "Home Assistant"
 _CONFIGURATION = """\
 homeassistant:
   name: Plex Auth demo
+  country: DE
+automation: !include automations.yaml
 frontend:
 config:
 api:
@@ -120,6 +122,7 @@ def _configure(config: Path, port: int) -> Path:
     """Write a configuration with this integration, and return its folder."""
     config.mkdir()
     (config / "configuration.yaml").write_text(_CONFIGURATION)
+    (config / "automations.yaml").write_text("[]\n")
     # An address in configuration.yaml would be given up after five minutes, unless a
     # user confirms it.
     http = {

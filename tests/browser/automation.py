@@ -1,0 +1,87 @@
+"""The steps that make an automation with the integration's triggers and actions."""
+
+from playwright.sync_api import Locator, expect
+
+from .screen import Screen
+from .sign_in import NAME
+from .texts import text
+
+_TITLE = "Plex link"
+_VARIABLE = "answer"
+_MESSAGE = f"{{{{ {_VARIABLE}.server.name }}}}: {{{{ {_VARIABLE}.token }}}}"
+
+
+def make_automation(screen: Screen) -> None:
+    """Make an automation that gets a transient token, run it and see its token."""
+    with screen.step("Choose a trigger of the integration"):
+        screen.click("Settings")
+        screen.click("Automations & scenes")
+        screen.press("Create automation")
+        screen.see("Create new automation").click()
+        screen.press("Add trigger")
+        screen.search("plex")
+        for trigger in ("token_rejected", "server_unreachable", "plex_pass_changed"):
+            screen.see(text(f"triggers.{trigger}.name"))
+            screen.see(text(f"triggers.{trigger}.description"))
+        screen.picture("triggers")
+        _pick(screen, text("triggers.token_accepted.name"))
+        screen.see(text("triggers.token_accepted.description"))
+        screen.press("Add target")
+        _items(screen).filter(has_text=NAME).last.click()
+        screen.picture("trigger", keep=False)
+    with screen.step("Choose a condition of the integration"):
+        screen.press("Add condition")
+        screen.search("plex")
+        for condition in ("token_is_valid", "plex_pass_is_active"):
+            screen.see(text(f"conditions.{condition}.name"))
+            screen.see(text(f"conditions.{condition}.description"))
+        screen.picture("conditions")
+        _pick(screen, text("conditions.token_is_valid.name"))
+        screen.press("Add target")
+        _items(screen).filter(has_text=NAME).last.click()
+    with screen.step("Get a transient token in an automation"):
+        name = text("services.get_transient_token.name")
+        screen.press("Add action")
+        screen.search(name)
+        _pick(screen, name)
+        screen.see(text("services.get_transient_token.description"))
+        _fill(screen, "Response variable", _VARIABLE)
+        screen.press("Add action")
+        screen.search("persistent")
+        _pick(screen, "Create persistent notification")
+        _fill(screen, "Message body", _MESSAGE)
+        screen.picture("automation")
+    with screen.step("Run the automation"):
+        screen.press("Save")
+        screen.see("Add description")
+        screen.page.keyboard.type(_TITLE)  # the name is selected, to be replaced
+        screen.press("Save")
+        screen.see(_TITLE)
+        screen.page.get_by_role("button", name="Menu").filter(
+            visible=True
+        ).first.click()
+        items = screen.page.locator("ha-dropdown-item", has_text="Run actions")
+        items.filter(visible=True).first.click()
+        screen.click("Notifications")
+        screen.see("Living Room: transient-")
+        screen.picture("automation-has-run", keep=False)
+        screen.page.keyboard.press("Escape")
+
+
+def _items(screen: Screen) -> Locator:
+    """Return the items of the list that is open."""
+    return screen.page.locator("ha-combo-box-item").filter(visible=True)
+
+
+def _pick(screen: Screen, name: str) -> None:
+    """Choose an item of the list that is open."""
+    _items(screen).filter(has_text=name).first.click()
+
+
+def _fill(screen: Screen, row: str, value: str) -> None:
+    """Type into the field of an action's row."""
+    rows = screen.page.locator("ha-settings-row", has_text=row)
+    field = rows.locator("input:not([type=checkbox])")
+    expect(field, f"the field {row}").to_be_visible()
+    screen.page.wait_for_timeout(800)  # the editor draws a new action twice
+    field.fill(value)

@@ -1,0 +1,138 @@
+"""What a person can do with a page: look, click, type, and take a picture."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+import shutil
+import time
+
+from playwright.sync_api import Error, Locator, Page, expect
+
+from scripts.shared.browser import PICTURES
+from scripts.shared.failure import Failure
+from scripts.shared.paths import ROOT
+from scripts.shared.progress import step
+
+from .texts import untranslated
+
+DOCUMENTATION = ROOT / "docs/images"
+
+_LONGEST_WAIT = 30_000
+_DIALOG_MARGIN = 24
+_ALL_TEXT = """() => {
+  const texts = [];
+  const visit = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) texts.push(node.data);
+    if (['SCRIPT', 'STYLE'].includes(node.nodeName)) return;
+    for (const child of node.shadowRoot?.childNodes ?? []) visit(child);
+    for (const child of node.childNodes) visit(child);
+  };
+  visit(document.body);
+  return texts.join('\\n');
+}"""
+
+
+@dataclass
+class Screen:
+    """A page of Home Assistant."""
+
+    page: Page
+    keep_pictures: bool
+    steps: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Wait long: the machine may be slow."""
+        self.page.set_default_timeout(_LONGEST_WAIT)
+        expect.set_options(timeout=_LONGEST_WAIT)
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[None]:
+        """Do a step of the tour; raises `Failure` with the picture when it fails."""
+        try:
+            with step(label):
+                self.steps += 1
+                yield
+        except (Error, AssertionError, Failure) as error:
+            picture = PICTURES / f"failed at {label}.png"
+            self.page.screenshot(path=picture)
+            reason = _reason(error)
+            shown = picture.relative_to(ROOT)
+            raise Failure(f"{label}: {reason} (picture: {shown})") from None
+
+    def see(self, text: str, *, exact: bool = False) -> Locator:
+        """Wait until a text is to be seen, and return where."""
+        found = self.page.get_by_text(text, exact=exact).filter(visible=True).first
+        expect(found, f"not to be seen: {text}").to_be_visible()
+        return found
+
+    def read(self, text: str) -> None:
+        """Wait until a text is on the page, also where it is in no element of its own."""
+        deadline = time.monotonic() + _LONGEST_WAIT / 1000
+        while text not in self.page.evaluate(_ALL_TEXT):
+            if time.monotonic() > deadline:
+                raise Failure(f"not to be read: {text}")
+            self.page.wait_for_timeout(200)
+
+    def click(self, text: str) -> None:
+        """Click on a text."""
+        self.see(text, exact=True).click()
+
+    def press(self, name: str) -> None:
+        """Press the button with this name; the topmost one when there are more."""
+        buttons = self.page.get_by_role("button", name=name, exact=True)
+        buttons.filter(visible=True).last.click()
+
+    def type(self, field_name: str, value: str) -> None:
+        """Type into the field of a form."""
+        self.page.locator(f"input[name={field_name}]").fill(value)
+
+    def typed(self, field_name: str) -> str:
+        """Return what a field of a form has in it."""
+        return str(self.page.locator(f"input[name={field_name}]").input_value())
+
+    def choose(self, picker: Locator, search: str, item: str) -> None:
+        """Open a list, search in it and choose an item."""
+        picker.click()
+        items = self.page.locator("ha-combo-box-item").filter(visible=True)
+        expect(items.first, "the list is empty").to_be_visible()
+        self.search(search)
+        items.filter(has_text=item).first.click()
+
+    def search(self, words: str) -> None:
+        """Type into the topmost field for a search."""
+        fields = self.page.locator("ha-input-search input").filter(visible=True)
+        fields.last.fill(words)
+
+    def picture(self, name: str, *, dialog: bool = False, keep: bool = True) -> None:
+        """Take a picture, and look for keys and placeholders in place of texts.
+
+        With `dialog` it shows the dialog alone; `keep` means the documentation has it.
+        """
+        self.page.wait_for_timeout(600)  # until nothing moves
+        if found := untranslated(self.page.evaluate(_ALL_TEXT)):
+            raise Failure(f"the page shows {found}")
+        file = PICTURES / f"{name}.png"
+        self.page.screenshot(path=file, clip=self._dialog() if dialog else None)
+        if keep and self.keep_pictures:
+            DOCUMENTATION.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, DOCUMENTATION / Path(file.name))
+
+    def _dialog(self) -> dict[str, float] | None:
+        """Return the part of the page with the topmost dialog."""
+        box = self.page.locator("dialog[open]").filter(visible=True).last.bounding_box()
+        if box is None:
+            return None
+        return {
+            "x": box["x"] - _DIALOG_MARGIN,
+            "y": box["y"] - _DIALOG_MARGIN,
+            "width": box["width"] + 2 * _DIALOG_MARGIN,
+            "height": box["height"] + 2 * _DIALOG_MARGIN,
+        }
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line what went wrong, and what was waited for."""
+    message, _, log = str(error).partition("Call log:")
+    waits = [line.strip(" -") for line in log.splitlines() if "waiting for" in line]
+    return " ".join([*message.split(), *waits[:1]])
