@@ -451,11 +451,11 @@ async def test_reload_only_on_change(scene: ServerScene) -> None:
 
 
 async def test_sources(scene: ServerScene) -> None:
-    """Other servers are suggested as sources, own values taken, twice is once."""
+    """Other servers are suggested as sources, with their owners; twice is once."""
     dialog = await async_open(scene, "reconfigure", scene.own)
     selector = dialog.result["data_schema"].schema["sources"]
     assert {option["label"] for option in selector.config["options"]} == {
-        "Carla's Films",
+        "Carla's Films (Carla)",
         "Museum",
         "Attic",
         "Vault",

@@ -287,7 +287,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Return the form; the token only where one was typed."""
         subentry = self._get_reconfigure_subentry()
         known = [
-            SelectOptionDict(value=f"server://{identifier}", label=resource.name)
+            SelectOptionDict(value=f"server://{identifier}", label=resource.label)
             for identifier, resource in (self._account.resources or {}).items()
             if identifier != subentry.unique_id
         ]
