@@ -1,12 +1,17 @@
 """Conditions for the automation editor."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Final, override
 
+from homeassistant.components.binary_sensor import DOMAIN as BINARY_SENSOR_DOMAIN
 from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.condition import Condition, EntityStateConditionBase
 
-from .trigger import BINARY_SENSORS, own_entities
+from .entity import own_entities
+
+BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
 
 
 class OwnEntityCondition(EntityStateConditionBase):

@@ -1,5 +1,9 @@
 """What the entities of accounts and of servers have in common."""
 
+from collections.abc import Iterable
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import (
     DeviceEntryType,
     DeviceInfo,
@@ -59,6 +63,20 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
         self._source = source
         self._attr_unique_id = server_unique_id(coordinator.server, f"source_{source}")
         self._attr_device_info = server_device_info(coordinator.server)
+
+
+def own_entities(
+    hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str
+) -> set[str]:
+    """Return those of the entities that are this integration's, of the kind given."""
+    registry = er.async_get(hass)
+    return {
+        entity_id
+        for entity_id in entity_ids
+        if (entry := registry.async_get(entity_id)) is not None
+        and entry.platform == DOMAIN
+        and entry.translation_key == translation_key
+    }
 
 
 def server_unique_id(server: ServerCoordinator, key: str) -> str:

@@ -1,13 +1,12 @@
 """Triggers for the automation editor."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final, override
 
 from homeassistant.components.binary_sensor import DOMAIN as BINARY_SENSOR_DOMAIN
 from homeassistant.components.event import ATTR_EVENT_TYPE, DOMAIN as EVENT_DOMAIN
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, State, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.target import (
     TargetStateChangedData,
@@ -25,25 +24,11 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
 from .coordinator import TransientTokenEvent
+from .entity import own_entities
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
 EVENTS: Final[Mapping[str, DomainSpec]] = {EVENT_DOMAIN: DomainSpec()}
-
-
-def own_entities(
-    hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str
-) -> set[str]:
-    """Return those of the entities that are this integration's, of the kind given."""
-    registry = er.async_get(hass)
-    return {
-        entity_id
-        for entity_id in entity_ids
-        if (entry := registry.async_get(entity_id)) is not None
-        and entry.platform == DOMAIN
-        and entry.translation_key == translation_key
-    }
 
 
 class OwnEntityTrigger(EntityTriggerBase):
