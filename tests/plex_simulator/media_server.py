@@ -136,7 +136,7 @@ class MediaServerRoutes:
                 "streamingBrainABRVersion": 3,
                 "streamingBrainVersion": 2,
                 "sync": True,
-                "transcoderActiveVideoSessions": 0,
+                "transcoderActiveVideoSessions": server.transcoding,
                 "transcoderAudio": True,
                 "transcoderLyrics": True,
                 "transcoderPhoto": True,

@@ -114,6 +114,7 @@ class MediaServer:
         self.security_refusal_status = 403
         self.allowed_networks = False
         self.caches_tokens = False
+        self.transcoding = 0
         self.device_as_list = False
         self.booting: str | None = None
         self.start_state = "startingPlugins"
