@@ -6,10 +6,13 @@ import re
 
 from playwright.sync_api import Locator, expect
 
+from . import actions
 from .screen import Screen
 from .sign_in import NAME, PERSON
 from .texts import text
 from .world import World
+
+SHARED = "Carla's Films"
 
 
 def open_integration(screen: Screen) -> None:
@@ -71,6 +74,53 @@ def add_server(screen: Screen, world: World) -> None:
         screen.see("Created configuration for Basement.")
         screen.press("Finish")
         screen.see("Basement", exact=True)
+
+
+def add_listed_server(screen: Screen) -> None:
+    """Add a server that the account lists, one that somebody shares."""
+    key = "config_subentries.server"
+    with screen.step("Add a server from the account"):
+        screen.press(text(f"{key}.initiate_flow.user"))
+        screen.click(text(f"{key}.step.user.menu_options.listed"))
+        screen.see(text(f"{key}.step.listed.description", name=NAME))
+        screen.click(f"{SHARED} (Carla)")
+        screen.picture("add-listed-server", dialog=True, keep=False)
+        screen.press("Submit")
+        screen.see(f"Created configuration for {SHARED}.")
+        screen.press("Finish")
+        screen.see(SHARED, exact=True)
+
+
+def repair_server(screen: Screen, world: World) -> None:
+    """Remove the shared server by its repair, when it is shared no longer."""
+    issue = "issues.server_not_listed"
+    step = f"{issue}.fix_flow.step.confirm"
+    names = {"account": NAME, "server": SHARED}
+    identifier = world.simulator.server(SHARED)["machine_identifier"]
+    world.simulator.control.post(f"/servers/{identifier}/unshare")
+    actions.get_servers(screen)
+    with screen.step("See that a server is no longer shared"):
+        screen.click("Settings")
+        screen.see(text(f"{issue}.title", **names)).click()
+        screen.see(text(f"{step}.title", **names))
+        screen.read(text(f"{step}.description", **names))
+        screen.picture("repair", dialog=True, keep=False)
+    with screen.step("Repair it"):
+        screen.press("Submit")
+        screen.see("The issue is repaired!")
+        screen.picture("repaired", dialog=True, keep=False)
+        screen.press("Close")
+
+
+def renew_sign_in(screen: Screen) -> None:
+    """Look at the way to renew a sign-in that works."""
+    with screen.step("Open the renewal of the sign-in"):
+        _open_menu(screen, NAME, "Reconfigure")
+        step = "config.step.reconfigure"
+        screen.see(text(f"{step}.title"), exact=True)
+        screen.see(text(f"{step}.description", name=NAME))
+        screen.picture("renew-sign-in", dialog=True, keep=False)
+        screen.page.keyboard.press("Escape")
 
 
 def change_server(screen: Screen) -> None:

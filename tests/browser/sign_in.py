@@ -6,6 +6,7 @@ from .world import World
 
 PERSON, NAME = "anna", "Anna"
 LINKED, LINKED_NAME = "fritz", "Fritz"
+PASTED, PASTED_NAME = "ben", "Ben"
 
 
 def open_home_assistant(screen: Screen, world: World) -> None:
@@ -116,6 +117,29 @@ def link_account(screen: Screen, world: World) -> None:
         screen.see("Name and assign")
         screen.press("Skip and finish")
         screen.see(LINKED_NAME, exact=True)
+
+
+def paste_token(screen: Screen, world: World) -> None:
+    """Add a third account by a token that it has from elsewhere."""
+    with screen.step("Paste a token"):
+        screen.press(text("config.initiate_flow.user"))
+        screen.click(text("config.step.user.menu_options.token"))
+        screen.see(text("config.step.token.description"))
+        screen.type("token", "this is no token of Plex")
+        screen.click(text("config.step.token.sections.advanced.name"))
+        screen.type("api_url", world.simulator.api_url)
+        screen.press("Submit")
+        screen.see(text("config.error.invalid_token"))
+        assert not screen.typed("token"), "the token is still there"
+        screen.picture("wrong-token", dialog=True, keep=False)
+        given = world.simulator.control.post(f"/accounts/{PASTED}/token")
+        screen.type("token", given["token"])
+        screen.press("Submit")
+        screen.see(text("config.step.servers.description", name=PASTED_NAME))
+        screen.press("Submit")
+        screen.see("Name and assign")
+        screen.press("Skip and finish")
+        screen.see(PASTED_NAME, exact=True)
 
 
 def _see_ways(screen: Screen, step: str, **placeholders: str) -> None:

@@ -1,4 +1,4 @@
-"""The English texts of the integration, by their keys."""
+"""The texts of the integration, by their keys."""
 
 from functools import cache
 import json
@@ -7,12 +7,15 @@ from typing import Any
 
 from scripts.shared.paths import ROOT
 
-_FILE = ROOT / "custom_components/plex_auth/translations/en.json"
+_FOLDER = ROOT / "custom_components/plex_auth/translations"
+
+ENGLISH = "en"
+OTHER_LANGUAGES = sorted({file.stem for file in _FOLDER.iterdir()} - {ENGLISH})
 
 
-def text(key: str, **placeholders: str) -> str:
+def text(key: str, language: str = ENGLISH, **placeholders: str) -> str:
     """Return a text by its path, `config.step.user.title`, as the page shows it."""
-    found: Any = _texts()
+    found: Any = _texts(language)
     for part in key.split("."):
         found = found[part]
     return str(found).format(**placeholders)
@@ -25,6 +28,6 @@ def untranslated(shown: str) -> str | None:
 
 
 @cache
-def _texts() -> dict[str, Any]:
-    texts: dict[str, Any] = json.loads(_FILE.read_text())
+def _texts(language: str) -> dict[str, Any]:
+    texts: dict[str, Any] = json.loads((_FOLDER / f"{language}.json").read_text())
     return texts

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import sync_playwright
 
-from . import actions, automation, entry, sign_in
+from . import actions, automation, entry, languages, sign_in
 from .screen import Screen
 from .world import World
 
@@ -62,7 +62,14 @@ def _whole(screen: Screen, world: World) -> None:
     entry.open_integration(screen)
     entry.add_server(screen, world)
     entry.change_server(screen)
+    entry.renew_sign_in(screen)
+    entry.add_listed_server(screen)
+    entry.repair_server(screen, world)
+    entry.open_integration(screen)
     entry.download_diagnostics(screen, world, [token])
+    languages.read_languages(screen, world)
     sign_in.link_account(screen, world)
+    sign_in.paste_token(screen, world)
+    entry.remove_account(screen, sign_in.PASTED_NAME, left=2)
     entry.remove_account(screen, sign_in.LINKED_NAME, left=1)
     entry.remove_account(screen, sign_in.NAME, left=0)

@@ -38,6 +38,7 @@ class ControlRoutes:
             web.get(f"{CONTROL_PREFIX}world", self._control(self._world)),
             web.post(f"{server}/{{action}}", self._control(self._server_action)),
             web.post(f"{account}/revoke_tokens", self._control(self._revoke_tokens)),
+            web.post(f"{account}/token", self._control(self._token)),
             web.get(f"{account}/code", self._control(self._code)),
             web.post(f"{CONTROL_PREFIX}pins/{{code}}/link", self._control(self._link)),
             web.post(f"{CONTROL_PREFIX}faults", self._control(self._set_fault)),
@@ -100,6 +101,8 @@ class ControlRoutes:
             server.renew_certificate()
         elif action == "rotate_access_tokens":
             server.rotate_access_tokens()
+        elif action == "unshare":
+            server.shared_with.clear()
         else:
             raise LookupError(action)
         return describe_server(server)
@@ -109,6 +112,10 @@ class ControlRoutes:
     ) -> object:
         self._account(request).revoke_tokens()
         return {}
+
+    async def _token(self, request: web.Request, fields: dict[str, object]) -> object:
+        client_identifier = str(fields.get("client_identifier", "elsewhere"))
+        return {"token": self._account(request).sign_in_token(client_identifier)}
 
     async def _code(self, request: web.Request, fields: dict[str, object]) -> object:
         return {"code": self._account(request).code()}
