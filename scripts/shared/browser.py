@@ -10,7 +10,8 @@ import subprocess
 from tempfile import TemporaryDirectory
 
 from .browser_chromium import find_chromium
-from .environment import DEMO, Environment, prepare
+from .checks import LEFT_OUT
+from .environment import BROWSER, DEMO, prepare
 from .failure import Failure
 from .home_assistant import PASSWORD, USERNAME, run_home_assistant
 from .paths import CACHE, ROOT
@@ -19,9 +20,6 @@ from .progress import step
 from .simulator import run_simulator
 
 PICTURES = CACHE / "browser"  # of the last run; with Home Assistant's log if it failed
-LEFT_OUT = 3  # the exit code that says that there is no Chromium
-
-BROWSER = Environment("browser", ROOT / "scripts/requirements_browser.txt")
 
 
 def main() -> int:
@@ -29,7 +27,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/browser",
         description="Start a simulated Plex and a real Home Assistant with Plex Auth, "
-        "and click through it in headless Chromium. Exit code 3: there is no Chromium.",
+        "and click through it in headless Chromium. "
+        f"Exit code {LEFT_OUT}: there is no Chromium.",
     )
     parser.add_argument(
         "--main",

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
-from .environment import DEMO, prepare
+from .environment import DEMO, DEMO_OLDEST, Environment, prepare
 from .failure import Failure
 from .home_assistant import PASSWORD, USERNAME, HomeAssistant, run_home_assistant
 from .processes import usable_port
@@ -33,6 +33,11 @@ def main() -> int:
         action="store_true",
         help="end at once, with exit code 0 if all went well, and a line of JSON",
     )
+    parser.add_argument(
+        "--oldest",
+        action="store_true",
+        help="use the oldest Home Assistant that is supported, not the newest",
+    )
     for option, of in (("--port", "Home Assistant"), ("--plex-port", "simulated Plex")):
         parser.add_argument(
             option, type=int, default=0, help=f"port of the {of} (default: a free one)"
@@ -41,26 +46,35 @@ def main() -> int:
     start = time.monotonic()
     port = usable_port(arguments.port, "--port")
     plex_port = usable_port(arguments.plex_port, "--plex-port")
-    prepare(DEMO)
+    environment = DEMO_OLDEST if arguments.oldest else DEMO
+    prepare(environment)
     with ExitStack() as running:
         folder = running.enter_context(
             TemporaryDirectory(prefix="plex-auth-", ignore_cleanup_errors=True)
         )
-        walk = _start(running, Path(folder), port, plex_port)
+        walk = _start(running, environment, Path(folder), port, plex_port)
         report, responses = _show(walk)
         if arguments.check:
-            _check_traces(walk, responses)
+            _check_end(walk, responses)
             print(json.dumps({**report, "seconds": round(time.monotonic() - start, 1)}))
         else:
             _stay(walk.home_assistant)
     return 0
 
 
-def _start(running: ExitStack, folder: Path, port: int, plex_port: int) -> Walk:
+def _start(
+    running: ExitStack,
+    environment: Environment,
+    folder: Path,
+    port: int,
+    plex_port: int,
+) -> Walk:
     with step("Starting the simulated Plex"):
-        simulator = running.enter_context(run_simulator(DEMO, folder, plex_port))
+        simulator = running.enter_context(run_simulator(environment, folder, plex_port))
     with step("Starting Home Assistant"):
-        home_assistant = running.enter_context(run_home_assistant(DEMO, folder, port))
+        home_assistant = running.enter_context(
+            run_home_assistant(environment, folder, port)
+        )
     return Walk(home_assistant, simulator)
 
 
@@ -91,14 +105,18 @@ def _show(walk: Walk) -> tuple[dict[str, object], dict[str, Any]]:
     return report, responses
 
 
-def _check_traces(walk: Walk, responses: dict[str, Any]) -> None:
-    """End Home Assistant and raise `Failure` for what it must not leave behind."""
+def _check_end(walk: Walk, responses: dict[str, Any]) -> None:
+    """End everything and raise `Failure` for what it must not leave behind."""
+    secrets = walk.secrets(responses)
+    with step("Reloading the accounts"):
+        walk.reload()
+    with step("Removing the accounts"):
+        walk.remove()
     with step("Stopping Home Assistant and reading its log"):
         walk.home_assistant.stop()
-        lines = walk.home_assistant.warnings_about(DOMAIN)
-        if complaints := [line for line in lines if _ALWAYS_SAID not in line]:
+        records = walk.home_assistant.warnings_about(DOMAIN)
+        if complaints := [one for one in records if _ALWAYS_SAID not in one]:
             raise Failure(f"Home Assistant's log has: {complaints[0]}")
-        secrets = walk.secrets(responses)
         for file in walk.home_assistant.records():
             content = file.read_bytes()
             if any(secret.encode() in content for secret in secrets):

@@ -1,7 +1,7 @@
 """Python environments, kept until what they are made from changes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import json
 import os
@@ -70,7 +70,14 @@ DEMO = Environment(
     ),
     stand_ins=("pymicro_vad.MicroVad", "pyspeex_noise.AudioProcessor"),
 )
+DEMO_OLDEST = replace(
+    DEMO,
+    name="demo-oldest",
+    requirements=ROOT / "scripts/requirements_demo_oldest.txt",
+)
 BENCH = Environment("bench", ROOT / "scripts/requirements_bench.txt")
+BROWSER = Environment("browser", ROOT / "scripts/requirements_browser.txt")
+HASSCHECK = Environment("hasscheck", ROOT / "scripts/requirements_hasscheck.txt")
 
 
 def prepare(environment: Environment) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import re
 import subprocess
 from typing import Any
 
@@ -18,6 +19,7 @@ PASSWORD = "plex-auth-demo"
 
 _NAME = "Home Assistant"
 
+_RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 _CONFIGURATION = """\
 homeassistant:
   name: Plex Auth demo
@@ -81,12 +83,17 @@ class HomeAssistant:
         raise ended(self._process, _NAME, self.log)
 
     def warnings_about(self, name: str) -> list[str]:
-        """Return the lines of the log at warning or worse that mention `name`."""
+        """Return the records of the log at warning or worse that mention `name`.
+
+        A traceback belongs to its record.
+        """
+        records = _RECORD.split(self.log.read_text(errors="replace"))
         levels = (" WARNING ", " ERROR ", " CRITICAL ")
         return [
-            line
-            for line in self.log.read_text(errors="replace").splitlines()
-            if name in line and any(level in line for level in levels)
+            record
+            for record in records
+            if name in record
+            and any(level in record.partition("\n")[0] for level in levels)
         ]
 
     def records(self) -> list[Path]:
@@ -124,21 +131,21 @@ def _configure(config: Path, port: int) -> Path:
     (config / "configuration.yaml").write_text(_CONFIGURATION)
     (config / "automations.yaml").write_text("[]\n")
     # An address in configuration.yaml would be given up after five minutes, unless a
-    # user confirms it.
+    # user confirms it. This is the form of 2026.10, which later ones migrate.
     http = {
         "server_host": ["127.0.0.1"],
         "server_port": port,
         "cors_allowed_origins": [],
         "login_attempts_threshold": -1,
         "ip_ban_enabled": False,
-        "ssl_profile": "intermediate_v6",
+        "ssl_profile": "intermediate",
         "use_x_frame_options": True,
         "created_at": "2026-11-01T00:00:00+00:00",
         "error": None,
         "error_message": None,
     }
     stored = {"stable": http, "pending": None, "yaml_migration_done": True}
-    _store(config, "http", 3, stored)
+    _store(config, "http", 2, stored, minor_version=2)
     # This step would add integrations that need the internet.
     _store(config, "onboarding", 4, {"done": ["core_config"]})
     (config / "custom_components").mkdir()
@@ -147,10 +154,22 @@ def _configure(config: Path, port: int) -> Path:
     return config
 
 
-def _store(config: Path, key: str, version: int, data: Mapping[str, object]) -> None:
+def _store(
+    config: Path,
+    key: str,
+    version: int,
+    data: Mapping[str, object],
+    *,
+    minor_version: int = 1,
+) -> None:
     """Write what Home Assistant finds in its storage when it starts."""
     (config / ".storage").mkdir(exist_ok=True)
-    content = {"version": version, "minor_version": 1, "key": key, "data": data}
+    content = {
+        "version": version,
+        "minor_version": minor_version,
+        "key": key,
+        "data": data,
+    }
     (config / ".storage" / key).write_text(json.dumps(content))
 
 

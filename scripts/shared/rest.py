@@ -25,6 +25,10 @@ class Rest:
         """Return the JSON that an address answers; raises as `post` does."""
         return json.loads(self._send("GET", path, None, {}))
 
+    def delete(self, path: str) -> Any:
+        """Delete what has an address and return the JSON of the answer, as `post`."""
+        return json.loads(self._send("DELETE", path, None, {}))
+
     def post(self, path: str, content: Mapping[str, object] | None = None) -> Any:
         """Send JSON and return the JSON of the answer.
 

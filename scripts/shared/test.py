@@ -1,9 +1,10 @@
 """`scripts/test`: every check of the project."""
 
+import os
 import sys
 
 from .checks import Checks
-from .environment import TEST, prepare
+from .environment import HASSCHECK, TEST, prepare
 from .paths import ROOT
 
 _COVERAGE = ("--cov", "--cov-report=term", "--cov-fail-under=98")
@@ -11,12 +12,15 @@ _FLOWS = "custom_components/plex_auth/*flow*.py"
 
 
 def main() -> int:
-    """Check style, types, tests, coverage and the demo; return the exit code.
+    """Check style, types, habits, tests, coverage, demo and pages; return the exit code.
 
-    Arguments go to pytest; with any but `--full` the coverage and the demo are left out.
+    Arguments go to pytest; with any but `--full`, style, types and tests are all there
+    is. `--full` adds the long tests and the whole way through the pages.
     """
     arguments = sys.argv[1:]
     is_whole = not set(arguments) - {"--full"}
+    if "--full" in arguments:
+        os.environ.setdefault("HYPOTHESIS_PROFILE", "long")
     prepare(TEST)
     checks = Checks(TEST)
     checks.run("ruff check", [_tool("ruff"), "check"])
@@ -27,8 +31,19 @@ def main() -> int:
     if is_whole:
         report = [_tool("coverage"), "report", f"--include={_FLOWS}"]
         checks.run("coverage of the flows", [*report, "--fail-under=100"])
-        checks.run("demo", [sys.executable, ROOT / "scripts/demo", "--check"])
+        prepare(HASSCHECK)
+        hasscheck = HASSCHECK.program("hasscheck")
+        checks.run("hasscheck", [hasscheck, "check", "--path", ROOT])
+        demo = [_script("demo"), "--check"]
+        checks.run("demo", demo)
+        checks.run("demo with the oldest Home Assistant", [*demo, "--oldest"])
+        way = () if "--full" in arguments else ("--main",)
+        checks.run("browser", [_script("browser"), *way], is_optional=True)
     return checks.summarize()
+
+
+def _script(name: str) -> str:
+    return str(ROOT / "scripts" / name)
 
 
 def _tool(name: str) -> str:

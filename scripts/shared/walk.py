@@ -13,6 +13,7 @@ from .simulator import Simulator
 
 DOMAIN = "plex_auth"
 
+_ENTRY = "/api/config/config_entries/entry"
 _FLOW = "/api/config/config_entries/flow"
 _SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
 _LONGEST_WAIT = 30
@@ -194,6 +195,28 @@ class Walk:
         seconds = len("2026-11-01T00:00:00")
         _expect_equal("token expires", state[:seconds], issued["expires_at"][:seconds])
 
+    def reload(self) -> None:
+        """Reload the accounts; raises `Failure` unless all work as before."""
+        before = self.devices()
+        for entry in self.home_assistant.entries(DOMAIN):
+            self.home_assistant.rest.post(f"{_ENTRY}/{entry['entry_id']}/reload")
+            self._loaded_entry(entry["title"])
+        _expect_equal("entities", _entity_ids(self.devices()), _entity_ids(before))
+
+    def remove(self) -> None:
+        """Remove the accounts; raises `Failure` unless nothing is left of them."""
+        for entry in self.home_assistant.entries(DOMAIN):
+            self.home_assistant.rest.delete(f"{_ENTRY}/{entry['entry_id']}")
+        _expect_equal("entries left", self.home_assistant.entries(DOMAIN), [])
+        _expect_equal("devices left", self.home_assistant.render(_DEVICES), [])
+        signed_out = [
+            request["status"]
+            for request in self.simulator.control.get("/requests?endpoint=signout")[
+                "requests"
+            ]
+        ]
+        _expect_equal("signed out", signed_out, [204, 204])
+
     def secrets(self, responses: Mapping[str, Any]) -> set[str]:
         """Return what has to stay secret of this walk."""
         account = self.simulator.account(self.username)
@@ -262,6 +285,10 @@ def _expect(flow: Mapping[str, Any], kind: str, step: str | None = None) -> None
         raise Failure(
             f"the config flow came to {flow['type']} {shown} instead of {wanted}"
         )
+
+
+def _entity_ids(devices: list[dict[str, Any]]) -> set[str]:
+    return {entity["entity_id"] for device in devices for entity in device["entities"]}
 
 
 def _expect_equal(what: str, found: object, wanted: object) -> None:
