@@ -37,6 +37,8 @@ from homeassistant.exceptions import (
     UnknownUser,
 )
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.selector import selector
+from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
@@ -62,6 +64,26 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
     **{action: {} for action in ACCOUNT_ACTIONS},
     **SERVER_ACTIONS,
 }
+
+
+async def test_described(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Home Assistant takes the descriptions; examples and defaults fit their fields."""
+    await async_add_account(hass, simulator, world.free)
+    described = (await async_get_all_descriptions(hass))[DOMAIN]
+    assert set(described) == set(ACTIONS)
+    assert "services.yaml" not in caplog.text
+    for action, description in described.items():
+        assert description["response"] == {"optional": False}, action
+        for name, field in description["fields"].items():
+            takes = selector(field["selector"])
+            for key in ("default", "example"):
+                if key in field:
+                    assert takes(field[key]) == field[key], (action, name)
 
 
 async def async_call(
