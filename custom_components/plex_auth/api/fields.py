@@ -29,7 +29,9 @@ class Fields:
     def text(self, key: str) -> str | None:
         """Return a text that is not empty."""
         value = self._data.get(key)
-        return value if isinstance(value, str) and value and _is_text(value) else None
+        if isinstance(value, str) and value and (value.isascii() or _is_text(value)):
+            return value
+        return None
 
     def integer(self, key: str) -> int | None:
         """Return a whole number, which XML has as text."""
@@ -44,7 +46,7 @@ class Fields:
     def boolean(self, key: str) -> bool | None:
         """Return a truth value: true, 1, "1" or "true", and their opposites."""
         value = self._data.get(key)
-        if value is None or isinstance(value, bool):
+        if value is None or value is True or value is False:
             return value
         name = str(value).lower() if isinstance(value, int | str) else ""
         return True if name in _TRUE else False if name in _FALSE else None
@@ -92,13 +94,13 @@ class Fields:
         values = self._data.get(key)
         if not values:
             return ()
-        plain = (
+        texts: list[str | None] = [
             value
             for value in _as_list(values)
             if isinstance(value, str) and _is_text(value)
-        )
-        elements = (child.text("id") for child in self.children(key, wrapped))
-        return tuple(filter(None, (*plain, *elements)))
+        ]
+        texts += [child.text("id") for child in self.children(key, wrapped)]
+        return tuple(filter(None, texts))
 
 
 def unwrap(data: Json, root: str) -> Fields:
