@@ -99,6 +99,20 @@ async def test_intervals(
     assert asked(simulator) == {"identity": 18, "user": 3, "resources": 2}
 
 
+async def test_resources_are_asked_for_at_every_second_poll(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Polls of an account that answers sooner than the one before keep the hour."""
+    entry = await async_add_account(hass, simulator, world.two_factor)
+    for count in (1, 1, 2, 2, 3):
+        assert len(simulator.requests_to("resources")) == count
+        freezer.tick(timedelta(minutes=29, seconds=59.9))
+        await account_coordinator(entry).async_refresh()
+
+
 async def test_resources_are_asked_for_with_all_addresses(
     hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
 ) -> None:

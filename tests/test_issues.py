@@ -9,6 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
 from homeassistant.core import HomeAssistant
@@ -24,7 +25,7 @@ from .helpers import (
     server_data,
     subentry_of,
 )
-from .plex_simulator import MediaServer, PlexSimulator, Way
+from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
 from .plex_simulator.worlds import DemoWorld
 
 HOUR = timedelta(hours=1, minutes=1)
@@ -207,6 +208,26 @@ async def test_plex_direct_not_resolved(
     await async_pass(hass, freezer, SERVER_POLL)
     coordinator = server_coordinator(entry, server)
     assert coordinator.data.connection.kind == "local"
+    assert issues(hass, entry, server) == []
+
+
+@pytest.mark.usefixtures("plex_direct")
+@pytest.mark.parametrize("missing", ["all names", "plex.tv"])
+async def test_internet_that_is_missing(
+    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, missing: str
+) -> None:
+    """Without internet no name resolves: no router is to blame."""
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server(
+        "Vault", hugo, https_required=True, remote_access=missing == "all names"
+    )
+    if missing == "plex.tv":
+        server.connections = [one for one in server.connections if not one.relay]
+        simulator.faults.set("user", Fault.html(502))
+    dns.plex_direct = False
+    entry = await async_add_account(hass, simulator, hugo, [server])
+    coordinator = server_coordinator(entry, server)
+    assert any(isinstance(one, DnsError) for one in coordinator.failures.values())
     assert issues(hass, entry, server) == []
 
 

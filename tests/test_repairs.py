@@ -197,7 +197,9 @@ async def unresolved(
     """Return a server that requires secure connections, whose names do not resolve."""
     dns.plex_direct = False
     hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo, https_required=True)
+    server = await simulator.add_server(
+        "Vault", hugo, https_required=True, remote_access=False, relay=False
+    )
     entry = await async_add_account(hass, simulator, hugo, [server])
     assert not server_coordinator(entry, server).last_update_success
     return entry, server

@@ -80,7 +80,7 @@ async def test_described(
     for action, description in described.items():
         assert description["response"] == {"optional": False}, action
         for name, field in description["fields"].items():
-            takes = selector(field["selector"])
+            takes = vol.Schema(selector(field["selector"]))
             for key in ("default", "example"):
                 if key in field:
                     assert takes(field[key]) == field[key], (action, name)
@@ -427,6 +427,12 @@ async def test_server_of_a_call(
     servers = [world.living_room, world.basement]
     world.basement.add_provider(PODCASTS, "Podcasts")
     entry = await async_add_account(hass, simulator, world.two_factor, servers[:1])
+    await hass.config_entries.async_unload(entry.entry_id)
+    failure = await async_failure(hass, action, **data)
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == "account_not_ready"
+    assert failure.translation_placeholders == {"name": "Anna"}
+    await hass.config_entries.async_setup(entry.entry_id)
     assert (await async_call(hass, action, **data))["server"]["name"] == "Living Room"
     other = await async_add_account(
         hass, simulator, world.yearly, [server_data(world.shared, world.yearly)]

@@ -5,10 +5,17 @@ from pytest_homeassistant_custom_component.common import get_system_health_info
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
 from custom_components.plex_auth.const import DOMAIN
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .helpers import async_add_account, async_fixed_world
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_fixed_world,
+    async_set_up,
+    make_entry,
+)
 from .plex_simulator import PlexSimulator
 
 
@@ -24,6 +31,26 @@ async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
     reach = await info.pop("can_reach_plex_tv")
     assert reach == {"type": "failed", "error": "unreachable"}
     assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "1/2"}
+
+
+async def test_rejected(hass: HomeAssistant, simulator: PlexSimulator) -> None:
+    """Accounts that plex.tv rejects are counted, loaded or not; disabled ones are not."""
+    assert await async_setup_component(hass, "system_health", {})
+    world = await async_fixed_world(simulator)
+    loaded = await async_add_account(hass, simulator, world.plex_pass, [world.attic])
+    world.plex_pass.revoke_tokens()
+    await account_coordinator(loaded).async_refresh()
+    kept_from_loading = make_entry(simulator, world.free)
+    world.free.revoke_tokens()
+    await async_set_up(hass, kept_from_loading)
+    assert kept_from_loading.state is ConfigEntryState.SETUP_ERROR
+    disabled = await async_add_account(hass, simulator, world.managed)
+    await hass.config_entries.async_set_disabled_by(
+        disabled.entry_id, ConfigEntryDisabler.USER
+    )
+    info = await get_system_health_info(hass, DOMAIN)
+    assert (await info.pop("can_reach_plex_tv"))["type"] == "failed"
+    assert info == {"accounts": 2, "accounts_rejected": 2, "servers_reachable": "1/1"}
 
 
 async def test_plex_tv_is_there(

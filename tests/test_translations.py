@@ -357,6 +357,13 @@ def test_selectors() -> None:
     } == offered
 
 
+def test_addresses_are_placeholders() -> None:
+    """No text has the address of a page in it: Home Assistant's checks refuse that."""
+    page = re.compile(r"(://|\bwww\.)[a-z0-9.-]+\.[a-z]{2,5}", re.IGNORECASE)
+    found = {path for path, text in leaves(TEXTS) if page.search(text)}
+    assert found == set()
+
+
 def test_texts_are_texts() -> None:
     """No text is empty, has blanks around it, or an address of its own in it."""
     for path, text in leaves(TEXTS):

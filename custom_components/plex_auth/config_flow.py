@@ -573,7 +573,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, self._typed),
             errors=errors,
-            description_placeholders={"url": LINK_URL},
+            description_placeholders={"url": LINK_URL, "api_url": PLEX_TV_API},
         )
 
     def _show_code_form(self, errors: dict[str, str]) -> ConfigFlowResult:

@@ -50,7 +50,8 @@ from .known_server import KnownServer
 from .transient_tokens import async_forget_token, async_get_token, async_remember_token
 
 ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
-RESOURCES_INTERVAL: Final = timedelta(hours=1)
+# Hourly: it is due at every second poll, also where that one is answered sooner.
+RESOURCES_INTERVAL: Final = timedelta(minutes=55)
 RESOURCES_SHORTEST_INTERVAL: Final = timedelta(minutes=15)
 SERVER_INTERVAL: Final = timedelta(minutes=5)
 SOURCE_INTERVAL: Final = timedelta(minutes=30)

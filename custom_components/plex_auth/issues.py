@@ -121,7 +121,16 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
-    """Tell whether the server is not reached locally for want of name resolution."""
+    """Tell whether the server is not reached locally for want of name resolution.
+
+    Names of addresses outside do resolve then; where they do not, or plex.tv is away,
+    it is rather the internet that is missing.
+    """
+    if not server.account.last_update_success or any(
+        isinstance(failure, DnsError) and candidate.kind is not ConnectionKind.LOCAL
+        for candidate, failure in server.failures.items()
+    ):
+        return False
     if (
         server.last_update_success
         and server.data.connection.kind is ConnectionKind.LOCAL

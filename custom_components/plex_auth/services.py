@@ -34,7 +34,7 @@ from .api.errors import (
     TokenRejectedError,
 )
 from .api.models import Connection
-from .const import DOMAIN
+from .const import DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
 from .error_keys import error_key
 from .typed import is_source
@@ -195,8 +195,10 @@ def _server(call: ServiceCall) -> ServerCoordinator:
             for entry in entries
             for server in entry.runtime_data.servers.values()
         ]
+        if not servers:
+            raise _no_server(call.hass)
         if len(servers) != 1:
-            raise _invalid("choose_server" if servers else "no_server")
+            raise _invalid("choose_server")
         return servers[0]
     device, entry = async_get_device_and_config_entry(
         call.hass, DOMAIN, device_id, include_child_devices=False
@@ -207,6 +209,14 @@ def _server(call: ServiceCall) -> ServerCoordinator:
     if server is None:
         raise _invalid("not_a_server", name=device.name_by_user or device.name or "")
     return server
+
+
+def _no_server(hass: HomeAssistant) -> ServiceValidationError:
+    """Return why there is no server: none was added, or its account is not loaded."""
+    for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
+        if any(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
+            return _invalid("account_not_ready", name=entry.title)
+    return _invalid("no_server")
 
 
 def _path(text: str) -> URL:

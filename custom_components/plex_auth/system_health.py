@@ -3,6 +3,7 @@
 from typing import Any
 
 from homeassistant.components import system_health
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .api.account import PLEX_TV_API
@@ -19,22 +20,30 @@ def async_register(
 
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return the figures over all accounts that are set up."""
-    entries: list[PlexAuthConfigEntry] = hass.config_entries.async_loaded_entries(
-        DOMAIN
+    """Return the figures over all accounts that are not disabled."""
+    entries: list[PlexAuthConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
     )
     servers = [
-        server for entry in entries for server in entry.runtime_data.servers.values()
+        server
+        for entry in entries
+        if entry.state is ConfigEntryState.LOADED
+        for server in entry.runtime_data.servers.values()
     ]
     return {
         "can_reach_plex_tv": system_health.async_check_can_reach_url(
             hass, f"{PLEX_TV_API}/ping"
         ),
         "accounts": len(entries),
-        "accounts_rejected": sum(
-            entry.runtime_data.account.token_rejected for entry in entries
-        ),
+        "accounts_rejected": sum(_is_rejected(hass, entry) for entry in entries),
         "servers_reachable": (
             f"{sum(server.last_update_success for server in servers)}/{len(servers)}"
         ),
     }
+
+
+def _is_rejected(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
+    """Tell whether plex.tv rejects an account's token, which may keep it from loading."""
+    if entry.state is ConfigEntryState.LOADED:
+        return entry.runtime_data.account.token_rejected
+    return any(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
