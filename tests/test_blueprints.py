@@ -20,6 +20,7 @@ from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHE
 from homeassistant.components.blueprint import models
 from homeassistant.components.blueprint.errors import MissingInput
 from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.components.trace.util import async_list_traces
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.setup import async_setup_component
@@ -253,6 +254,7 @@ async def test_play(
         async with session.get(url) as response:
             assert response.status == 401
     assert url not in caplog.text
+    assert await async_list_traces(hass, "automation", None) == []
 
 
 async def test_play_nothing_without_the_server(

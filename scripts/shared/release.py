@@ -35,7 +35,8 @@ def release_notes(root: Path, tag: str) -> str:
             continue
         if not re.fullmatch(r" - \d{4}-\d{2}-\d{2}", rest):
             raise Failure(f"the changelog has no date for {version}")
-        if not notes.strip():
+        text = re.sub(r"^\[.+?\]: .*$", "", notes, flags=re.MULTILINE).strip()
+        if not text:
             raise Failure(f"the changelog says nothing of {version}")
-        return notes.strip()
+        return text
     raise Failure(f"the changelog does not name {version}")
