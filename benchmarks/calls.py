@@ -14,7 +14,7 @@ from .simulated import World
 ROUNDS = 24
 ROUNDS_AT_ONCE = 8
 
-_IN_A_ROW = 12
+_IN_A_ROW = 48
 
 
 type Series = dict[str, dict[str, dict[str, list[float]]]]

@@ -473,7 +473,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         if result.winner is None:
             raise result.error
         connection, identity = result.winner
-        self._plex.url = connection.url
+        self._plex.move_to(connection.url)
         self._connection = connection
         return identity, connection
 

@@ -372,10 +372,9 @@ async def test_log_has_no_secret_and_no_broken_line(
     with pytest.raises(PlexError):
         await scene.account._transport.request(
             "GET",
-            URL(f"{scene.simulator.base_url}/a%0Ab"),
+            URL(f"{scene.simulator.base_url}/a%0Ab?q=marker-query"),
             plex_tv_error,
             token=token,
-            params={"q": "marker-query"},
         )
     lines = [
         record.getMessage()

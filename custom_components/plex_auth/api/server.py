@@ -46,7 +46,14 @@ class PlexServer:
         """Take the server's base address."""
         self._transport = transport
         self._token_method: Literal["POST", "GET"] = "POST"
+        self.move_to(url)
+
+    def move_to(self, url: URL) -> None:
+        """Take another base address of the server."""
         self.url = url
+        self._identity_url = url / "identity"
+        self._token_url = (url / "security/token").with_query(_TRANSIENT_TOKEN_PARAMS)
+        self._sources_url = url / "security/resources"
 
     async def identity(self, expected: str | None = None) -> Identity:
         """Return what answers at the address, without showing a token (§6.1).
@@ -54,7 +61,7 @@ class PlexServer:
         Raises WrongServerError when it is not the expected machine identifier.
         """
         identity = Identity.parse(
-            await self._request("GET", "identity", timeout=PROBE_TIMEOUT)
+            await self._request("GET", self._identity_url, timeout=PROBE_TIMEOUT)
         )
         if expected is not None and identity.machine_identifier != expected:
             raise WrongServerError
@@ -66,7 +73,7 @@ class PlexServer:
         Raises NotPermittedError if it does not. A server with networks that need no
         token takes every one (§6.4).
         """
-        data = await self._request("GET", "", token=token)
+        data = await self._request("GET", self.url / "", token=token)
         return require_container(data).text("friendlyName")
 
     async def transient_token(self, token: str) -> TransientToken:
@@ -92,41 +99,30 @@ class PlexServer:
         anew. Raises NotPermittedError for everybody but the server's owner and
         NotFoundError for an unknown source or a server older than 1.15.4.
         """
-        return Source.parse(
-            await self._request(
-                "GET",
-                "security/resources",
-                token=token,
-                params={"source": source, "refresh": "1" if refresh else "0"},
-            )
+        url = self._sources_url.with_query(
+            source=source, refresh="1" if refresh else "0"
         )
+        return Source.parse(await self._request("GET", url, token=token))
 
     async def _issue_token(self, token: str) -> Json:
         """Ask for a transient token in the way that is known to work."""
-        return await self._request(
-            self._token_method,
-            "security/token",
-            token=token,
-            params=_TRANSIENT_TOKEN_PARAMS,
-        )
+        return await self._request(self._token_method, self._token_url, token=token)
 
     async def _request(
         self,
         method: str,
-        path: str,
+        url: URL,
         *,
         token: str | None = None,
-        params: dict[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> Json:
-        """Send a request to a path of the server."""
+        """Send a request to an address of the server."""
         try:
             return await self._transport.request(
                 method,
-                self.url / path,
+                url,
                 server_error,
                 token=token,
-                params=params,
                 timeout=timeout,
             )
         except ConnectionClosedError:

@@ -80,7 +80,6 @@ class Transport:
         failure_reader: FailureReader,
         *,
         token: str | None = None,
-        params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> Json:
@@ -95,7 +94,6 @@ class Transport:
                 url,
                 failure_reader,
                 token=token,
-                params=params,
                 form=form,
                 timeout=timeout,
             )
@@ -108,17 +106,16 @@ class Transport:
         failure_reader: FailureReader,
         *,
         token: str | None = None,
-        params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> bytes:
         """Send a request and return the body of its answer, at most LARGEST_BODY bytes.
 
-        The token goes into a header, `params` into the query and `form` into the body.
-        No redirect is followed: the token must not travel to another host. Raises
-        CannotConnectError or one of its kinds, the error that `failure_reader` reads
-        from an answer that is no success, BadRequestError for what cannot be sent and
-        UnexpectedAnswerError for a body that is too large.
+        The token goes into a header and `form` into the body. No redirect is followed:
+        the token must not travel to another host. Raises CannotConnectError or one of
+        its kinds, the error that `failure_reader` reads from an answer that is no
+        success, BadRequestError for what cannot be sent and UnexpectedAnswerError for
+        a body that is too large.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -129,7 +126,6 @@ class Transport:
             async with self._session.request(
                 method,
                 url,
-                params=params,
                 data=form,
                 headers=headers,
                 allow_redirects=False,
