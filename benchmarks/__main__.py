@@ -13,6 +13,9 @@ from .report import report
 from .simulated import ROOT, run_replay, run_section, run_world
 from .targets import check
 
+# Over http a server is asked who it is before it gets a token.
+_OVER_HTTP = ("action get_transient_token", "action get_source_connection_information")
+
 RESULTS = ROOT / "benchmarks/results.md"
 
 
@@ -56,7 +59,9 @@ def _measure() -> dict[str, Any]:
     figures["imports"] = _imports()
     _say("inside Home Assistant")
     with run_world("--servers=4", "--https") as world:
-        figures["inside"] = run_section("inside", [world])
+        figures["inside"] = run_section("inside", [world, "https"])
+        over_http = run_section("inside", [world, "http"])
+    figures["inside"] |= {f"{name} over http": over_http[name] for name in _OVER_HTTP}
     figures["growth"] = {str(count): [] for count in growth.COUNTS}
     for number in range(growth.RUNS):
         for count in growth.COUNTS:

@@ -14,7 +14,7 @@ from .simulated import World
 ROUNDS = 24
 ROUNDS_AT_ONCE = 8
 
-_IN_A_ROW = 48
+IN_A_ROW = 48
 
 
 type Series = dict[str, dict[str, dict[str, list[float]]]]
@@ -27,7 +27,7 @@ def main() -> None:
     """
     in_a_row, at_once = (World.parse(Path(one).read_text()) for one in sys.argv[1:3])
     found = {
-        "row": asyncio.run(_measure(in_a_row, ROUNDS, _IN_A_ROW, at_once=False)),
+        "row": asyncio.run(_measure(in_a_row, ROUNDS, IN_A_ROW, at_once=False)),
         "at once": asyncio.run(
             _measure(at_once, ROUNDS_AT_ONCE, AT_ONCE, at_once=True)
         ),

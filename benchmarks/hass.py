@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import gc
 import os
 from pathlib import Path
+import socket
 import ssl
 from tempfile import TemporaryDirectory
 import time
 from typing import Any, override
 from unittest.mock import patch
 
+from aiohttp.abc import ResolveResult
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_test_home_assistant,
@@ -44,7 +46,20 @@ assert custom_components.plex_auth  # Home Assistant finds it only when it is lo
 
 
 class _Resolver(PlexDirectResolver):
-    """Resolve plex.direct names as the public DNS does."""
+    """Resolve plex.direct names as the public DNS does, or not, as some routers."""
+
+    def __init__(self, *, resolves: bool) -> None:
+        super().__init__()
+        self._resolves = resolves
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the address in the name; raise OSError where names do not resolve."""
+        if not self._resolves:
+            raise OSError(None, "Name or service not known")
+        return await super().resolve(host, port, family)
 
     async def real_close(self) -> None:
         """Close nothing; Home Assistant calls this at its end."""
@@ -55,14 +70,19 @@ class _Resolver(PlexDirectResolver):
 
 
 @asynccontextmanager
-async def running_home_assistant(world: World) -> AsyncIterator[HomeAssistant]:
-    """Run Home Assistant for the time of the block; it trusts the simulator."""
+async def running_home_assistant(
+    world: World, *, resolves: bool = True
+) -> AsyncIterator[HomeAssistant]:
+    """Run Home Assistant for the time of the block; it trusts the simulator.
+
+    Servers are reached over https, or over http where plex.direct names do not resolve.
+    """
     context = ssl.create_default_context(cafile=world.ca_file)
     with (
         TemporaryDirectory(prefix="plex-auth-bench-") as folder,
         patch(
             "homeassistant.helpers.aiohttp_client._async_make_resolver",
-            return_value=_Resolver(),
+            return_value=_Resolver(resolves=resolves),
         ),
         patch(
             "homeassistant.helpers.aiohttp_client.ssl_util.client_context",

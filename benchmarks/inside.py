@@ -1,4 +1,7 @@
-"""Section 2, inside Home Assistant: a set-up, the actions and the polls."""
+"""Section 2, inside Home Assistant: a set-up, the actions and the polls.
+
+`python -m benchmarks.inside WORLD SCHEME`: the servers are reached over that scheme.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,13 +35,15 @@ type Call = Callable[[], Awaitable[object]]
 def main() -> None:
     """Measure against the world that the command line names and print the figures."""
     world = World.parse(Path(sys.argv[1]).read_text())
-    print(json.dumps(asyncio.run(_measure(world))))
+    print(json.dumps(asyncio.run(_measure(world, sys.argv[2]))))
 
 
-async def _measure(world: World) -> dict[str, Any]:
-    async with running_home_assistant(world) as hass:
+async def _measure(world: World, scheme: str) -> dict[str, Any]:
+    async with running_home_assistant(world, resolves=scheme == "https") as hass:
         entry = add_entry(hass, world, world.accounts[0])
         await set_up(hass, [entry])
+        for server in data_of(entry).servers.values():
+            assert server.data.connection.url.scheme == scheme
         pairs = _pairs(hass, world, entry)
         set_ups = await _set_ups(hass, entry, pairs["set-up"][1])
         pairs = _pairs(hass, world, entry)

@@ -7,6 +7,7 @@ import platform
 from statistics import median
 from typing import Any
 
+from .calls import IN_A_ROW
 from .imports import CORE, OURS
 from .spread import Spread, difference, ratio, spread
 from .targets import Target, check
@@ -41,7 +42,8 @@ def report(figures: dict[str, Any], seconds: float) -> str:
         "### Set-up, actions, polls",
         "Milliseconds, beside the bare client calls that the same thing needs, over TLS. "
         "A set-up is that of an account with four servers; its bare calls have their "
-        "connections open already.",
+        "connections open already. Over http a server is asked who it is before it gets a "
+        "token: that request is part of the action there, not of the bare call.",
         _inside(figures["inside"]),
         "## 3. Growth",
         "So many accounts with four servers each, set up at once after one that is not "
@@ -94,6 +96,8 @@ def _calls(calls: dict[str, Any]) -> Iterator[str]:
         ("at once", "50 at once, python-plexapi in 50 threads"),
     ):
         yield f"### {title}"
+        if way == "row":
+            yield f"{IN_A_ROW} calls of a client, then it is the turn of the next."
         if way == "at once":
             yield (
                 "The simulator's answers, repeated by a quicker process: the simulator "

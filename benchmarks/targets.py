@@ -22,7 +22,10 @@ PLEX_TV_REQUESTS = 100
 _CHECKED = (
     "every field is checked and put into a frozen model; the floor stops at plain data"
 )
-_MADE = "about half is the making of dataclasses, and core's libraries load quickly"
+_MADE = (
+    "half of it is the making of 23 dataclasses; to load 33 small modules without them "
+    "would still be about 0.4 ×, since core's libraries load quickly"
+)
 _CROWD = (
     "hundreds of TLS handshakes at once keep the one process that plays all servers busy; "
     "those that take over a second are asked by another address as well"
