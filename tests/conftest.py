@@ -15,6 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 import custom_components.plex_auth  # noqa: F401
 from homeassistant.core import HomeAssistant
 
+from .helpers import everything_enabled
 from .plex_simulator import PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 
@@ -44,6 +45,13 @@ def use_this_integration(
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Return the snapshots in Home Assistant's form."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def all_enabled() -> Iterator[None]:
+    """Enable the entities, too, that are disabled by default."""
+    with everything_enabled():
+        yield
 
 
 @pytest.fixture

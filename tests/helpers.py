@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+import re
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -13,7 +14,9 @@ from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
+    snapshot_platform,
 )
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.plex_auth.api.models import Connection
 from custom_components.plex_auth.const import (
@@ -36,9 +39,10 @@ from homeassistant.config_entries import (
     ConfigSubentry,
     ConfigSubentryData,
 )
-from homeassistant.const import CONF_TOKEN
+from homeassistant.const import CONF_TOKEN, Platform
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util.yaml import parse_yaml
 
 from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription
 
@@ -297,3 +301,42 @@ async def async_get_transient_token(
     )
     assert response is not None
     return str(response["token"])
+
+
+def yaml_examples(page: str) -> list[dict[str, Any]]:
+    """Return the examples in YAML of a page of the documentation."""
+    found = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    examples: list[dict[str, Any]] = []
+    for example in map(parse_yaml, found):
+        assert isinstance(example, dict)
+        examples.append(example)
+    return examples
+
+
+async def async_snapshot_platform(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    platform: Platform,
+    kind: str,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Compare all entities of a platform of one kind of account with the snapshot."""
+    world = await async_fixed_world(simulator)
+    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
+    with patch("custom_components.plex_auth.PLATFORMS", [platform]):
+        entry = await async_add_account(hass, simulator, getattr(world, kind), servers)
+    await snapshot_platform(hass, er.async_get(hass), snapshot, entry.entry_id)
+
+
+def disabled_at_first(
+    hass: HomeAssistant, entry: MockConfigEntry, platform: Platform
+) -> set[str]:
+    """Return the unique ids of the entities of a platform that nobody has enabled."""
+    return {
+        entity.unique_id
+        for entity in er.async_entries_for_config_entry(
+            er.async_get(hass), entry.entry_id
+        )
+        if entity.domain == platform
+        and entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    }

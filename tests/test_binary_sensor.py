@@ -1,36 +1,25 @@
 """The binary sensors of accounts and servers."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
 from homeassistant.const import STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 
 from .helpers import (
     async_add_account,
-    async_fixed_world,
     async_pass,
+    async_snapshot_platform,
+    disabled_at_first,
     entity_id_of,
-    everything_enabled,
     state_of,
 )
 from .plex_simulator import Fault, PlexSimulator, Subscription
 from .plex_simulator.worlds import DemoWorld
-
-
-@pytest.fixture
-def all_enabled() -> Iterator[None]:
-    """Enable the entities, too, that are disabled by default."""
-    with everything_enabled():
-        yield
 
 
 @pytest.mark.usefixtures("all_enabled")
@@ -39,33 +28,29 @@ async def test_binary_sensors(
     hass: HomeAssistant,
     simulator: PlexSimulator,
     freezer: FrozenDateTimeFactory,
-    entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
     kind: str,
 ) -> None:
     """Every binary sensor of each kind of account is as the snapshot shows it."""
     freezer.move_to("2026-11-24 12:00:00+00:00")
-    world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
-    with patch("custom_components.plex_auth.PLATFORMS", [Platform.BINARY_SENSOR]):
-        entry = await async_add_account(hass, simulator, getattr(world, kind), servers)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    await async_snapshot_platform(
+        hass, simulator, Platform.BINARY_SENSOR, kind, snapshot
+    )
 
 
 async def test_disabled_by_default(
     hass: HomeAssistant,
     simulator: PlexSimulator,
     world: DemoWorld,
-    entity_registry: er.EntityRegistry,
 ) -> None:
     """What few need is there, but disabled."""
     entry = await async_add_account(hass, simulator, world.free, [world.living_room])
-    assert {
-        entity.unique_id.removeprefix(f"{world.free.uuid}_")
-        for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
-        if entity.domain == Platform.BINARY_SENSOR
-        and entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
-    } == {"email_confirmed", "services"}
+    prefix = f"{world.free.uuid}_"
+    found = disabled_at_first(hass, entry, Platform.BINARY_SENSOR)
+    assert {one.removeprefix(prefix) for one in found} == {
+        "email_confirmed",
+        "services",
+    }
 
 
 async def test_token(

@@ -2,10 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-import json
 import logging
-from pathlib import Path
-import re
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -14,29 +11,20 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_mock_service,
 )
-from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
-from custom_components.plex_auth.condition import CONDITIONS, async_get_conditions
+from custom_components.plex_auth.condition import CONDITIONS
 from custom_components.plex_auth.const import DOMAIN
-from homeassistant.components.automation.config import async_validate_config_item
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import (
     area_registry as ar,
-    config_validation as cv,
     device_registry as dr,
     entity_registry as er,
     label_registry as lr,
 )
 from homeassistant.helpers.condition import async_validate_condition_config
-from homeassistant.helpers.selector import (
-    AutomationBehaviorSelector,
-    TargetSelector,
-    validate_selector,
-)
 from homeassistant.setup import async_setup_component
-from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 
 from .helpers import (
     async_add_account,
@@ -49,8 +37,6 @@ from .helpers import (
 from .plex_simulator import Account, Fault, MediaServer, PlexSimulator, Subscription
 from .plex_simulator.worlds import DemoWorld
 
-REPOSITORY = Path(__file__).parent.parent
-INTEGRATION = REPOSITORY / "custom_components" / DOMAIN
 POLL = timedelta(minutes=30)
 LOOK = "look"
 
@@ -387,89 +373,3 @@ async def test_wrong_configuration(
         await async_validate_condition_config(
             hass, {"condition": f"{DOMAIN}.{condition}", **broken}
         )
-
-
-async def test_descriptions(
-    hass: HomeAssistant,
-    hass_ws_client: WebSocketGenerator,
-    caplog: pytest.LogCaptureFixture,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-) -> None:
-    """The automation editor gets a description of each condition, without a warning."""
-    await async_add_account(hass, simulator, world.free)
-    assert await async_setup_component(hass, "automation", {})
-    client = await hass_ws_client(hass)
-    await client.send_json_auto_id({"type": "condition_platforms/subscribe"})
-    assert (await client.receive_json())["success"]
-    descriptions: dict[str, Any] = (await client.receive_json())["event"]
-    ours = {
-        key.removeprefix(f"{DOMAIN}."): description
-        for key, description in descriptions.items()
-        if key.startswith(f"{DOMAIN}.")
-    }
-    assert set(ours) == set(CONDITIONS) == set(await async_get_conditions(hass))
-    for description in ours.values():
-        filters = description["target"]["entity"]
-        assert all(found["integration"] == DOMAIN for found in filters)
-        assert set(description["fields"]) == {"behavior", "for"}
-    assert "conditions.yaml" not in caplog.text
-
-
-def test_selectors() -> None:
-    """Each target and each field has a selector that takes the field's default."""
-    described = load_yaml_dict(str(INTEGRATION / "conditions.yaml"))
-    assert {key for key in described if not key.startswith(".")} == set(CONDITIONS)
-    for key in CONDITIONS:
-        TargetSelector(described[key]["target"])
-        for field in described[key]["fields"].values():
-            validate_selector(field["selector"])
-            if "automation_behavior" in field["selector"]:
-                AutomationBehaviorSelector(field["selector"]["automation_behavior"])(
-                    field["default"]
-                )
-            else:
-                assert cv.positive_time_period(field["default"]) == timedelta()
-
-
-@pytest.mark.parametrize("key", CONDITIONS)
-def test_texts_icons_and_pages(key: str) -> None:
-    """Each condition has a name, a description, texts for fields, an icon, a page."""
-    described = load_yaml_dict(str(INTEGRATION / "conditions.yaml"))[key]
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
-    icons = json.loads((INTEGRATION / "icons.json").read_text())
-    text = texts["conditions"][key]
-    assert text["name"]
-    assert text["description"]
-    assert set(text["fields"]) == set(described["fields"])
-    assert all(field["name"] for field in text["fields"].values())
-    assert icons["conditions"][key]["condition"].startswith("mdi:")
-    page = (REPOSITORY / "docs" / "conditions" / f"{key}.md").read_text()
-    assert page.startswith(f"# {text['name']}\n")
-    assert f"condition: {DOMAIN}.{key}" in page
-
-
-def test_nothing_else_is_described() -> None:
-    """No text, icon or page is left of a condition that is none."""
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
-    icons = json.loads((INTEGRATION / "icons.json").read_text())
-    pages = {page.stem for page in (REPOSITORY / "docs" / "conditions").glob("*.md")}
-    described = (set(texts["conditions"]), set(icons["conditions"]), pages)
-    assert described == (set(CONDITIONS),) * 3
-
-
-@pytest.mark.parametrize("key", CONDITIONS)
-async def test_examples(hass: HomeAssistant, key: str) -> None:
-    """Home Assistant takes each example of a page as it stands there."""
-    page = (REPOSITORY / "docs" / "conditions" / f"{key}.md").read_text()
-    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        found = parse_yaml(example)
-        assert isinstance(found, dict)
-        for automation in found.get("automation", [found]):
-            if "actions" not in automation:  # a part of one
-                automation = {**automation, "actions": []}
-            validated = await async_validate_config_item(hass, "test", automation)
-            assert validated is not None
-            assert validated.validation_status == "ok", validated.validation_error

@@ -16,9 +16,15 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from homeassistant.util.yaml import parse_yaml
 
-from .helpers import async_add_account, async_pass, async_settle, entity_id_of, state_of
+from .helpers import (
+    async_add_account,
+    async_pass,
+    async_settle,
+    entity_id_of,
+    state_of,
+    yaml_examples,
+)
 from .plex_simulator import PlexSimulator, Subscription, Way
 from .plex_simulator.media_server import PICTURE
 from .plex_simulator.worlds import DemoWorld
@@ -26,11 +32,9 @@ from .plex_simulator.worlds import DemoWorld
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
 RECIPES: dict[str, Any] = {
-    chapter.partition("\n")[0]: parse_yaml(example)
+    chapter.partition("\n")[0]: example
     for chapter in PAGE.split("\n## ")[1:]
-    for example in re.findall(
-        r"^```yaml\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL
-    )
+    for example in yaml_examples(chapter)
 }
 type Cook = Callable[[str], Awaitable[None]]
 

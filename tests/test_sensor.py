@@ -1,12 +1,9 @@
 """The sensors of accounts and servers."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.plex_auth.const import CONF_SOURCES, DOMAIN
@@ -19,14 +16,14 @@ from homeassistant.util import dt as dt_util
 from .helpers import (
     account_coordinator,
     async_add_account,
-    async_fixed_world,
     async_get_transient_token,
     async_pass,
     async_set_up,
     async_settle,
+    async_snapshot_platform,
     device_of,
+    disabled_at_first,
     entity_of,
-    everything_enabled,
     make_entry,
     reauth_flows,
     server_data,
@@ -35,13 +32,6 @@ from .helpers import (
 )
 from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription, Way
 from .plex_simulator.worlds import PODCASTS, DemoWorld
-
-
-@pytest.fixture
-def all_enabled() -> Iterator[None]:
-    """Enable the entities, too, that are disabled by default."""
-    with everything_enabled():
-        yield
 
 
 def moment(state: str) -> datetime:
@@ -57,34 +47,25 @@ async def test_sensors(
     hass: HomeAssistant,
     simulator: PlexSimulator,
     freezer: FrozenDateTimeFactory,
-    entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
     kind: str,
 ) -> None:
     """Every sensor of each kind of account is as the snapshot shows it."""
     freezer.move_to("2026-11-24 12:00:00+00:00")
-    world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
-    with patch("custom_components.plex_auth.PLATFORMS", [Platform.SENSOR]):
-        entry = await async_add_account(hass, simulator, getattr(world, kind), servers)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    await async_snapshot_platform(hass, simulator, Platform.SENSOR, kind, snapshot)
 
 
 async def test_disabled_by_default(
     hass: HomeAssistant,
     simulator: PlexSimulator,
     world: DemoWorld,
-    entity_registry: er.EntityRegistry,
 ) -> None:
     """What few need is there, but disabled."""
     server = world.living_room
     entry = await async_add_account(hass, simulator, world.free, [server])
-    assert {
-        entity.unique_id.removeprefix(f"{world.free.uuid}_")
-        for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
-        if entity.domain == Platform.SENSOR
-        and entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
-    } == {
+    prefix = f"{world.free.uuid}_"
+    found = disabled_at_first(hass, entry, Platform.SENSOR)
+    assert {one.removeprefix(prefix) for one in found} == {
         "home_users",
         "account_created",
         "sign_in_remembered_until",

@@ -2,10 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-import json
 import logging
-from pathlib import Path
-import re
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -14,30 +11,21 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_mock_service,
 )
-from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
 from custom_components.plex_auth.const import DOMAIN
-from custom_components.plex_auth.trigger import TRIGGERS, async_get_triggers
-from homeassistant.components.automation.config import async_validate_config_item
+from custom_components.plex_auth.trigger import TRIGGERS
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import (
     area_registry as ar,
-    config_validation as cv,
     device_registry as dr,
     entity_registry as er,
     floor_registry as fr,
     label_registry as lr,
 )
-from homeassistant.helpers.selector import (
-    AutomationBehaviorSelector,
-    TargetSelector,
-    validate_selector,
-)
 from homeassistant.helpers.trigger import async_validate_trigger_config
 from homeassistant.setup import async_setup_component
-from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 
 from .helpers import (
     account_coordinator,
@@ -52,8 +40,6 @@ from .helpers import (
 from .plex_simulator import Fault, PlexSimulator, Subscription
 from .plex_simulator.worlds import DemoWorld
 
-REPOSITORY = Path(__file__).parent.parent
-INTEGRATION = REPOSITORY / "custom_components" / DOMAIN
 ACCOUNT_POLL = timedelta(minutes=30)
 SERVER_POLL = timedelta(minutes=5)
 
@@ -61,13 +47,6 @@ TOKEN = "binary_sensor.token"
 PLEX_PASS = "binary_sensor.plex_pass"
 REACHABLE = "binary_sensor.reachable"
 TRANSIENT_TOKEN = "event.transient_token"
-
-WITH_BEHAVIOR = (
-    "token_rejected",
-    "token_accepted",
-    "server_unreachable",
-    "server_reachable",
-)
 
 
 class Stage:
@@ -651,87 +630,3 @@ async def test_wrong_configuration(
         await async_validate_trigger_config(
             hass, [{"platform": f"{DOMAIN}.{trigger}", **broken}]
         )
-
-
-async def test_descriptions(
-    hass: HomeAssistant,
-    hass_ws_client: WebSocketGenerator,
-    caplog: pytest.LogCaptureFixture,
-    stage: Stage,
-) -> None:
-    """The automation editor gets a description of each trigger, without a warning."""
-    assert await async_setup_component(hass, "automation", {})
-    client = await hass_ws_client(hass)
-    await client.send_json_auto_id({"type": "trigger_platforms/subscribe"})
-    assert (await client.receive_json())["success"]
-    descriptions: dict[str, Any] = (await client.receive_json())["event"]
-    ours = {
-        key.removeprefix(f"{DOMAIN}."): description
-        for key, description in descriptions.items()
-        if key.startswith(f"{DOMAIN}.")
-    }
-    assert set(ours) == set(TRIGGERS) == set(await async_get_triggers(hass))
-    for key, description in ours.items():
-        filters = description["target"]["entity"]
-        assert all(found["integration"] == DOMAIN for found in filters)
-        fields = {"behavior", "for"} if key in WITH_BEHAVIOR else set()
-        assert set(description["fields"]) == fields
-    assert "triggers.yaml" not in caplog.text
-
-
-def test_selectors() -> None:
-    """Each target and each field has a selector that takes the field's default."""
-    described = load_yaml_dict(str(INTEGRATION / "triggers.yaml"))
-    assert {key for key in described if not key.startswith(".")} == set(TRIGGERS)
-    for key in TRIGGERS:
-        TargetSelector(described[key]["target"])
-        for field in described[key]["fields"].values():
-            validate_selector(field["selector"])
-            if "automation_behavior" in field["selector"]:
-                AutomationBehaviorSelector(field["selector"]["automation_behavior"])(
-                    field["default"]
-                )
-            else:
-                assert cv.positive_time_period(field["default"]) == timedelta()
-
-
-@pytest.mark.parametrize("key", TRIGGERS)
-def test_texts_icons_and_pages(key: str) -> None:
-    """Each trigger has a name, a description, texts for its fields, an icon, a page."""
-    described = load_yaml_dict(str(INTEGRATION / "triggers.yaml"))[key]
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
-    icons = json.loads((INTEGRATION / "icons.json").read_text())
-    text = texts["triggers"][key]
-    assert text["name"]
-    assert text["description"]
-    assert set(text.get("fields", {})) == set(described["fields"])
-    assert all(field["name"] for field in text.get("fields", {}).values())
-    assert icons["triggers"][key]["trigger"].startswith("mdi:")
-    page = (REPOSITORY / "docs" / "triggers" / f"{key}.md").read_text()
-    assert page.startswith(f"# {text['name']}\n")
-    assert f"trigger: {DOMAIN}.{key}" in page
-
-
-def test_nothing_else_is_described() -> None:
-    """No text, icon or page is left of a trigger that is none."""
-    texts = json.loads((INTEGRATION / "translations" / "en.json").read_text())
-    icons = json.loads((INTEGRATION / "icons.json").read_text())
-    pages = {page.stem for page in (REPOSITORY / "docs" / "triggers").glob("*.md")}
-    assert set(texts["triggers"]) == set(icons["triggers"]) == set(TRIGGERS) == pages
-
-
-@pytest.mark.parametrize("key", TRIGGERS)
-async def test_examples(hass: HomeAssistant, key: str) -> None:
-    """Home Assistant takes each example of a page as it stands there."""
-    page = (REPOSITORY / "docs" / "triggers" / f"{key}.md").read_text()
-    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        found = parse_yaml(example)
-        assert isinstance(found, dict)
-        for automation in found.get("automation", [found]):
-            if "actions" not in automation:  # a part of one
-                automation = {**automation, "actions": []}
-            validated = await async_validate_config_item(hass, "test", automation)
-            assert validated is not None
-            assert validated.validation_status == "ok", validated.validation_error
