@@ -12,11 +12,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.plex_auth.condition import CONDITIONS, async_get_conditions
 from custom_components.plex_auth.const import DOMAIN
-from custom_components.plex_auth.trigger import (
-    TRIGGERS,
-    OwnBinarySensorTrigger,
-    async_get_triggers,
-)
+from custom_components.plex_auth.trigger import TRIGGERS, async_get_triggers
 from homeassistant.components.automation.config import async_validate_config_item
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
@@ -66,11 +62,7 @@ TRIGGER = Kind(
     "trigger",
     async_get_triggers,
     frozenset(TRIGGERS),
-    frozenset(
-        key
-        for key, made in TRIGGERS.items()
-        if issubclass(made, OwnBinarySensorTrigger)
-    ),
+    frozenset(TRIGGERS) - {"plex_pass_changed", "transient_token_destroyed"},
 )
 CONDITION = Kind(
     "condition", async_get_conditions, frozenset(CONDITIONS), frozenset(CONDITIONS)
