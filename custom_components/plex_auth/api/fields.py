@@ -56,13 +56,13 @@ class Fields:
         value = self._data.get(key)
         if value is None or isinstance(value, bool):
             return None
-        if isinstance(value, str) and (number := _decimal(value)) is not None:
-            value = number
         try:
+            if isinstance(value, str):
+                if (number := _decimal(value)) is None:
+                    return _parse_time(value)
+                value = number
             if isinstance(value, int | float):
                 return datetime.fromtimestamp(value, UTC)
-            if isinstance(value, str):
-                return _parse_time(value)
         except ValueError, OverflowError, OSError:
             pass
         return None
@@ -70,11 +70,9 @@ class Fields:
     def child(self, key: str) -> Fields:
         """Return the object under a key, the first of them where it is a list."""
         value = self._data.get(key)
-        return (
-            Fields(value)
-            if isinstance(value, dict)
-            else next(self.children(key), Fields(None))
-        )
+        if isinstance(value, dict):
+            return Fields(value)
+        return next(self.children(key), Fields(None))
 
     def children(self, key: str, wrapped: str | None = None) -> Iterator[Fields]:
         """Yield the objects under a key, be it a list or one object (§13.10).
@@ -99,7 +97,8 @@ class Fields:
             for value in _as_list(values)
             if isinstance(value, str) and _is_text(value)
         ]
-        texts += [child.text("id") for child in self.children(key, wrapped)]
+        if not texts:
+            texts += [child.text("id") for child in self.children(key, wrapped)]
         return tuple(filter(None, texts))
 
 
