@@ -70,6 +70,7 @@ _ADDRESS: Final = (_PLEX_TV - {"sign_in_blocked"}) | {
     "secure_connection_required",
     "not_a_plex_server",
     "invalid_token",
+    "not_claimed",
 }
 
 CONFIG_TABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -92,7 +93,7 @@ SUBENTRY_TABLE: Final[Mapping[str, frozenset[str]]] = {
     },
 }
 
-# The error keys of the flows, as the design lists them, and one more.
+# The error keys of the flows, as the design lists them, and two more.
 ERROR_KEYS: Final = frozenset(
     [
         "cannot_connect",
@@ -114,6 +115,7 @@ ERROR_KEYS: Final = frozenset(
         "client_identifier_in_use",
         "invalid_client_identifier",
         "not_a_plex_server",
+        "not_claimed",
         "wrong_server",
         "secure_connection_required",
         "token_required",
@@ -612,8 +614,31 @@ def _address_troubles() -> Iterator[ServerTrouble]:
             )
 
 
+@asynccontextmanager
+async def _unclaimed(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
+    """Let a server belong to nobody."""
+    assert isinstance(host, MediaServer)
+    host.claimed = False
+    yield
+    host.claimed = True
+
+
 def _other_server_troubles() -> Iterator[ServerTrouble]:
-    """Yield what only one of the forms can meet."""
+    """Yield what only one of the forms can meet, and a server without an owner."""
+    for step, token in (
+        ("address", " "),
+        ("address", "wrong"),
+        ("reconfigure", "wrong"),
+    ):
+        yield ServerTrouble(
+            step=step,
+            cause=f"unclaimed {token}",
+            key="not_claimed",
+            field="url",
+            active=_unclaimed,
+            typed=_always({"token": token}),
+            target="foreign",
+        )
     yield ServerTrouble(
         step="address",
         cause="unlisted",

@@ -939,6 +939,7 @@ async def test_refused_token_that_stays_the_same(
         "security_token",
         "user",
         "resources",
+        "identity",  # whether the server belongs to nobody
     ]
     assert state_of(hass, "binary_sensor.token", anna) == "off"
     assert reauth_flows(hass, entry) == 0
@@ -957,7 +958,7 @@ async def test_renewed_token_refused_too(
         await async_get_transient_token(hass, entry, server)
     assert caught.value.translation_key == "not_permitted"
     assert asked(simulator) == {
-        "identity": 1,
+        "identity": 2,  # once more: whether the server belongs to nobody
         "security_token": 2,
         "user": 1,
         "resources": 1,

@@ -15,6 +15,7 @@ KEYS = {
     "EmailRequiredError": "email_required",
     "LinkExpiredError": "link_expired",
     "MaintenanceError": "maintenance",
+    "NotClaimedError": "not_claimed",
     "NotFoundError": "unavailable",
     "NotOwnerError": "not_owner",
     "NotPermittedError": "not_permitted",

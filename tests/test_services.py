@@ -861,6 +861,7 @@ async def test_source_of_an_old_server(
 ELSEWHERE = {
     errors.EmailRequiredError,
     errors.LinkExpiredError,
+    errors.NotClaimedError,
     errors.NotOwnerError,
     errors.SignInBlockedError,
     errors.VerificationCodeWrongError,

@@ -44,7 +44,11 @@ CONNECTION_ERRORS = (
     errors.UnexpectedAnswerError,
 )
 # What is raised of a server beyond what its answers mean.
-SERVER_ERRORS = (errors.SecureConnectionRequiredError, errors.WrongServerError)
+SERVER_ERRORS = (
+    errors.NotClaimedError,
+    errors.SecureConnectionRequiredError,
+    errors.WrongServerError,
+)
 
 BODIES = (
     b"",

@@ -890,7 +890,7 @@ async def test_unclaimed_server(
     with pytest.raises(HomeAssistantError) as error:
         await async_get_transient_token(hass, entry, server)
     assert error.value.translation_domain == DOMAIN
-    assert error.value.translation_key == "not_permitted"
+    assert error.value.translation_key == "not_claimed"
     assert not cards(hass, entry)
     assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
 

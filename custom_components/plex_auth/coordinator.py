@@ -22,6 +22,7 @@ from .api.connections import Candidate, ConnectionKind, race, rank
 from .api.errors import (
     CannotConnectError,
     MaintenanceError,
+    NotClaimedError,
     NotFoundError,
     NotOwnerError,
     NotPermittedError,
@@ -354,9 +355,29 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
         A connection that fails is chosen anew once. A token that the server refuses is
         no proof (plex-api.md §13.4): plex.tv is asked about the account first, then for
-        the server's token, and only then the refusal is reported. Raises PlexError, and
-        TokenRejectedError where plex.tv itself rejects the account's token.
+        the server's token, and only then the refusal is reported. Raises PlexError,
+        TokenRejectedError where plex.tv itself rejects the account's token, and
+        NotClaimedError where the server belongs to nobody.
         """
+        try:
+            return await self._async_call(call)
+        except NotPermittedError:
+            if not await self._async_is_unclaimed():
+                raise
+        raise NotClaimedError
+
+    async def _async_is_unclaimed(self) -> bool:
+        """Return whether the server says that no account has claimed it."""
+        try:
+            identity = await self._plex.identity(self.machine_identifier)
+        except PlexError:
+            return False
+        return identity.claimed is False
+
+    async def _async_call[AnswerT](
+        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+    ) -> tuple[AnswerT, Candidate]:
+        """Call the server, by a new connection if the one at hand fails."""
         connection = await self._async_connect()
         try:
             answer = await self._async_call_with_token(call)

@@ -186,7 +186,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 description_placeholders={"name": self._entry.title},
             )
         typed_token = user_input.get(CONF_TOKEN, "").strip()
-        resource = await self._async_resource(identity.machine_identifier, typed_token)
+        resource = await self._async_resource(identity, typed_token)
         data: dict[str, Any] = {
             CONF_URL: str(url),
             CONF_VERIFY_SSL: verify_ssl,
@@ -196,7 +196,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             title = resource.name
             data |= _last_known(resource)
         else:
-            name = await _async_check_token(server, typed_token)
+            name = await _async_check_token(server, identity, typed_token)
             title = name or url.host or identity.machine_identifier
             data[CONF_TOKEN] = typed_token
         return self.async_create_entry(
@@ -228,7 +228,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 if identity.machine_identifier != machine_identifier:
                     raise FormError("wrong_server", CONF_URL)
                 if token := typed_token or subentry.data.get(CONF_TOKEN):
-                    await _async_check_token(server, token)
+                    await _async_check_token(server, identity, token)
         elif CONF_TOKEN in subentry.data:
             raise FormError("url_required", CONF_URL)
         if typed_token:
@@ -256,12 +256,13 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             raise FormError("server_too_old", CONF_SOURCES)
 
     async def _async_resource(
-        self, machine_identifier: str, typed_token: str
+        self, identity: Identity, typed_token: str
     ) -> Resource | None:
         """Return the server's row in the account's list, None where a token was typed.
 
         Raises FormError when the account does not list it and no token was typed.
         """
+        machine_identifier = identity.machine_identifier
         failure: PlexError | None = None
         if machine_identifier not in (self._account.resources or {}):
             try:
@@ -272,6 +273,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if resource is None and not typed_token:
             if failure is not None:
                 raise FormError(error_key(failure))
+            _require_claimed(identity)
             raise FormError("token_required", CONF_TOKEN)
         return resource
 
@@ -359,13 +361,22 @@ async def _async_identity(server: PlexServer) -> Identity:
     return identity
 
 
-async def _async_check_token(server: PlexServer, token: str) -> str | None:
+def _require_claimed(identity: Identity) -> None:
+    """Raise FormError if a server belongs to no account: it takes no token then."""
+    if identity.claimed is False:
+        raise FormError("not_claimed", CONF_URL)
+
+
+async def _async_check_token(
+    server: PlexServer, identity: Identity, token: str
+) -> str | None:
     """Return the server's name if it takes a token; raise FormError if it does not."""
     if not is_token(token):
         raise FormError("invalid_token", CONF_TOKEN)
     try:
         return await server.check_token(token)
     except NotPermittedError as err:
+        _require_claimed(identity)
         raise FormError("invalid_token", CONF_TOKEN) from err
     except PlexError as err:
         raise FormError(error_key(err)) from err

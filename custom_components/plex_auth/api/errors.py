@@ -139,6 +139,12 @@ class NotPermittedError(PlexError):
     message = "The request is not permitted"
 
 
+class NotClaimedError(NotPermittedError):
+    """Report that a server belongs to no account, so no token is any good (§6.1)."""
+
+    message = "No account has claimed the server"
+
+
 class NotOwnerError(NotPermittedError):
     """Report that a server tells this to its owner only (plex-api.md §4)."""
 
