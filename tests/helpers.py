@@ -143,6 +143,24 @@ def server_data(
     )
 
 
+def with_typed_token(
+    server: MediaServer, *, sources: list[str] | None = None
+) -> ConfigSubentryData:
+    """Return the subentry of a server with a typed address and its owner's token."""
+    typed = {
+        "url": server.http_url,
+        "verify_ssl": True,
+        CONF_TOKEN: server.access_token_for(server.owner),
+        CONF_SOURCES: sources or [],
+    }
+    return ConfigSubentryData(
+        data=typed,
+        subentry_type=SUBENTRY_TYPE_SERVER,
+        title=server.name,
+        unique_id=server.machine_identifier,
+    )
+
+
 def make_entry(
     simulator: PlexSimulator,
     account: Account,

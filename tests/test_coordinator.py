@@ -7,13 +7,16 @@ from datetime import timedelta
 from itertools import pairwise
 import logging
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
-from custom_components.plex_auth.const import CONF_LAST_KNOWN
+from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.models import Resource
+from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
@@ -173,6 +176,29 @@ async def test_plex_tv_names_a_time(
     await async_pass(hass, freezer, timedelta(seconds=11))
     assert asked(simulator)["user"] == 1
     assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
+
+
+@pytest.mark.parametrize("wish", ["0", "1", "299", "Tue, 24 Nov 2020 12:00:00 GMT"])
+async def test_nobody_is_asked_sooner(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    wish: str,
+) -> None:
+    """A time that is over, by a clock that differs, is no wish to be asked at once."""
+    server = world.living_room
+    await async_add_account(hass, simulator, world.two_factor, [server])
+    later = {"Retry-After": wish}
+    server.faults.set("identity", Fault.status(503, headers=later))
+    simulator.faults.set("user", Fault.status(503, headers=later))
+    asked(simulator)
+    await async_pass(hass, freezer, timedelta(minutes=30, seconds=1))
+    assert asked(simulator)["user"] == 1
+    for _ in range(20):
+        await async_pass(hass, freezer, timedelta(seconds=10))
+    assert "user" not in asked(simulator)
+    assert "identity" not in asked(simulator)
 
 
 async def test_server_names_a_time(
@@ -996,6 +1022,27 @@ async def test_refused_while_plex_tv_is_away(
     await async_settle(hass)
     assert state_of(hass, "binary_sensor.token", anna) == STATE_UNAVAILABLE
     assert reauth_flows(hass, entry) == 0
+
+
+async def test_account_removed_while_its_servers_are_asked_for(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """An answer that comes too late is kept nowhere."""
+    entry = await async_add_account(
+        hass, simulator, world.two_factor, [world.living_room]
+    )
+    coordinator = account_coordinator(entry)
+    world.living_room.rotate_access_tokens()
+    ask = PlexAccount.resources
+
+    async def remove_meanwhile(plex: PlexAccount, token: str) -> tuple[Resource, ...]:
+        found = await ask(plex, token)
+        await hass.config_entries.async_remove(entry.entry_id)
+        return found
+
+    with patch.object(PlexAccount, "resources", remove_meanwhile):
+        await coordinator.async_renew_resources(for_action=True)
+    assert not hass.config_entries.async_entries(DOMAIN)
 
 
 async def test_typed_token_refused(

@@ -11,6 +11,9 @@ from pytest_homeassistant_custom_component.common import (
 )
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.plex_auth.api.models import TransientToken
+from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.transient_tokens import async_get_token
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -20,9 +23,11 @@ from .helpers import (
     async_fixed_world,
     async_get_transient_token,
     async_pass,
+    async_settle,
     entity_id_of,
     entity_of,
     state_of,
+    subentry_of,
 )
 from .plex_simulator import PlexSimulator
 from .plex_simulator.worlds import DemoWorld
@@ -152,6 +157,38 @@ async def test_restart_during_a_reload(
     await hass.config_entries.async_setup(entry.entry_id)
     await async_pass(hass, freezer, POLL)
     assert entity_of(hass, NAME, anna, server).attributes["event_type"] == "destroyed"
+
+
+@pytest.mark.parametrize("way", ["reload", "remove"])
+async def test_token_that_comes_after_a_reload(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    way: str,
+) -> None:
+    """A token asked for before a reload has its whole life after it."""
+    anna, server = world.two_factor, world.living_room
+    entry = await async_add_account(hass, simulator, anna, [server])
+    subentry_id = subentry_of(entry, server).subentry_id
+    ask = PlexServer.transient_token
+
+    async def reload_meanwhile(plex: PlexServer, token: str) -> TransientToken:
+        issued = await ask(plex, token)
+        if way == "remove":
+            hass.config_entries.async_remove_subentry(entry, subentry_id)
+        await hass.config_entries.async_reload(entry.entry_id)
+        return issued
+
+    with patch.object(PlexServer, "transient_token", reload_meanwhile):
+        await async_get_transient_token(hass, entry, server)
+    await async_settle(hass)
+    if way == "remove":
+        assert async_get_token(hass, subentry_id) is None
+        return
+    assert entity_of(hass, NAME, anna, server).attributes["event_type"] == "issued"
+    await async_pass(hass, freezer, timedelta(hours=48, seconds=1))
+    assert entity_of(hass, NAME, anna, server).attributes["event_type"] == "expired"
 
 
 async def test_events_carry_no_token(

@@ -11,19 +11,22 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
 from .flow_matrix import TRANSLATIONS
 from .helpers import (
     async_add_account,
+    async_get_transient_token,
     async_pass,
     async_settle,
     server_coordinator,
     server_data,
     subentry_of,
+    with_typed_token,
 )
 from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
 from .plex_simulator.worlds import DemoWorld
@@ -59,24 +62,6 @@ def issues(
         assert ("description" in texts) is not issue.is_fixable
         found.append(key)
     return found
-
-
-def with_typed_token(
-    server: MediaServer, *, sources: list[str] | None = None
-) -> ConfigSubentryData:
-    """Return the subentry of a server with a typed address and its owner's token."""
-    typed = {
-        "url": server.http_url,
-        "verify_ssl": True,
-        "token": server.access_token_for(server.owner),
-        "sources": sources or [],
-    }
-    return ConfigSubentryData(
-        data=typed,
-        subentry_type="server",
-        title=server.name,
-        unique_id=server.machine_identifier,
-    )
 
 
 async def test_server_not_listed(
@@ -228,6 +213,100 @@ async def test_internet_that_is_missing(
     entry = await async_add_account(hass, simulator, hugo, [server])
     coordinator = server_coordinator(entry, server)
     assert any(isinstance(one, DnsError) for one in coordinator.failures.values())
+    assert issues(hass, entry, server) == []
+
+
+@pytest.mark.usefixtures("plex_direct")
+async def test_internet_is_no_reason_to_ask_again(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    dns: Dns,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """While plex.tv is away the issue stays as it is, ignored or not."""
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server(
+        "Vault", hugo, https_required=True, remote_access=False, relay=False
+    )
+    dns.plex_direct = False
+    entry = await async_add_account(hass, simulator, hugo, [server])
+    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+    ignore(hass)
+    simulator.faults.set("user", Fault.html(502))
+    await async_pass(hass, freezer, SOURCE_POLL)
+    simulator.faults.clear()
+    await async_pass(hass, freezer, SOURCE_POLL)
+    assert is_ignored(hass)
+    hugo.revoke_tokens()
+    await async_pass(hass, freezer, SOURCE_POLL)
+    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+
+
+def ignore(hass: HomeAssistant) -> None:
+    """Ignore the one issue that there is."""
+    (issue,) = ir.async_get(hass).issues.values()
+    ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, True)
+
+
+def is_ignored(hass: HomeAssistant) -> bool:
+    """Tell whether the one issue that there is is ignored."""
+    (issue,) = ir.async_get(hass).issues.values()
+    return issue.active and issue.dismissed_version is not None
+
+
+@pytest.mark.parametrize("how", ["entry", "subentry"])
+async def test_ignored_until_it_is_removed(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, how: str
+) -> None:
+    """What the user ignores is ignored after a reload, too, and goes with the server."""
+    server = world.living_room
+    server.shared_with.remove(world.free)
+    entry = await async_add_account(hass, simulator, world.free, [server])
+    ignore(hass)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await async_settle(hass)
+    assert is_ignored(hass)
+    if how == "entry":
+        await hass.config_entries.async_remove(entry.entry_id)
+    else:
+        subentry = subentry_of(entry, server)
+        hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+    await async_settle(hass)
+    assert not ir.async_get(hass).issues
+
+
+async def test_token_that_is_taken_again(
+    hass: HomeAssistant, simulator: PlexSimulator, freezer: FrozenDateTimeFactory
+) -> None:
+    """A refused token is tried at each poll until it is taken again."""
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server("Vault", hugo)
+    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
+    for endpoint in ("security_token", "root"):
+        server.faults.set(endpoint, Fault.status(401))
+    with pytest.raises(HomeAssistantError):
+        await async_get_transient_token(hass, entry, server)
+    assert issues(hass, entry, server) == ["server_token_refused"]
+    await async_pass(hass, freezer, SERVER_POLL)
+    assert issues(hass, entry, server) == ["server_token_refused"]
+    server.faults.clear()
+    await async_pass(hass, freezer, SERVER_POLL)
+    assert issues(hass, entry, server) == []
+
+
+async def test_unclaimed_server_is_no_matter_of_tokens(
+    hass: HomeAssistant, simulator: PlexSimulator
+) -> None:
+    """No new token is asked for where none is any good."""
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server("Vault", hugo)
+    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
+    server.claimed = False
+    for endpoint in ("security_token", "root"):
+        server.faults.set(endpoint, Fault.status(401))
+    with pytest.raises(HomeAssistantError) as error:
+        await async_get_transient_token(hass, entry, server)
+    assert error.value.translation_key == "not_claimed"
     assert issues(hass, entry, server) == []
 
 

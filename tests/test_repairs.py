@@ -13,17 +13,22 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .conftest import Dns
 from .flow_matrix import TRANSLATIONS
 from .helpers import (
+    account_coordinator,
     async_add_account,
+    async_get_transient_token,
     async_settle,
     device_of,
     server_coordinator,
+    server_data,
     subentry_of,
+    with_typed_token,
 )
 from .plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
@@ -138,6 +143,60 @@ async def refused(
         unique_id=server.machine_identifier,
     )
     return await async_add_account(hass, simulator, world.yearly, [data])
+
+
+async def test_listed_again(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+) -> None:
+    """A server that is shared again meanwhile is not removed."""
+    server = world.living_room
+    server.shared_with.remove(world.free)
+    entry = await async_add_account(hass, simulator, world.free, [server])
+    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
+    server.shared_with.append(world.free)
+    await account_coordinator(entry).async_renew_resources(for_action=True)
+    await async_settle(hass)
+    await fix.submit()
+    assert fix.result["reason"] == "listed_again"
+    assert subentry_of(entry, server)
+
+
+@pytest.mark.parametrize("how", ["entry", "subentry"])
+@pytest.mark.parametrize("key", ["server_not_listed", "server_token_refused"])
+async def test_removed_meanwhile(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    simulator: PlexSimulator,
+    key: str,
+    how: str,
+) -> None:
+    """A dialog about a server that is gone ends in words."""
+    hugo = simulator.add_account("hugo", title="Hugo")
+    server = await simulator.add_server("Vault", hugo)
+    typed = key == "server_token_refused"
+    added = with_typed_token(server) if typed else server_data(server, hugo)
+    if typed:
+        server.faults.set("root", Fault.status(401))
+        server.faults.set("security_token", Fault.status(401))
+    else:
+        await simulator.remove_server(server)
+        await server.start()
+    entry = await async_add_account(hass, simulator, hugo, [added])
+    if typed:
+        with pytest.raises(HomeAssistantError):
+            await async_get_transient_token(hass, entry, server)
+    fix = await async_fix(hass, hass_client, entry, server, key)
+    if how == "entry":
+        await hass.config_entries.async_remove(entry.entry_id)
+    else:
+        subentry = subentry_of(entry, server)
+        hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+    await async_settle(hass)
+    await fix.submit(**({"token": "another-token"} if typed else {}))
+    assert fix.result["reason"] == "server_removed"
 
 
 async def test_new_token(

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from custom_components.plex_auth.api.models import Identity
+from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
@@ -409,6 +412,32 @@ async def test_booting_server_by_address(scene: ServerScene) -> None:
 
 
 # Changing
+
+
+async def test_server_removed_meanwhile(scene: ServerScene) -> None:
+    """A server that is removed while it is changed ends the dialog."""
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    subentry = subentry_of(scene.entry, scene.own)
+    scene.hass.config_entries.async_remove_subentry(scene.entry, subentry.subentry_id)
+    await async_settle(scene.hass)
+    await dialog.submit({})
+    assert dialog.result["reason"] == "server_removed"
+
+
+async def test_account_unloaded_while_an_address_is_asked(scene: ServerScene) -> None:
+    """An account that is gone meanwhile ends the dialog."""
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    identity = PlexServer.identity
+
+    async def unload(server: PlexServer, expected: str | None = None) -> Identity:
+        found = await identity(server, expected)
+        await scene.hass.config_entries.async_unload(scene.entry.entry_id)
+        return found
+
+    with patch.object(PlexServer, "identity", unload):
+        await dialog.submit(scene.right("address", scene.spare))
+    assert dialog.result["reason"] == "entry_not_loaded"
 
 
 async def test_automatic_and_back(scene: ServerScene) -> None:

@@ -411,6 +411,18 @@ async def test_accounts_that_cannot_be_asked(
     assert isinstance(failure, ServiceValidationError)
 
 
+async def test_address_without_an_identity(
+    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+) -> None:
+    """A 404 of an address is not one of the source."""
+    server = world.living_room
+    await async_add_account(hass, simulator, world.two_factor, [server])
+    server.faults.set("identity", Fault.status(404))
+    source = SERVER_ACTIONS["get_source_connection_information"]
+    failure = await async_failure(hass, "get_source_connection_information", **source)
+    assert failure.translation_key == "unavailable"
+
+
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
 async def test_server_of_a_call(
     hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, action: str

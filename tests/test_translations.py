@@ -156,6 +156,8 @@ def reasons(module: str) -> set[str]:
     found = set[str]()
     for call in calls(module):
         found |= constants(argument(call, "reason"))
+        if name_of(call) in ("_abort", "AbortFlow"):
+            found |= constants(call.args[0])
         if name_of(call) == "_abort_if_unique_id_configured":
             found.add("already_configured")
     return found

@@ -558,6 +558,34 @@ async def test_behavior(
     }[told]
 
 
+@pytest.mark.parametrize("behavior", ["each", "first", "all"])
+@pytest.mark.parametrize("late", [0, 1])
+async def test_behavior_over_a_reload(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    world: DemoWorld,
+    freezer: FrozenDateTimeFactory,
+    behavior: str,
+    late: int,
+) -> None:
+    """What entities said before they were unavailable counts for first and all."""
+    anna, servers = world.two_factor, [world.living_room, world.basement]
+    entry = await async_add_account(hass, simulator, anna, servers)
+    entity_ids = [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+    calls = await async_automate(
+        hass, "server_unreachable", {"entity_id": entity_ids}, behavior=behavior
+    )
+    told = {"each": 1, "first": 1, "all": 0}[behavior]
+    for server in (servers[1 - late], servers[late]):
+        await hass.config_entries.async_unload(entry.entry_id)
+        await async_settle(hass)
+        await server.stop()
+        await hass.config_entries.async_setup(entry.entry_id)
+        await async_settle(hass)
+        assert len(calls) == told
+        told = {"each": 2, "first": 1, "all": 1}[behavior]
+
+
 async def test_for(stage: Stage) -> None:
     """A state has to hold for the time that is asked for."""
     target = {"entity_id": stage.entity_id(REACHABLE)}

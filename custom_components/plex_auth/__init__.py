@@ -25,7 +25,7 @@ from .coordinator import (
     SourceCoordinator,
 )
 from .entity import account_device_info
-from .issues import async_watch_issues
+from .issues import async_delete_issues, async_watch_issues
 from .services import async_setup_services
 from .sign_out import async_sign_out
 from .transient_tokens import async_forget_token
@@ -84,9 +84,15 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
     """Sign out of plex.tv, unless the token was not made by a sign-in of ours."""
     for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
-        async_forget_token(hass, subentry.subentry_id)
+        _async_forget_server(hass, subentry.subentry_id)
     if entry.data[CONF_TOKEN_ORIGIN] != TokenOrigin.TOKEN:
         await async_sign_out(hass, entry.data, entry.data[CONF_TOKEN])
+
+
+def _async_forget_server(hass: HomeAssistant, subentry_id: str) -> None:
+    """Drop what outlives the reload of a server, which is removed."""
+    async_forget_token(hass, subentry_id)
+    async_delete_issues(hass, subentry_id)
 
 
 def _is_usable(data: Mapping[str, Any]) -> bool:
@@ -107,7 +113,7 @@ def _reload_on_change(
     async def _async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
         after = _snapshot(entry)
         for subentry_id in before[1].keys() - after[1].keys():
-            async_forget_token(hass, subentry_id)
+            _async_forget_server(hass, subentry_id)
         if after != before:
             hass.config_entries.async_schedule_reload(entry.entry_id)
 

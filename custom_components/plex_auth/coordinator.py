@@ -9,7 +9,12 @@ from typing import Final, override
 
 from yarl import URL
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigSubentry
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigSubentry,
+)
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
@@ -174,7 +179,9 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
             ) from err
         except PlexError as err:
             self.update_interval = self._interval_after_failure()
-            raise _update_failed(err, self.config_entry.title) from err
+            raise _update_failed(
+                err, self.config_entry.title, self.update_interval
+            ) from err
         self._known = True
         self.update_interval = ACCOUNT_INTERVAL
         return AccountData(account, dt_util.utcnow())
@@ -231,6 +238,8 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         self.resources = {
             resource.client_identifier: resource for resource in resources
         }
+        if not self.hass.config_entries.async_get_entry(self.config_entry.entry_id):
+            return  # the account was removed while plex.tv was asked
         for subentry in self.config_entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
             resource = self.resources.get(subentry.unique_id or "")
             if resource is not None:
@@ -342,11 +351,27 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     @callback
     def async_set_transient_token(self, token: TransientToken) -> None:
-        """Remember a transient token that this server has just issued."""
-        async_remember_token(self.hass, self.subentry.subentry_id, token)
-        if not self._shutdown_requested:
-            self._async_track_expiry()
-            self._async_tell(TransientTokenEvent.ISSUED)
+        """Remember a transient token that this server has just issued.
+
+        After a reload meanwhile it is the successor's; nobody's after a removal.
+        """
+        entry, subentry_id = self.config_entry, self.subentry.subentry_id
+        is_kept = self.hass.config_entries.async_get_entry(entry.entry_id) is not None
+        if not is_kept or subentry_id not in entry.subentries:
+            return
+        async_remember_token(self.hass, subentry_id, token)
+        server: ServerCoordinator | None = self
+        if self._shutdown_requested:
+            is_loaded = entry.state is ConfigEntryState.LOADED
+            server = entry.runtime_data.servers.get(subentry_id) if is_loaded else None
+        if server is not None:
+            server.async_begin_transient_token()
+
+    @callback
+    def async_begin_transient_token(self) -> None:
+        """Watch the transient token that has just been remembered, and tell of it."""
+        self._async_track_expiry()
+        self._async_tell(TransientTokenEvent.ISSUED)
 
     async def async_call[AnswerT](
         self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
@@ -405,9 +430,23 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             return await call(self._plex, await self._async_renewed_token(token))
 
     async def async_check_token(self, token: str) -> None:
-        """Raise NotPermittedError unless the server takes a token."""
+        """Raise NotPermittedError unless the server takes a token.
+
+        Raises NotClaimedError where it takes none, for it belongs to nobody.
+        """
         await self._async_connect()
-        await self._plex.check_token(token)
+        await self._async_check_token(token)
+
+    async def _async_check_token(self, token: str) -> None:
+        """Raise as `async_check_token` does, by the connection at hand."""
+        try:
+            await self._plex.check_token(token)
+        except NotPermittedError:
+            if not await self._async_is_unclaimed():
+                raise
+        else:
+            return
+        raise NotClaimedError
 
     async def async_get_source(
         self, source: str, *, refresh: bool = False
@@ -435,8 +474,10 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             if identity.start_state is not None:
                 raise StartingUpError
         except PlexError as err:
-            raise _update_failed(err, self.subentry.title) from err
+            raise _update_failed(err, self.subentry.title, SERVER_INTERVAL) from err
         self._version = identity.version
+        if self.token_refused:
+            await self._async_check_refused_token()
         await self._async_check_transient_token()
         return ServerData(connection, identity.version)
 
@@ -458,7 +499,17 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
         A valid certificate proves who answers; without one the identity is compared
         again, since another machine may have got the address since the last poll.
+        Raises UnavailableError for an address that knows no identity: NotFoundError is
+        for what is asked of the server itself.
         """
+        try:
+            return await self._async_connected()
+        except NotFoundError as err:
+            status = err.status
+        raise UnavailableError(status=status)
+
+    async def _async_connected(self) -> Candidate:
+        """Return the connection at hand, or a new one where it fails."""
         if (connection := self._connection) is not None:
             if self._verify_ssl and connection.url.scheme == "https":
                 return connection
@@ -537,10 +588,20 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     async def _async_check_typed_token(self, token: str) -> None:
         """Find out whether the server refuses the token itself or only the request."""
         try:
-            await self._plex.check_token(token)
+            await self._async_check_token(token)
+        except NotClaimedError:
+            raise
         except NotPermittedError:
             self._set_token_refused(True)
             raise
+        self._set_token_refused(False)
+
+    async def _async_check_refused_token(self) -> None:
+        """Find out whether the server takes the typed token by now."""
+        try:
+            await self._async_check_typed_token(self._access_token())
+        except PlexError as err:
+            LOGGER.debug("%s still refuses its token: %s", self.name, err)
 
     @callback
     def _set_token_refused(self, refused: bool) -> None:
@@ -558,7 +619,12 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             await self._plex.check_token(token.token)
         except NotPermittedError:
             if self.transient_token is token:
-                self._async_end_transient_token(TransientTokenEvent.DESTROYED)
+                is_over = dt_util.utcnow() >= token.expires_at
+                self._async_end_transient_token(
+                    TransientTokenEvent.EXPIRED
+                    if is_over
+                    else TransientTokenEvent.DESTROYED
+                )
         except PlexError as err:
             LOGGER.debug("%s cannot be asked about its token: %s", self.name, err)
 
@@ -636,7 +702,9 @@ class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
             except NotFoundError:
                 LOGGER.debug("One of the %s is not known there", self.name)
             except PlexError as err:
-                raise _update_failed(err, self.server.subentry.title) from err
+                raise _update_failed(
+                    err, self.server.subentry.title, SOURCE_INTERVAL
+                ) from err
         return found
 
 
@@ -645,11 +713,18 @@ def _is_over(since: datetime | None, interval: timedelta) -> bool:
     return since is None or not timedelta(0) <= dt_util.utcnow() - since < interval
 
 
-def _update_failed(err: PlexError, name: str) -> UpdateFailed:
-    """Return a failure of an update with its translated message."""
+def _update_failed(err: PlexError, name: str, interval: timedelta) -> UpdateFailed:
+    """Return a failure of an update with its translated message.
+
+    A wish to be asked later is granted, one to be asked sooner than after the interval
+    is not: it may be nothing but a clock that differs.
+    """
+    retry_after = err.retry_after
+    if retry_after is not None and retry_after <= interval.total_seconds():
+        retry_after = None
     return UpdateFailed(
         translation_domain=DOMAIN,
         translation_key=error_key(err),
         translation_placeholders={"name": name},
-        retry_after=err.retry_after,
+        retry_after=retry_after,
     )

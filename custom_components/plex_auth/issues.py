@@ -49,6 +49,8 @@ def async_watch_issues(
     def _async_update() -> None:
         found = set(_issues(server))
         for issue in Issue:
+            if issue is Issue.PLEX_DIRECT and _is_internet_missing(server):
+                continue
             issue_id = f"{issue}_{server.subentry.subentry_id}"
             if issue not in found:
                 ir.async_delete_issue(hass, DOMAIN, issue_id)
@@ -73,15 +75,28 @@ def async_watch_issues(
 
     @callback
     def _async_delete() -> None:
-        for issue in Issue:
-            ir.async_delete_issue(
-                hass, DOMAIN, f"{issue}_{server.subentry.subentry_id}"
-            )
+        async_delete_issues(hass, server.subentry.subentry_id, ignored=False)
 
     _async_update()
     entry.async_on_unload(server.async_add_listener(_async_update))
     entry.async_on_unload(server.account.async_add_listener(_async_update))
     entry.async_on_unload(_async_delete)
+
+
+@callback
+def async_delete_issues(
+    hass: HomeAssistant, subentry_id: str, *, ignored: bool = True
+) -> None:
+    """Delete the issues of a server, those that the user ignores only if told to.
+
+    An issue that is made anew after a reload is no longer ignored.
+    """
+    registry = ir.async_get(hass)
+    for issue in Issue:
+        issue_id = f"{issue}_{subentry_id}"
+        found = registry.async_get_issue(DOMAIN, issue_id)
+        if found is not None and (ignored or found.dismissed_version is None):
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
 def local_address(server: ServerCoordinator) -> URL | None:
@@ -123,22 +138,31 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
     """Tell whether the server is not reached locally for want of name resolution.
 
-    Names of addresses outside do resolve then; where they do not, or plex.tv is away,
-    it is rather the internet that is missing.
+    Names of addresses outside do resolve then.
     """
-    if not server.account.last_update_success or any(
+    if _is_local(server) or any(
         isinstance(failure, DnsError) and candidate.kind is not ConnectionKind.LOCAL
         for candidate, failure in server.failures.items()
-    ):
-        return False
-    if (
-        server.last_update_success
-        and server.data.connection.kind is ConnectionKind.LOCAL
     ):
         return False
     return local_address(server) is not None and any(
         _is_unresolved(candidate) and isinstance(failure, DnsError)
         for candidate, failure in server.failures.items()
+    )
+
+
+def _is_internet_missing(server: ServerCoordinator) -> bool:
+    """Tell whether it may be the internet that is missing, not a name alone."""
+    account = server.account
+    is_answered = account.last_update_success or account.token_rejected
+    return not is_answered and not _is_local(server)
+
+
+def _is_local(server: ServerCoordinator) -> bool:
+    """Tell whether the server is reached locally."""
+    return (
+        server.last_update_success
+        and server.data.connection.kind is ConnectionKind.LOCAL
     )
 
 

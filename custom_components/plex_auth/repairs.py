@@ -15,7 +15,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .api.errors import NotPermittedError, PlexError
+from .api.errors import NotClaimedError, NotPermittedError, PlexError
 from .api.server import PlexServer
 from .client import async_create_transport
 from .const import CONF_CLIENT_IDENTIFIER
@@ -69,6 +69,18 @@ class _ServerRepairFlow(RepairsFlow):
             return None
         return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
 
+    @property
+    def _is_removed(self) -> bool:
+        """Tell whether the server or its account is no longer in Home Assistant."""
+        entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
+        return entry is None or self._subentry.subentry_id not in entry.subentries
+
+    def _abort(self, reason: str) -> RepairsFlowResult:
+        """End without a change."""
+        return self.async_abort(
+            reason=reason, description_placeholders=self._placeholders
+        )
+
     def _update(self, data: dict[str, Any]) -> RepairsFlowResult:
         """Store changed data; the entry reloads itself."""
         self.hass.config_entries.async_update_subentry(
@@ -90,6 +102,10 @@ class RemoveServerFlow(_ServerRepairFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Remove the server once the user agrees."""
+        if self._is_removed:
+            return self._abort("server_removed")
+        if self._server is not None and self._server.resource is not None:
+            return self._abort("listed_again")
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm",
@@ -119,6 +135,8 @@ class NewTokenFlow(_ServerRepairFlow):
         if user_input is not None:
             token = user_input[CONF_TOKEN].strip()
             key = await self._async_check(token)
+            if self._is_removed:
+                return self._abort("server_removed")
             if key is None:
                 return self._update({CONF_TOKEN: token})
             errors["base"] = key
@@ -137,6 +155,8 @@ class NewTokenFlow(_ServerRepairFlow):
             return "cannot_connect"
         try:
             await self._server.async_check_token(token)
+        except NotClaimedError:
+            return "not_claimed"
         except NotPermittedError:
             return "invalid_token"
         except PlexError as err:
@@ -160,7 +180,7 @@ class LocalAddressFlow(_ServerRepairFlow):
         errors: dict[str, str] = {}
         url = local_address(self._server) if self._server is not None else None
         if url is None:
-            return self.async_abort(reason="no_local_address")
+            return self._abort("no_local_address")
         if user_input is not None:
             transport = async_create_transport(
                 self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
@@ -170,6 +190,8 @@ class LocalAddressFlow(_ServerRepairFlow):
             except PlexError as err:
                 errors["base"] = error_key(err)
             else:
+                if self._is_removed:
+                    return self._abort("server_removed")
                 return self._update({CONF_URL: str(url), CONF_VERIFY_SSL: False})
         return self.async_show_form(
             step_id="confirm",

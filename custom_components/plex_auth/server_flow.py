@@ -11,8 +11,10 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigSubentryFlow,
     SubentryFlowResult,
+    UnknownSubEntry,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
     SelectOptionDict,
@@ -151,11 +153,16 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if not self._is_loaded:
             return self.async_abort(reason="entry_not_loaded")
         errors: dict[str, str] = {}
-        subentry = self._get_reconfigure_subentry()
+        try:
+            subentry = self._get_reconfigure_subentry()
+        except UnknownSubEntry:
+            return self.async_abort(reason="server_removed")
         typed: Mapping[str, Any] = subentry.data
         if user_input is not None:
             try:
                 data = await self._async_changed_data(user_input)
+            except UnknownSubEntry:
+                return self.async_abort(reason="server_removed")
             except FormError as err:
                 errors, typed = err.errors, user_input
             else:
@@ -326,7 +333,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
 
     @property
     def _account(self) -> AccountCoordinator:
-        """Return the account's coordinator."""
+        """Return the account's coordinator; end the flow where there is none any more."""
+        if not self._is_loaded:
+            raise AbortFlow("entry_not_loaded")
         return self._entry.runtime_data.account
 
     @property

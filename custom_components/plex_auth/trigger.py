@@ -1,6 +1,6 @@
 """Triggers for the automation editor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final, override
 
 from homeassistant.components.binary_sensor import DOMAIN as BINARY_SENSOR_DOMAIN
@@ -65,6 +65,25 @@ class OwnEntityTrigger(EntityTriggerBase):
         if from_state.state in self._silent_states:
             known = self._last_known.get(from_state.entity_id)
         return known is not None and super().is_valid_transition(known, to_state)
+
+    @override
+    def count_matches(
+        self,
+        entity_ids: Iterable[str],
+        states: Mapping[str, State | None] | None = None,
+    ) -> tuple[int, int]:
+        """Count by what entities said last: one that says nothing has not changed."""
+        known: dict[str, State | None] = {}
+        for entity_id in entity_ids:
+            state = (
+                self._hass.states.get(entity_id)
+                if states is None
+                else states[entity_id]
+            )
+            if state is not None and state.state in self._silent_states:
+                state = self._last_known.get(entity_id)
+            known[entity_id] = state
+        return super().count_matches(known, known)
 
     @override
     async def async_attach_runner(
