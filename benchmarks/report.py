@@ -20,9 +20,12 @@ def report(figures: dict[str, Any], seconds: float) -> str:
     """Return everything as Markdown."""
     parts = [
         "# Benchmarks",
-        "Repeat with `scripts/bench`, on a machine that does nothing else. Each figure is "
-        "a median with its quartiles. All clients of a comparison took turns in the same "
-        "run, and a ratio is that of the same round; compare ratios, not seconds.",
+        "Repeat with `scripts/bench`, on a machine that does nothing else. Times are "
+        "medians, those of calls, imports, actions and polls with their quartiles; the "
+        "longest step and collection are the longest of all runs; section 4 is one day "
+        "each. All clients of a comparison took turns in the same run, and their ratio is "
+        "that of the same round; the ratios of growth are those of medians. Compare "
+        "ratios, not seconds.",
         _versions(figures, seconds),
         "## Targets",
         _targets(list(check(figures))),
