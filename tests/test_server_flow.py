@@ -424,6 +424,24 @@ async def test_server_removed_meanwhile(scene: ServerScene) -> None:
     assert dialog.result["reason"] == "server_removed"
 
 
+async def test_server_removed_while_its_address_is_asked(scene: ServerScene) -> None:
+    """A server that is removed between question and answer ends the dialog."""
+    dialog = await async_open(scene, "reconfigure", scene.own)
+    subentry = subentry_of(scene.entry, scene.own)
+    identity = PlexServer.identity
+
+    async def remove(server: PlexServer, expected: str | None = None) -> Identity:
+        found = await identity(server, expected)
+        scene.hass.config_entries.async_remove_subentry(
+            scene.entry, subentry.subentry_id
+        )
+        return found
+
+    with patch.object(PlexServer, "identity", remove):
+        await dialog.submit({"url": scene.own.http_url, "verify_ssl": True})
+    assert dialog.result["reason"] == "server_removed"
+
+
 async def test_account_unloaded_while_an_address_is_asked(scene: ServerScene) -> None:
     """An account that is gone meanwhile ends the dialog."""
     dialog = await async_open(scene, "address", scene.spare)
