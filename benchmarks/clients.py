@@ -23,7 +23,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from yarl import URL
 
-from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import ClientIdentity, Transport
 
@@ -123,11 +123,9 @@ class Ours(AsyncClient):
         given = self._given
         self._session = ClientSession(cookie_jar=DummyCookieJar())
         api_url = given.world.api_url
-        sign_in = PlexAccount(
-            Transport(self._session, _identity("sign-in-ours")), api_url
-        )
+        sign_in = PlexTv(Transport(self._session, _identity("sign-in-ours")), api_url)
         transport = Transport(self._session, _identity(CLIENT_IDENTIFIER))
-        account = PlexAccount(transport, api_url)
+        account = PlexTv(transport, api_url)
         server = PlexServer(transport, URL(given.server.url))
         login, password = given.signing_in.username, given.signing_in.password
         token, server_token = given.account.token, given.server.token

@@ -14,10 +14,10 @@ from typing import Any
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.client import async_create_transport
 from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.sessions import async_create_transport
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -60,7 +60,7 @@ def _pairs(
     """Return what is measured, each beside the bare calls of the client that it needs."""
     account = world.accounts[0]
     transport = async_create_transport(hass, CLIENT_IDENTIFIER)
-    plex = PlexAccount(transport, world.api_url)
+    plex = PlexTv(transport, world.api_url)
     coordinators = data_of(entry)
     server = next(
         one

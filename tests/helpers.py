@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Connection
 from custom_components.plex_auth.const import (
     CONF_API_URL,
@@ -33,7 +34,6 @@ from custom_components.plex_auth.coordinator import (
     AccountCoordinator,
     ServerCoordinator,
 )
-from custom_components.plex_auth.known_server import KnownServer
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigSubentry,

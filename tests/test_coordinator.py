@@ -14,8 +14,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
-from custom_components.plex_auth.api.account import PlexAccount
 from custom_components.plex_auth.api.models import Resource
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
@@ -1033,14 +1033,14 @@ async def test_account_removed_while_its_servers_are_asked_for(
     )
     coordinator = account_coordinator(entry)
     world.living_room.rotate_access_tokens()
-    ask = PlexAccount.resources
+    ask = PlexTv.resources
 
-    async def remove_meanwhile(plex: PlexAccount, token: str) -> tuple[Resource, ...]:
+    async def remove_meanwhile(plex: PlexTv, token: str) -> tuple[Resource, ...]:
         found = await ask(plex, token)
         await hass.config_entries.async_remove(entry.entry_id)
         return found
 
-    with patch.object(PlexAccount, "resources", remove_meanwhile):
+    with patch.object(PlexTv, "resources", remove_meanwhile):
         await coordinator.async_renew_resources(for_action=True)
     assert not hass.config_entries.async_entries(DOMAIN)
 

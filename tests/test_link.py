@@ -7,15 +7,15 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.plex_auth.api.account import PlexAccount
 from custom_components.plex_auth.api.errors import (
     LinkExpiredError,
     RateLimitedError,
     UnavailableError,
     UnexpectedAnswerError,
 )
-from custom_components.plex_auth.client import async_create_transport
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.link import wait_for_link
+from custom_components.plex_auth.sessions import async_create_transport
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
@@ -29,10 +29,10 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def plex(hass: HomeAssistant, simulator: PlexSimulator) -> PlexAccount:
+async def plex(hass: HomeAssistant, simulator: PlexSimulator) -> PlexTv:
     """Return plex.tv's calls under the integration's own session."""
     assert await async_setup_component(hass, "plex_auth", {})
-    return PlexAccount(async_create_transport(hass, "client-1"), simulator.api_url)
+    return PlexTv(async_create_transport(hass, "client-1"), simulator.api_url)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def closed() -> asyncio.Event:
 
 
 async def test_claimed(
-    simulator: PlexSimulator, plex: PlexAccount, closed: asyncio.Event
+    simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:
     """The token comes once the code was typed."""
     ben = simulator.add_account("ben")
@@ -56,7 +56,7 @@ async def test_claimed(
 
 
 async def test_failures_now_and_then(
-    simulator: PlexSimulator, plex: PlexAccount, closed: asyncio.Event
+    simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:
     """Four failures in a row are waited out, as often as they come."""
     ben = simulator.add_account("ben")
@@ -81,7 +81,7 @@ async def test_failures_now_and_then(
 )
 async def test_persistent_trouble(
     simulator: PlexSimulator,
-    plex: PlexAccount,
+    plex: PlexTv,
     closed: asyncio.Event,
     fault: Fault,
     error: type[Exception],
@@ -96,7 +96,7 @@ async def test_persistent_trouble(
 
 
 async def test_own_end(
-    simulator: PlexSimulator, plex: PlexAccount, closed: asyncio.Event
+    simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:
     """The waiting ends with the code's time even if plex.tv asks for more patience."""
     pin = await plex.create_pin()
@@ -110,7 +110,7 @@ async def test_own_end(
 @pytest.mark.parametrize("expires_in", [None, 10**9])
 async def test_no_time_or_too_much(
     simulator: PlexSimulator,
-    plex: PlexAccount,
+    plex: PlexTv,
     closed: asyncio.Event,
     expires_in: int | None,
 ) -> None:
@@ -127,7 +127,7 @@ async def test_no_time_or_too_much(
 
 
 async def test_closed(
-    simulator: PlexSimulator, plex: PlexAccount, closed: asyncio.Event
+    simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:
     """A closed dialog ends the waiting with one last look."""
     pin = await plex.create_pin()

@@ -25,7 +25,7 @@ from syrupy.assertion import SnapshotAssertion
 import voluptuous as vol
 
 from custom_components.plex_auth.api import errors
-from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.error_keys import error_key
@@ -973,7 +973,7 @@ async def test_programming_error(
 ) -> None:
     """An error that nobody thought of is raised in words as well."""
     await async_add_account(hass, simulator, world.two_factor)
-    with patch.object(PlexAccount, "user", side_effect=ZeroDivisionError):
+    with patch.object(PlexTv, "user", side_effect=ZeroDivisionError):
         failure = await async_failure(hass, "get_token_details")
     assert failure.translation_key == "unknown"
 

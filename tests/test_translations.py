@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from custom_components.plex_auth import binary_sensor, error_keys, event, sensor
-from custom_components.plex_auth.api import answers, errors
+from custom_components.plex_auth.api import errors, failures
 from custom_components.plex_auth.error_keys import error_key
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml
@@ -65,24 +65,24 @@ BODIES = (
 STATUSES = (302, 400, 401, 403, 404, 405, 406, 410, 422, 429, 498, 500, 502, 503)
 
 
-def keys_of(reader: answers.FailureReader) -> set[str]:
+def keys_of(reader: failures.FailureReader) -> set[str]:
     """Return the keys of all errors that answers can mean to a caller."""
-    failures = [
-        reader(answers.Failure(status, None, body))
+    read = [
+        reader(failures.Failure(status, None, body))
         for status in STATUSES
         for body in BODIES
     ]
     return {
         error_key(failure)
-        for failure in (*failures, *(kind() for kind in CONNECTION_ERRORS))
+        for failure in (*read, *(kind() for kind in CONNECTION_ERRORS))
     }
 
 
-PLEX_TV_KEYS = keys_of(answers.plex_tv_error)
-SIGN_IN_KEYS = (keys_of(answers.sign_in_error) | keys_of(answers.link_error)) - {
+PLEX_TV_KEYS = keys_of(failures.plex_tv_error)
+SIGN_IN_KEYS = (keys_of(failures.sign_in_error) | keys_of(failures.link_error)) - {
     "unknown"
 }
-SERVER_KEYS = keys_of(answers.server_error) | {
+SERVER_KEYS = keys_of(failures.server_error) | {
     error_key(kind()) for kind in SERVER_ERRORS
 }
 SOURCE_KEYS = {

@@ -32,8 +32,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .api.account import PLEX_TV_API, PlexAccount
-from .api.connections import parse_address
+from .api.addresses import parse_address
 from .api.errors import (
     PlexError,
     TokenRejectedError,
@@ -41,8 +40,9 @@ from .api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
+from .api.known_server import KnownServer
 from .api.models import Account, Pin, Resource, SignIn
-from .client import async_create_transport
+from .api.plex_tv import PLEX_TV_API, PlexTv
 from .const import (
     CONF_ADVANCED,
     CONF_API_URL,
@@ -59,9 +59,9 @@ from .const import (
 )
 from .coordinator import PlexAuthConfigEntry
 from .error_keys import error_key
-from .known_server import KnownServer
 from .link import LINK_URL, wait_for_link
 from .server_flow import ServerSubentryFlow
+from .sessions import async_create_transport
 from .sign_out import async_sign_out_in_background
 from .typed import is_token
 
@@ -473,9 +473,9 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     @property
-    def _plex(self) -> PlexAccount:
+    def _plex(self) -> PlexTv:
         """Return the calls to plex.tv under this flow's client identifier."""
-        return PlexAccount(
+        return PlexTv(
             async_create_transport(self.hass, self._identity[CONF_CLIENT_IDENTIFIER]),
             self._identity[CONF_API_URL],
         )

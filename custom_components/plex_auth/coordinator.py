@@ -22,8 +22,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .api.account import PlexAccount
-from .api.connections import Candidate, ConnectionKind, race, rank
+from .api.connections import ConnectionKind, Route, rank
 from .api.errors import (
     CannotConnectError,
     MaintenanceError,
@@ -39,9 +38,11 @@ from .api.errors import (
     TokenRejectedError,
     UnavailableError,
 )
+from .api.known_server import KnownServer
 from .api.models import Account, Identity, Resource, Source, TransientToken
+from .api.plex_tv import PlexTv
+from .api.race import race
 from .api.server import PlexServer, supports_sources
-from .client import async_create_transport
 from .const import (
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
@@ -52,7 +53,7 @@ from .const import (
     SUBENTRY_TYPE_SERVER,
 )
 from .error_keys import error_key
-from .known_server import KnownServer
+from .sessions import async_create_transport
 from .transient_tokens import async_forget_token, async_get_token, async_remember_token
 
 ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
@@ -108,7 +109,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
             always_update=False,
         )
         self.resources: dict[str, Resource] | None = None
-        self._plex = PlexAccount(
+        self._plex = PlexTv(
             async_create_transport(hass, entry.data[CONF_CLIENT_IDENTIFIER]),
             entry.data[CONF_API_URL],
         )
@@ -266,7 +267,7 @@ type TransientTokenListener = Callable[[TransientTokenEvent], None]
 class ServerData:
     """Hold how a server is reached and what it says of itself."""
 
-    connection: Candidate
+    connection: Route
     version: str | None
 
 
@@ -299,8 +300,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             hass, entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=self._verify_ssl
         )
         self._plex = PlexServer(self._transport, URL())
-        self._connection: Candidate | None = None
-        self.failures: dict[Candidate, PlexError] = {}
+        self._connection: Route | None = None
+        self.failures: dict[Route, PlexError] = {}
         self.token_refused = False
         self._connect_lock = asyncio.Lock()
         self._version: str | None = None
@@ -375,7 +376,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     async def async_call[AnswerT](
         self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
-    ) -> tuple[AnswerT, Candidate]:
+    ) -> tuple[AnswerT, Route]:
         """Call the server with its access token; return the answer and by which way.
 
         A connection that fails is chosen anew once. A token that the server refuses is
@@ -401,7 +402,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     async def _async_call[AnswerT](
         self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
-    ) -> tuple[AnswerT, Candidate]:
+    ) -> tuple[AnswerT, Route]:
         """Call the server, by a new connection if the one at hand fails."""
         connection = await self._async_connect()
         try:
@@ -450,7 +451,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     async def async_get_source(
         self, source: str, *, refresh: bool = False
-    ) -> tuple[Source, Candidate]:
+    ) -> tuple[Source, Route]:
         """Ask the server how a source can be reached; return by which way as well.
 
         Raises what `async_call` does, NotFoundError for a source that the server does
@@ -481,7 +482,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         await self._async_check_transient_token()
         return ServerData(connection, identity.version)
 
-    async def _async_identify(self) -> tuple[Identity, Candidate]:
+    async def _async_identify(self) -> tuple[Identity, Route]:
         """Return who answers, by the connection at hand or else by a new one."""
         if (connection := self._connection) is not None:
             try:
@@ -494,7 +495,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         async with self._connect_lock:
             return await self._async_choose_connection(for_action=False)
 
-    async def _async_connect(self) -> Candidate:
+    async def _async_connect(self) -> Route:
         """Return a connection that answered, for an action.
 
         A valid certificate proves who answers; without one the identity is compared
@@ -508,7 +509,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             status = err.status
         raise UnavailableError(status=status)
 
-    async def _async_connected(self) -> Candidate:
+    async def _async_connected(self) -> Route:
         """Return the connection at hand, or a new one where it fails."""
         if (connection := self._connection) is not None:
             if self._verify_ssl and connection.url.scheme == "https":
@@ -528,7 +529,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     async def _async_choose_connection(
         self, *, for_action: bool
-    ) -> tuple[Identity, Candidate]:
+    ) -> tuple[Identity, Route]:
         """Choose a connection; plex.tv is asked where the server is if none answers."""
         result = await race(self._ranks(), self._async_probe)
         if result.winner is None and CONF_URL not in self.subentry.data:
@@ -549,16 +550,16 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._connection = connection
         return identity, connection
 
-    def _ranks(self) -> tuple[tuple[Candidate, ...], ...]:
+    def _ranks(self) -> tuple[tuple[Route, ...], ...]:
         """Return the addresses to try: the one that the user typed, or the listed ones."""
         if url := self.subentry.data.get(CONF_URL):
-            return ((Candidate(URL(url), ConnectionKind.CUSTOM),),)
+            return ((Route(URL(url), ConnectionKind.CUSTOM),),)
         known = self.known
         return rank(known.connections, https_required=known.https_required)
 
-    async def _async_probe(self, candidate: Candidate) -> Identity:
+    async def _async_probe(self, route: Route) -> Identity:
         """Ask an address for its identity, which takes no token."""
-        server = PlexServer(self._transport, candidate.url)
+        server = PlexServer(self._transport, route.url)
         return await server.identity(self.machine_identifier)
 
     def _access_token(self) -> str:

@@ -7,8 +7,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from .api.account import PLEX_TV_API
 from .api.connections import connection_kind
+from .api.plex_tv import PLEX_TV_API
 from .const import CONF_API_URL, CONF_SOURCES, CONF_TOKEN_ORIGIN
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
 
@@ -98,11 +98,11 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         "connection_scheme": connection.url.scheme if connection else None,
         "failed_addresses": [
             {
-                "kind": candidate.kind,
-                "scheme": candidate.url.scheme,
+                "kind": route.kind,
+                "scheme": route.url.scheme,
                 "failure": type(failure).__name__,
             }
-            for candidate, failure in server.failures.items()
+            for route, failure in server.failures.items()
         ],
         "transient_token": server.transient_token is not None,
         **_update(server),

@@ -13,13 +13,8 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .api.connections import (
-    PLEX_DIRECT,
-    Candidate,
-    ConnectionKind,
-    is_private,
-    is_public,
-)
+from .api.addresses import PLEX_DIRECT, is_private, is_public
+from .api.connections import ConnectionKind, Route
 from .api.errors import DnsError
 from .api.server import supports_sources
 from .const import CONF_SOURCES, DOCUMENTATION_URL, DOMAIN
@@ -141,13 +136,13 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
     Names of addresses outside do resolve then.
     """
     if _is_local(server) or any(
-        isinstance(failure, DnsError) and candidate.kind is not ConnectionKind.LOCAL
-        for candidate, failure in server.failures.items()
+        isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
+        for route, failure in server.failures.items()
     ):
         return False
     return local_address(server) is not None and any(
-        _is_unresolved(candidate) and isinstance(failure, DnsError)
-        for candidate, failure in server.failures.items()
+        _is_unresolved(route) and isinstance(failure, DnsError)
+        for route, failure in server.failures.items()
     )
 
 
@@ -166,8 +161,8 @@ def _is_local(server: ServerCoordinator) -> bool:
     )
 
 
-def _is_unresolved(candidate: Candidate) -> bool:
-    """Tell whether a candidate is a local one by a plex.direct name."""
-    return candidate.kind is ConnectionKind.LOCAL and (
-        candidate.url.host or ""
-    ).endswith(PLEX_DIRECT)
+def _is_unresolved(route: Route) -> bool:
+    """Tell whether a route is a local one by a plex.direct name."""
+    return route.kind is ConnectionKind.LOCAL and (route.url.host or "").endswith(
+        PLEX_DIRECT
+    )

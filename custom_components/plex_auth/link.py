@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from .api.account import PlexAccount
 from .api.errors import (
     CannotConnectError,
     LinkExpiredError,
@@ -12,6 +11,7 @@ from .api.errors import (
     UnavailableError,
 )
 from .api.models import Pin
+from .api.plex_tv import PlexTv
 
 LINK_URL: Final = "https://plex.tv/link"
 POLL_SECONDS: Final = 2.0
@@ -22,7 +22,7 @@ _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5
 
 
-async def wait_for_link(plex: PlexAccount, pin: Pin, closed: asyncio.Event) -> str:
+async def wait_for_link(plex: PlexTv, pin: Pin, closed: asyncio.Event) -> str:
     """Return the token once the code was typed at plex.tv (plex-api.md §7.2).
 
     A failure now and then is waited out. Once `closed` is set the code is looked at one

@@ -17,11 +17,11 @@ from homeassistant.helpers.selector import (
 
 from .api.errors import NotClaimedError, NotPermittedError, PlexError
 from .api.server import PlexServer
-from .client import async_create_transport
 from .const import CONF_CLIENT_IDENTIFIER
 from .coordinator import PlexAuthConfigEntry, ServerCoordinator
 from .error_keys import error_key
 from .issues import Issue, local_address
+from .sessions import async_create_transport
 from .typed import is_token
 
 _TOKEN_SCHEMA = vol.Schema(

@@ -26,7 +26,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .api.connections import parse_address
+from .api.addresses import parse_address
 from .api.errors import (
     NotFoundError,
     NotPermittedError,
@@ -36,13 +36,13 @@ from .api.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
+from .api.known_server import KnownServer
 from .api.models import Identity, Resource
 from .api.server import PlexServer, supports_sources
-from .client import async_create_transport
 from .const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry
 from .error_keys import error_key
-from .known_server import KnownServer
+from .sessions import async_create_transport
 from .typed import is_source, is_token
 
 _URL_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))

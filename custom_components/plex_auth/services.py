@@ -25,7 +25,7 @@ from homeassistant.helpers.service import (
     async_register_admin_service,
 )
 
-from .api.connections import Candidate, best_connection
+from .api.connections import Route, best_connection
 from .api.errors import (
     NotFoundError,
     NotOwnerError,
@@ -245,9 +245,7 @@ def _playable(base: URL, path: URL, token: str) -> URL:
     )
 
 
-def _server_response(
-    server: ServerCoordinator, connection: Candidate
-) -> dict[str, Any]:
+def _server_response(server: ServerCoordinator, connection: Route) -> dict[str, Any]:
     """Return which server answered, and by which connection."""
     return {
         "name": server.subentry.title,

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 
-from .api.account import PlexAccount
 from .api.errors import PlexError
-from .client import async_create_transport
+from .api.plex_tv import PlexTv
 from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, LOGGER
+from .sessions import async_create_transport
 
 _LONGEST_SECONDS: Final = 10
 
@@ -31,7 +31,7 @@ async def async_sign_out(
 
     `data` names the client identifier and the address that the token was made with.
     """
-    plex = PlexAccount(
+    plex = PlexTv(
         async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
     )
     try:

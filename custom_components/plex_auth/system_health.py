@@ -6,7 +6,7 @@ from homeassistant.components import system_health
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
-from .api.account import PLEX_TV_API
+from .api.plex_tv import PLEX_TV_API
 from .const import DOMAIN
 from .coordinator import PlexAuthConfigEntry
 

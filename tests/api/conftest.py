@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 import pytest
 import pytest_socket
 
-from custom_components.plex_auth.api.account import PlexAccount
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import PlexSimulator
 
@@ -93,6 +93,6 @@ def transport(session: ClientSession) -> Transport:
 
 
 @pytest.fixture
-def account(plex: PlexSimulator, transport: Transport) -> PlexAccount:
+def account(plex: PlexSimulator, transport: Transport) -> PlexTv:
     """Return the calls of the simulated plex.tv."""
-    return PlexAccount(transport, plex.api_url)
+    return PlexTv(transport, plex.api_url)

@@ -11,7 +11,6 @@ from typing import Final
 
 from aiohttp import web
 
-from custom_components.plex_auth.api.account import PlexAccount
 from custom_components.plex_auth.api.errors import (
     BadRequestError,
     CannotConnectError,
@@ -36,6 +35,7 @@ from custom_components.plex_auth.api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from tests.plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
 from tests.plex_simulator.faults import Exchange
@@ -61,7 +61,7 @@ class Scene:
     simulator: PlexSimulator
     population: Population
     resolver: Resolver
-    account: PlexAccount
+    account: PlexTv
     server: PlexServer
 
 

@@ -8,8 +8,8 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import server as server_module
-from custom_components.plex_auth.api.account import PlexAccount
 from custom_components.plex_auth.api.errors import PlexError
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import PLEX_TV, PlexSimulator
@@ -53,7 +53,7 @@ async def fresh_scene(
             simulator,
             population,
             resolver,
-            PlexAccount(transport, f"https://localhost:{simulator.port}/api/v2"),
+            PlexTv(transport, f"https://localhost:{simulator.port}/api/v2"),
             PlexServer(transport, URL(population.server.https_url)),
         )
 

@@ -17,27 +17,25 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api.account import PlexAccount
-from custom_components.plex_auth.api.answers import (
-    Failure,
-    link_error,
-    plex_tv_error,
-    server_error,
-    sign_in_error,
-)
-from custom_components.plex_auth.api.bodies import Json, decode
-from custom_components.plex_auth.api.connections import (
-    best_connection,
+from custom_components.plex_auth.api.addresses import (
     is_private,
     is_public,
     parse_address,
-    rank,
 )
+from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.connections import best_connection, rank
 from custom_components.plex_auth.api.errors import (
     PlexError,
     TokenRejectedError,
     UnavailableError,
     UnexpectedAnswerError,
+)
+from custom_components.plex_auth.api.failures import (
+    Failure,
+    link_error,
+    plex_tv_error,
+    server_error,
+    sign_in_error,
 )
 from custom_components.plex_auth.api.models import (
     Account,
@@ -50,6 +48,7 @@ from custom_components.plex_auth.api.models import (
     TransientToken,
     require_container,
 )
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer, supports_sources
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Fault, PlexSimulator
@@ -436,7 +435,7 @@ def test_any_list_of_addresses_is_ranked(
     """Whatever is listed, plain http stays at home, and at most 32 are looked at."""
     best_connection(listed)
     ranks = rank(listed, https_required=https_required)
-    found = [candidate.url for candidates in ranks for candidate in candidates]
+    found = [route.url for routes in ranks for route in routes]
     assert len(found) <= 64
     for url in found:
         assert parse_address(str(url)) == url
@@ -450,7 +449,7 @@ def test_any_list_of_addresses_is_ranked(
 async def test_any_text_of_a_person_is_answered(
     plex: PlexSimulator,
     population: Population,
-    account: PlexAccount,
+    account: PlexTv,
     transport: Transport,
     login: str,
     password: str,
@@ -494,7 +493,7 @@ async def test_any_text_of_a_person_is_answered(
 async def test_any_answer_over_a_socket_is_a_model_or_an_error(
     plex: PlexSimulator,
     population: Population,
-    account: PlexAccount,
+    account: PlexTv,
     transport: Transport,
     body: bytes,
     status: int,

@@ -13,8 +13,6 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import transport as sending
-from custom_components.plex_auth.api.account import PlexAccount
-from custom_components.plex_auth.api.answers import plex_tv_error
 from custom_components.plex_auth.api.errors import (
     BadRequestError,
     CannotConnectError,
@@ -25,6 +23,8 @@ from custom_components.plex_auth.api.errors import (
     PlexError,
     UnexpectedAnswerError,
 )
+from custom_components.plex_auth.api.failures import plex_tv_error
+from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import (
     LARGEST_BODY,
@@ -46,7 +46,7 @@ def scene(
     population: Population,
     resolver: Resolver,
     transport: Transport,
-    account: PlexAccount,
+    account: PlexTv,
 ) -> Scene:
     """Return the calls and whom they meet."""
     server = PlexServer(transport, URL(population.server.https_url))
@@ -156,7 +156,7 @@ async def test_bad_certificate_gets_no_token(
 
 async def test_unknown_name_and_closed_port_are_told_apart(scene: Scene) -> None:
     """A name without address and a port that nobody listens at have their own errors."""
-    account = PlexAccount(
+    account = PlexTv(
         scene.account._transport, f"https://localhost:{scene.simulator.port}/api/v2"
     )
     scene.resolver.broken = True
@@ -437,6 +437,6 @@ async def test_simulator_without_tls_is_reached_over_plain_http(
     """The base address alone decides about TLS; the context is the session's own."""
     async with PlexSimulator() as simulator:
         owner = simulator.add_account("anna")
-        account = PlexAccount(Transport(session, IDENTITY), simulator.api_url)
+        account = PlexTv(Transport(session, IDENTITY), simulator.api_url)
         found = await account.user(owner.sign_in_token("client-1"))
         assert found.username == "anna"

@@ -5,7 +5,6 @@ from typing import Final, Literal
 from aiohttp import ClientTimeout
 from yarl import URL
 
-from .answers import server_error
 from .bodies import Json
 from .errors import (
     ConnectionClosedError,
@@ -13,6 +12,7 @@ from .errors import (
     SecureConnectionRequiredError,
     WrongServerError,
 )
+from .failures import server_error
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
 

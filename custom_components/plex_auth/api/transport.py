@@ -19,7 +19,6 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .answers import Failure, FailureReader
 from .bodies import Json, decode
 from .errors import (
     BadRequestError,
@@ -31,6 +30,7 @@ from .errors import (
     PlexError,
     UnexpectedAnswerError,
 )
+from .failures import Failure, FailureReader
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from yarl import URL
 
-from .answers import link_error, plex_tv_error, sign_in_error
+from .failures import link_error, plex_tv_error, sign_in_error
 from .models import Account, Pin, Resource, SignIn
 from .transport import Transport
 
@@ -17,7 +17,7 @@ _RESOURCES_PARAMS: Final = {
 }
 
 
-class PlexAccount:
+class PlexTv:
     """Call plex.tv for one account.
 
     Every method raises the errors of `Transport.request` and those that the readers of

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from homeassistant.const import CONF_TOKEN
+from .models import Connection, Resource
 
-from .api.models import Connection, Resource
-
-_CONF_CONNECTIONS = "connections"
-_CONF_HTTPS_REQUIRED = "https_required"
+_TOKEN = "token"
+_CONNECTIONS = "connections"
+_HTTPS_REQUIRED = "https_required"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +34,17 @@ class KnownServer:
     def from_stored(cls, data: Mapping[str, Any]) -> Self:
         """Take a server as the subentry keeps it."""
         return cls(
-            token=data.get(CONF_TOKEN),
+            token=data.get(_TOKEN),
             connections=tuple(
-                Connection(**connection)
-                for connection in data.get(_CONF_CONNECTIONS, ())
+                Connection(**connection) for connection in data.get(_CONNECTIONS, ())
             ),
-            https_required=data.get(_CONF_HTTPS_REQUIRED, False),
+            https_required=data.get(_HTTPS_REQUIRED, False),
         )
 
     def as_stored(self) -> dict[str, Any]:
         """Return what the subentry keeps."""
         return {
-            CONF_TOKEN: self.token,
-            _CONF_CONNECTIONS: [asdict(connection) for connection in self.connections],
-            _CONF_HTTPS_REQUIRED: self.https_required,
+            _TOKEN: self.token,
+            _CONNECTIONS: [asdict(connection) for connection in self.connections],
+            _HTTPS_REQUIRED: self.https_required,
         }

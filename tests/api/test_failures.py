@@ -7,13 +7,6 @@ import json
 
 import pytest
 
-from custom_components.plex_auth.api.answers import (
-    Failure,
-    link_error,
-    plex_tv_error,
-    server_error,
-    sign_in_error,
-)
 from custom_components.plex_auth.api.errors import (
     BadRequestError,
     EmailRequiredError,
@@ -32,6 +25,13 @@ from custom_components.plex_auth.api.errors import (
     VerificationCodeRequiredError,
     VerificationCodeWrongError,
     WrongCredentialsError,
+)
+from custom_components.plex_auth.api.failures import (
+    Failure,
+    link_error,
+    plex_tv_error,
+    server_error,
+    sign_in_error,
 )
 
 from .population import short

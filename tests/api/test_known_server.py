@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Connection, Resource
-from custom_components.plex_auth.known_server import KnownServer
 
 LISTED: dict[str, Any] = {
     "name": "Attic",

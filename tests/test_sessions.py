@@ -3,7 +3,7 @@
 from aiohttp import DummyCookieJar
 import pytest
 
-from custom_components.plex_auth import client
+from custom_components.plex_auth import sessions
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
@@ -22,22 +22,22 @@ async def test_one_pair_of_sessions(
     anna, server = world.two_factor, world.living_room
     await async_add_account(hass, simulator, anna, [server, world.shared])
     await async_add_account(hass, simulator, world.free)
-    sessions = hass.data[client._DATA_SESSIONS]
-    assert list(sessions) == [True]
+    ours = hass.data[sessions._DATA_SESSIONS]
+    assert list(ours) == [True]
     await async_add_account(
         hass,
         simulator,
         world.three_servers,
         [server_data(server, anna, url=server.http_url, verify_ssl=False)],
     )
-    assert set(sessions) == {True, False}
-    assert sessions[True] is not sessions[False]
-    for verify_ssl, session in sessions.items():
+    assert set(ours) == {True, False}
+    assert ours[True] is not ours[False]
+    for verify_ssl, session in ours.items():
         assert session is not async_get_clientsession(hass, verify_ssl)
         assert isinstance(session.cookie_jar, DummyCookieJar)
         assert not session.closed
     await hass.async_stop(force=True)
-    assert all(session.closed for session in sessions.values())
+    assert all(session.closed for session in ours.values())
 
 
 async def test_session_outlives_an_entry(

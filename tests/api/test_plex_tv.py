@@ -3,7 +3,6 @@
 import pyotp
 import pytest
 
-from custom_components.plex_auth.api.account import PLEX_TV_API, PlexAccount
 from custom_components.plex_auth.api.errors import (
     BadRequestError,
     EmailRequiredError,
@@ -16,6 +15,7 @@ from custom_components.plex_auth.api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
+from custom_components.plex_auth.api.plex_tv import PLEX_TV_API, PlexTv
 from tests.plex_simulator import Account, Fault, PlexSimulator, Subscription
 
 from .population import IDENTITY, PASSWORD, Population
@@ -36,7 +36,7 @@ def test_plex_tv_is_the_default() -> None:
 
 @pytest.mark.parametrize("login", ["anna", "ANNA", "anna@example.com"])
 async def test_sign_in(
-    plex: PlexSimulator, account: PlexAccount, population: Population, login: str
+    plex: PlexSimulator, account: PlexTv, population: Population, login: str
 ) -> None:
     """A sign-in gives the account and a token that works, and sends the form it should."""
     signed_in = await account.sign_in(login, PASSWORD)
@@ -54,7 +54,7 @@ async def test_sign_in(
 
 
 async def test_sign_in_with_a_code(
-    plex: PlexSimulator, account: PlexAccount, two_factor: Account
+    plex: PlexSimulator, account: PlexTv, two_factor: Account
 ) -> None:
     """A code that is right signs in; none at all is asked for; a wrong one is told."""
     with pytest.raises(VerificationCodeRequiredError):
@@ -71,7 +71,7 @@ async def test_sign_in_with_a_code(
 
 
 async def test_refused_sign_ins(
-    plex: PlexSimulator, account: PlexAccount, population: Population
+    plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """Wrong credentials, an address that is needed and a blocked household differ."""
     plex.add_account("dora", password=PASSWORD, email_only=True)
@@ -95,7 +95,7 @@ async def test_refused_sign_ins(
 
 
 async def test_rejected_token(
-    plex: PlexSimulator, account: PlexAccount, population: Population
+    plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """A token that was revoked is rejected by every call that shows it."""
     token = population.token
@@ -106,7 +106,7 @@ async def test_rejected_token(
             await ask
 
 
-async def test_user(account: PlexAccount, plex: PlexSimulator) -> None:
+async def test_user(account: PlexTv, plex: PlexSimulator) -> None:
     """Accounts of all kinds are read."""
     now = plex.clock.now()
     managed = plex.add_account("", title="Emil", password=None, restricted=True)
@@ -120,7 +120,7 @@ async def test_user(account: PlexAccount, plex: PlexSimulator) -> None:
 
 
 async def test_user_tolerates_odd_fields(
-    account: PlexAccount, population: Population
+    account: PlexTv, population: Population
 ) -> None:
     """Unknown and broken fields and missing ones do not matter."""
     population.owner.overrides = {
@@ -139,7 +139,7 @@ async def test_user_tolerates_odd_fields(
 
 
 async def test_resources(
-    plex: PlexSimulator, account: PlexAccount, population: Population
+    plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """Own and shared servers are listed with their own tokens and all addresses."""
     own = await account.resources(population.token)
@@ -164,7 +164,7 @@ async def test_resources(
 
 
 async def test_link(
-    plex: PlexSimulator, account: PlexAccount, population: Population
+    plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """A link code has a token once somebody has entered it, and is forgotten in time."""
     pin = await account.create_pin()
@@ -182,7 +182,7 @@ async def test_link(
 
 
 async def test_sign_out(
-    plex: PlexSimulator, account: PlexAccount, population: Population
+    plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """Signing out ends the token."""
     token = population.token
