@@ -8,13 +8,12 @@ import sys
 import time
 from typing import Any
 
-from . import growth, imports
+from .imports import CORE, OURS
+from .installed import absent_modules
+from .plan import ACCOUNTS, IMPORTS, RUNS, SERVERS
+from .processes import ROOT, run_replay, run_section, run_world
 from .report import report
-from .simulated import ROOT, run_replay, run_section, run_world
 from .targets import check
-
-# Over http a server is asked who it is before it gets a token.
-_OVER_HTTP = ("action get_transient_token", "action get_source_connection_information")
 
 RESULTS = ROOT / "benchmarks/results.md"
 
@@ -35,8 +34,14 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     start, load = time.monotonic(), os.getloadavg()[0]
-    figures = _measure()
-    figures["load"] = [load, os.getloadavg()[0]]
+    figures = {
+        "calls": _calls(),
+        "imports": _imports(),
+        "inside": _inside(),
+        "growth": _growth(),
+        "manners": _manners(),
+        "load": [load, os.getloadavg()[0]],
+    }
     if arguments.figures is not None:
         arguments.figures.write_text(json.dumps(figures))
     text = report(figures, time.monotonic() - start)
@@ -46,46 +51,52 @@ def main() -> int:
     return int(arguments.strict and is_missed)
 
 
-def _measure() -> dict[str, Any]:
-    """Return the figures of all sections."""
-    figures: dict[str, Any] = {}
+def _calls() -> Any:
     _say("calls")
+    options = ("--accounts=2", "--servers=20")
     with (
-        run_world("--accounts=2", "--servers=20") as world,
+        run_world(*options, "--record") as checked,
+        run_world(*options) as world,
         run_replay(world) as replay,
     ):
-        figures["calls"] = run_section("calls", [world, replay])
-    _say("imports")
-    figures["imports"] = _imports()
-    _say("inside Home Assistant")
-    with run_world("--servers=4", "--https") as world:
-        figures["inside"] = run_section("inside", [world, "https"])
-        over_http = run_section("inside", [world, "http"])
-    figures["inside"] |= {f"{name} over http": over_http[name] for name in _OVER_HTTP}
-    figures["growth"] = {str(count): [] for count in growth.COUNTS}
-    for number in range(growth.RUNS):
-        for count in growth.COUNTS:
-            _say(f"growth, run {number + 1} of {growth.RUNS}: {count}")
-            # A fresh one for each: its records and tokens grow.
-            options = (f"--accounts={count + 1}", f"--servers={growth.SERVERS}")
-            with run_world(*options, "--https", "--record") as world:
-                found = run_section("growth", [world, str(count)])
-            figures["growth"][str(count)].append(found)
-    _say("manners")
-    with run_world("--servers=2", "--https", "--record") as world:
-        figures["manners"] = run_section("manners", [world])
-    return figures
+        return run_section("calls", checked, world, replay)
 
 
-def _imports() -> dict[str, list[dict[str, Any]]]:
+def _imports() -> dict[str, list[Any]]:
     """Return what loading the integrations adds, in turn; the first turn only warms up."""
-    found: dict[str, list[dict[str, Any]]] = {imports.OURS: [], imports.CORE: []}
-    for number in range(-1, imports.ROUNDS):
+    _say("imports")
+    absent = absent_modules("plex")
+    found: dict[str, list[Any]] = {OURS: [], CORE: []}
+    for number in range(-1, IMPORTS):
         for name, runs in found.items():
-            one = run_section("imports", [name])
+            one = run_section("imports", name, *absent)
             if number >= 0:
                 runs.append(one)
     return found
+
+
+def _inside() -> Any:
+    _say("inside Home Assistant")
+    with run_world(f"--servers={SERVERS}", "--https") as world:
+        return run_section("inside", world)
+
+
+def _growth() -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {str(count): [] for count in ACCOUNTS}
+    for number in range(RUNS):
+        for count, runs in found.items():
+            _say(f"growth, run {number + 1} of {RUNS}: {count}")
+            # A fresh one for each: its records and tokens grow.
+            options = (f"--accounts={int(count) + 1}", f"--servers={SERVERS}")
+            with run_world(*options, "--https", "--record") as world:
+                runs.append(run_section("growth", world, count))
+    return found
+
+
+def _manners() -> Any:
+    _say("manners")
+    with run_world("--servers=2", "--https", "--record") as world:
+        return run_section("manners", world)
 
 
 def _say(text: str) -> None:

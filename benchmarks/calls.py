@@ -1,31 +1,34 @@
-"""Section 1: five calls by four clients, wall and CPU time, one by one and 50 at once."""
+"""Section 1: five calls by four clients, wall and CPU time, one by one and 50 at once.
+
+`python -m benchmarks.calls CHECKED ROW ONCE` names three simulators: one that keeps the
+requests, where it is checked that all clients do the same; one for the calls in a row;
+one for those at once.
+"""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 import gc
 import json
-from pathlib import Path
 import sys
-import time
+from typing import Any
 
-from .clients import AT_ONCE, CALLS, Client, make_clients
+from .clients.base import CALLS, Client, Given
+from .clients.floor import floor
+from .clients.ours import ours
+from .clients.plex_api_client import plex_api_client
+from .clients.python_plexapi import python_plexapi
+from .measure import Series, Time, series, timed
+from .plan import AT_ONCE, IN_A_ROW, ROUNDS, ROUNDS_AT_ONCE
 from .simulated import World
 
-ROUNDS = 24
-ROUNDS_AT_ONCE = 8
-
-IN_A_ROW = 48
-
-
-type Series = dict[str, dict[str, dict[str, list[float]]]]
+type _Kind = Callable[[Given], AbstractAsyncContextManager[Client[Any]]]
 
 
 def main() -> None:
-    """Measure against the worlds that the command line names and print the figures.
-
-    The calls in a row go to the first, those at once to the second.
-    """
-    in_a_row, at_once = (World.parse(Path(one).read_text()) for one in sys.argv[1:3])
+    """Measure against the simulators that the command line names; print the figures."""
+    checked, in_a_row, at_once = map(World.load, sys.argv[1:])
+    asyncio.run(_check(checked))
     found = {
         "row": asyncio.run(_measure(in_a_row, ROUNDS, IN_A_ROW, at_once=False)),
         "at once": asyncio.run(
@@ -35,57 +38,54 @@ def main() -> None:
     print(json.dumps(found))
 
 
-async def _measure(world: World, rounds: int, count: int, *, at_once: bool) -> Series:
-    """Return the seconds of one call by call, client and kind (wall, CPU)."""
-    clients, renew_code = make_clients(world)
-    for client in clients:
-        await client.open()
-    await _check(clients)
-    gc.collect()
-    gc.freeze()
-    found: Series = {
-        call: {client.name: {"wall": [], "cpu": []} for client in clients}
-        for call in CALLS
-    }
-    for number in range(-1, rounds):
+@asynccontextmanager
+async def _clients(given: Given) -> AsyncIterator[list[Client[Any]]]:
+    kinds: tuple[_Kind, ...] = (ours, floor, python_plexapi, plex_api_client)
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(kind(given)) for kind in kinds]
+
+
+async def _check(world: World) -> None:
+    """Raise RuntimeError unless all clients find the same, and none sends a cookie."""
+    async with _clients(Given(world)) as clients:
         for call in CALLS:
-            renew_code()
-            # Each takes each place in turn; round -1 only warms up.
-            shift = number % len(clients)
-            for client in (*clients[shift:], *clients[:shift]):
-                wall, cpu = await _timed(
-                    client.many(call, count)
-                    if at_once
-                    else _in_a_row(client, call, count)
-                )
-                if number >= 0:
-                    found[call][client.name]["wall"].append(wall / count)
-                    found[call][client.name]["cpu"].append(cpu / count)
-    for client in clients:
-        await client.close()
-    return found
-
-
-async def _check(clients: tuple[Client, ...]) -> None:
-    """Raise RuntimeError unless all clients find the same."""
-    for call in CALLS:
-        answers = {client.name: await client.one(call) for client in clients}
-        if not all(answers.values()) or len(set(answers.values())) != 1:
-            message = f"{call}: the clients do not agree: {answers}"
+            answers = {client.name: await client.one(call) for client in clients}
+            if not all(answers.values()) or len(set(answers.values())) != 1:
+                message = f"{call}: the clients do not agree: {answers}"
+                raise RuntimeError(message)
+    for record in await asyncio.to_thread(world.records):
+        if "cookie" in {name.lower() for name in record["headers"]}:
+            message = f"a client sends cookies: {record['headers']}"
             raise RuntimeError(message)
 
 
-async def _in_a_row(client: Client, call: str, count: int) -> None:
-    for _ in range(count):
-        await client.one(call)
-
-
-async def _timed(task: Awaitable[None]) -> tuple[float, float]:
-    """Return wall time and CPU time of this process, all threads, in seconds."""
-    gc.collect()
-    cpu, wall = time.process_time(), time.perf_counter()
-    await task
-    return time.perf_counter() - wall, time.process_time() - cpu
+async def _measure(
+    world: World, rounds: int, count: int, *, at_once: bool
+) -> dict[str, dict[str, Series]]:
+    """Return the seconds of one call by call and client."""
+    given = Given(world)
+    async with _clients(given) as clients:
+        found: dict[str, dict[str, list[Time]]] = {
+            call: {client.name: [] for client in clients} for call in CALLS
+        }
+        gc.collect()
+        gc.freeze()
+        for number in range(-1, rounds):
+            for call in CALLS:
+                given.renew_code()
+                # Each takes each place in turn; round -1 only warms up.
+                shift = number % len(clients)
+                for client in (*clients[shift:], *clients[:shift]):
+                    make = client.at_once if at_once else client.in_a_row
+                    gc.collect()
+                    with timed() as time:
+                        await make(call, count)
+                    if number >= 0:
+                        found[call][client.name].append(time)
+    return {
+        call: {name: series(times, count) for name, times in by_client.items()}
+        for call, by_client in found.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,88 +1,66 @@
 """Section 4: what an idle day costs plex.tv and a server, in requests and bytes.
 
-Home Assistant, the integration and its real intervals run through two days from timer to
-timer: one with a transient token at one server, one without. The other server has a
-watched source in both.
+Home Assistant, the integration and its real intervals run through a day from timer to
+timer, `python -m benchmarks.manners WORLD` once without a transient token and once with
+one at the last server. The first server has a watched source in both.
 """
 
 import asyncio
 from collections import Counter
 from datetime import timedelta
 import json
-from pathlib import Path
 import sys
 from typing import Any
 
-from custom_components.plex_auth.coordinator import SERVER_INTERVAL
-from custom_components.plex_auth.transient_tokens import async_forget_token
 from homeassistant.components.plex.const import CLIENT_SCAN_INTERVAL, PLEXTV_THROTTLE
-from homeassistant.core import HomeAssistant
 
-from .hass import add_entry, data_of, running_home_assistant, set_up
-from .passing import PassingLoop, let_pass, passing_time
+from .household import Household
+from .passing import passing_time
 from .simulated import World
+from .wire import counted_bytes
 
 DAY = timedelta(days=1)
 
 
 def main() -> None:
     """Measure against the world that the command line names and print the figures."""
-    world = World.parse(Path(sys.argv[1]).read_text())
-    with asyncio.Runner(loop_factory=lambda: PassingLoop(counts=True)) as runner:
-        print(json.dumps(runner.run(_measure(world))))
-
-
-async def _measure(world: World) -> dict[str, Any]:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, PassingLoop)
-    account = world.accounts[0]
-    source = f"server://{account.servers[1].machine_identifier}"
-    with passing_time(loop):
-        async with running_home_assistant(world) as hass:
-            entry = add_entry(hass, world, account, sources=[source])
-            await set_up(hass, [entry])
-            server = next(
-                one
-                for one in data_of(entry).servers.values()
-                if one.machine_identifier == account.servers[1].machine_identifier
-            )
-            await server.async_call(lambda plex, token: _issue(server, plex, token))
-            with_token = await _day(hass, loop, world)
-            async_forget_token(hass, server.subentry.subentry_id)
-            without = await _day(hass, loop, world)
-    return {
-        "polls": DAY / SERVER_INTERVAL,
-        "with a token": with_token,
-        "without": without,
+    world = World.load(sys.argv[1])
+    found = {
+        "without": asyncio.run(_day(world, with_token=False)),
+        "with a token": asyncio.run(_day(world, with_token=True)),
         "core": _core_plex(),
     }
+    print(json.dumps(found))
 
 
-async def _issue(server: Any, plex: Any, token: str) -> None:
-    server.async_set_transient_token(await plex.transient_token(token))
-
-
-async def _day(
-    hass: HomeAssistant, loop: PassingLoop, world: World
-) -> dict[str, dict[str, float]]:
-    """Let a day pass and return requests and bytes by host."""
-    before = Counter(world.requests())
-    loop.bytes_by_port.clear()
-    await let_pass(hass, loop, DAY.total_seconds())
-    requests = world.requests()
-    requests.subtract(before)
-    (*_, plex_tv_port) = world.base_url.rpartition(":")
-    servers = {
-        one.machine_identifier: int(one.url.rpartition(":")[2])
-        for one in world.accounts[0].servers
+async def _day(world: World, *, with_token: bool) -> dict[str, Any]:
+    """Let a day pass and return requests and bytes by host, and the server's polls."""
+    watching, server = world.accounts[0].servers
+    with counted_bytes() as counted, passing_time() as passing:
+        async with Household.running(world, watches_source=True) as home:
+            if with_token:
+                await home.transient_token(server)()
+            poll = home.coordinator(server.machine_identifier, "reachable")
+            assert poll.update_interval is not None
+            before = world.requests()
+            counted.clear()
+            await passing.let_pass(DAY.total_seconds())
+            sizes, requests = Counter(counted), world.requests() - before
+            polls = DAY / poll.update_interval
+    hosts = {
+        "plex.tv": ("plex.tv", world.base_url),
+        "server with a watched source": (watching.machine_identifier, watching.url),
+        "server": (server.machine_identifier, server.url),
     }
-    names = ("plex.tv", "server with a watched source", "server")
-    ports = (int(plex_tv_port), *servers.values())
-    hosts = ("plex.tv", *servers)
-    return {
-        name: {"requests": requests[host], "bytes": loop.bytes_by_port[port]}
-        for name, host, port in zip(names, hosts, ports, strict=True)
+    found = {
+        name: {"requests": requests[host], "bytes": sizes[_port(url)]}
+        for name, (host, url) in hosts.items()
     }
+    return {"hosts": found, "polls": polls}
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 def _core_plex() -> dict[str, Any]:

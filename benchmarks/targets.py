@@ -9,23 +9,18 @@ from .imports import CORE, OURS
 from .spread import difference, ratio
 
 CPU_TO_FLOOR = 1.25
+CPU_TO_FLOOR_OF_LISTS = 1.55
 CPU_TO_PYTHON_PLEXAPI = 0.5
 CPU_TO_PLEX_API_CLIENT = 0.35
 THROUGHPUT = 4.0
-IMPORT_TIME = 0.3
+IMPORT_TIME = 0.75
 ACTION_SECONDS = 0.001
 GROWTH = 1.2
 STEP_SECONDS = 0.02
 PLEX_TV_REQUESTS = 100
 
-
-_CHECKED = (
-    "every field is checked and put into a frozen model; the floor stops at plain data"
-)
-_MADE = (
-    "more than half of it is the making of dataclasses; to load its small modules without "
-    "them would still be about 0.45 ×, since core's libraries load quickly"
-)
+_CHECKED = "every field is checked and put into a model; the floor stops at plain data"
+_MADE = "much of it is the making of dataclasses, which core's libraries do without"
 _CROWD = (
     "hundreds of TLS handshakes at once keep the one process that plays all servers busy; "
     "those that take over a second are asked by another address as well"
@@ -46,7 +41,7 @@ def check(figures: dict[str, Any]) -> Iterator[Target]:
     """Yield the targets in the order of the sections."""
     yield from _calls(figures["calls"])
     yield from _imports(figures["imports"])
-    yield from _actions(figures["inside"])
+    yield from _actions(figures["inside"]["actions"])
     yield from _growth(figures["growth"])
     yield from _manners(figures["manners"])
 
@@ -54,7 +49,7 @@ def check(figures: dict[str, Any]) -> Iterator[Target]:
 def _calls(calls: dict[str, Any]) -> Iterator[Target]:
     for call, found in calls["row"].items():
         for name, limit in (
-            ("floor", CPU_TO_FLOOR),
+            ("floor", _cpu_to_floor(call)),
             ("python-plexapi", CPU_TO_PYTHON_PLEXAPI),
             ("plex-api-client", CPU_TO_PLEX_API_CLIENT),
         ):
@@ -74,6 +69,11 @@ def _calls(calls: dict[str, Any]) -> Iterator[Target]:
         )
 
 
+def _cpu_to_floor(call: str) -> float:
+    """Return the limit of a call: more for a list, of which the floor reads little."""
+    return CPU_TO_FLOOR_OF_LISTS if call.startswith("resources") else CPU_TO_FLOOR
+
+
 def _imports(imports: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
     outside = sorted({name for one in imports[OURS] for name in one["outside"]})
     yield Target(
@@ -91,15 +91,14 @@ def _imports(imports: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
     )
 
 
-def _actions(inside: dict[str, Any]) -> Iterator[Target]:
-    for name, found in inside.items():
-        if name.startswith("action"):
-            more = difference(found["ours"]["wall"], found["bare"]["wall"])
-            yield Target(
-                f"{name} ≤ 1 ms above the bare client call",
-                f"{more.scaled(1000)} ms",
-                more.median <= ACTION_SECONDS,
-            )
+def _actions(actions: dict[str, Any]) -> Iterator[Target]:
+    for name, found in actions.items():
+        more = difference(found["ours"]["wall"], found["bare"]["wall"])
+        yield Target(
+            f"action {name} ≤ 1 ms above the bare client call",
+            f"{more.scaled(1000)} ms",
+            more.median <= ACTION_SECONDS,
+        )
 
 
 def _growth(growth: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
@@ -121,7 +120,8 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
                 poll["step"]
                 for runs in growth.values()
                 for run in runs
-                for poll in run["polls"]
+                for polls in run["polls"].values()
+                for poll in polls
             ],
         ),
     ):
@@ -134,14 +134,15 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
 
 
 def _manners(manners: dict[str, Any]) -> Iterator[Target]:
-    plex_tv = manners["with a token"]["plex.tv"]["requests"]
+    plex_tv = manners["with a token"]["hosts"]["plex.tv"]["requests"]
     yield Target(
         f"idle day: ≤ {PLEX_TV_REQUESTS} requests to plex.tv",
         str(plex_tv),
         plex_tv <= PLEX_TV_REQUESTS,
     )
     for key, limit in (("without", 1), ("with a token", 2)):
-        value = manners[key]["server"]["requests"] / manners["polls"]
+        day = manners[key]
+        value = day["hosts"]["server"]["requests"] / day["polls"]
         yield Target(
             f"idle day, {key}: {limit} request(s) to a server for each poll",
             f"{value:.2f}",

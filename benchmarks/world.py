@@ -6,6 +6,7 @@ of JSON when ready and runs until SIGTERM.
 
 import argparse
 import asyncio
+from dataclasses import asdict
 import json
 from pathlib import Path
 import resource
@@ -15,9 +16,11 @@ import pyotp
 
 from tests.plex_simulator import PlexSimulator, Subscription
 
-CLIENT_IDENTIFIER = "3c0d8a4e-7f4e-4c0b-9d55-5b3a3b6c2f10"
+from .simulated import SimulatedAccount, SimulatedServer, World
 
 _SERVICES = ("metadata-dev", "collections", "epg")
+
+CLIENT_IDENTIFIER = "3c0d8a4e-7f4e-4c0b-9d55-5b3a3b6c2f10"
 
 
 def main() -> None:
@@ -45,19 +48,20 @@ async def _run(arguments: argparse.Namespace) -> None:
             for number in range(arguments.accounts)
         ]
         arguments.ca_file.write_bytes(simulator.ca_pem())
-        description = {
-            "api_url": simulator.api_url,
-            "base_url": simulator.base_url,
-            "ca_file": str(arguments.ca_file),
-            "accounts": accounts,
-        }
-        print(json.dumps(description), flush=True)
+        world = World(
+            client_identifier=CLIENT_IDENTIFIER,
+            api_url=simulator.api_url,
+            base_url=simulator.base_url,
+            ca_file=str(arguments.ca_file),
+            accounts=tuple(accounts),
+        )
+        print(json.dumps(asdict(world)), flush=True)
         await stopped.wait()
 
 
 async def _add_account(
     simulator: PlexSimulator, number: int, servers: int
-) -> dict[str, object]:
+) -> SimulatedAccount:
     """Add an account with its servers and return what its clients have to know."""
     now = simulator.clock.now()
     secret = pyotp.random_base32()
@@ -76,23 +80,24 @@ async def _add_account(
         await simulator.add_server(f"Server {number}-{index}", account)
         for index in range(servers)
     ]
-    return {
-        "username": account.username,
-        "password": account.password,
-        "totp_secret": secret,
-        "uuid": account.uuid,
-        "title": account.title,
-        "token": account.sign_in_token(CLIENT_IDENTIFIER),
-        "servers": [
-            {
-                "name": server.name,
-                "machine_identifier": server.machine_identifier,
-                "url": server.http_url,
-                "token": server.access_token_for(account),
-            }
+    assert account.password is not None
+    return SimulatedAccount(
+        username=account.username,
+        password=account.password,
+        totp_secret=secret,
+        uuid=account.uuid,
+        title=account.title,
+        token=account.sign_in_token(CLIENT_IDENTIFIER),
+        servers=tuple(
+            SimulatedServer(
+                name=server.name,
+                machine_identifier=server.machine_identifier,
+                url=server.http_url,
+                token=server.access_token_for(account),
+            )
             for server in added
-        ],
-    }
+        ),
+    )
 
 
 def _service(name: str) -> dict[str, object]:

@@ -1,8 +1,21 @@
-"""The arithmetic of the benchmarks; what they measure is not tested."""
+"""What the benchmarks measure with; what they measure is not tested."""
 
+import asyncio
+from datetime import timedelta
+
+import httpx
 import pytest
+import requests
 
+from benchmarks.clients.base import NoCookies
+from benchmarks.installed import absent_modules
+from benchmarks.passing import passing_time
 from benchmarks.spread import Spread, difference, ratio, spread
+from benchmarks.wire import counted_bytes
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+
+from .plex_simulator import PlexSimulator
 
 
 def test_spread_is_median_and_quartiles() -> None:
@@ -29,3 +42,75 @@ def test_spread_is_shown_with_three_digits() -> None:
     assert str(Spread(0.00123, 0.001, 0.002).scaled(1000)) == "1.23 (1.00–2.00)"
     assert str(Spread(1234.5, 12.34, 0.0123)) == "1234 (12.3–0.012)"
     assert str(Spread(0.0, -0.5, 0.5)) == "0 (-0.50–0.50)"
+
+
+async def test_peers_keep_no_cookies(
+    hass: HomeAssistant, simulator: PlexSimulator
+) -> None:
+    """The session of either peer forgets plex.tv's cookie and sends none back."""
+    address = f"{simulator.api_url}/user"
+
+    def _ask_by_requests() -> None:
+        with requests.Session() as session:
+            session.cookies = NoCookies()  # type: ignore[assignment]
+            assert "Set-Cookie" in session.get(address).headers
+            session.get(address)
+            assert not list(session.cookies)
+
+    await hass.async_add_executor_job(_ask_by_requests)
+    context = await hass.async_add_executor_job(httpx.create_ssl_context)
+    async with httpx.AsyncClient(cookies=NoCookies(), verify=context) as session:
+        assert "Set-Cookie" in (await session.get(address)).headers
+        await session.get(address)
+        assert not list(session.cookies.jar)
+    assert len(simulator.requests) == 4
+    assert all("Cookie" not in record.headers for record in simulator.requests)
+
+
+def test_what_only_the_tests_brought_is_absent() -> None:
+    """The library plexapi uses tqdm where it finds it, which no Home Assistant requires."""
+    absent = absent_modules("plex")
+    assert {"tqdm", "pytest"} <= set(absent)
+    assert not {"plexapi", "requests", "aiohttp", "h2"}.intersection(absent)
+
+
+async def test_time_passes_from_timer_to_timer() -> None:
+    """What is due in a day is done at once, each at its time, and time stays real."""
+    loop = asyncio.get_running_loop()
+    start, due = loop.time(), []
+
+    async def _each_hour() -> None:
+        while True:
+            await asyncio.sleep(3600)
+            due.append(round(loop.time() - start))
+
+    lasting = asyncio.create_task(_each_hour())
+    await asyncio.sleep(0)
+    now = dt_util.utcnow()
+    with passing_time() as passing:
+        await passing.let_pass(86400 + 1)
+        assert dt_util.utcnow() - now >= timedelta(days=1)
+    lasting.cancel()
+    assert due == [3600 * hour for hour in range(1, 25)]
+    assert loop.time() - start < 10
+
+
+async def test_bytes_on_the_wire_are_counted() -> None:
+    """Those of both ways count, by the port of the other side."""
+
+    async def _answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readexactly(3)
+        writer.write(b"four")
+        writer.close()
+
+    server = await asyncio.start_server(_answer, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    with counted_bytes() as counted:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"two")
+        assert await reader.read() == b"four"
+        writer.close()
+        assert counted[port] == 3 + 4
+    server.close()
