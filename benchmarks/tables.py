@@ -100,7 +100,7 @@ def growth_table(growth: dict[str, list[dict[str, Any]]]) -> str:
             polls = [poll for run in runs for poll in run["polls"][kind]]
             rows.append(_of_all(count, f"poll, {kind}", "", polls))
     return _table(
-        "Accounts | | CPU ms | wall ms | requests | memory | longest step "
+        "Accounts |  | CPU ms | wall ms | requests | memory | longest step "
         "| longest collection | on the wall",
         rows,
     )
