@@ -25,7 +25,7 @@ from yarl import URL
 
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.api.transport import ClientIdentity, Transport
+from custom_components.plex_auth.api.transport import ClientInfo, Transport
 
 from .simulated import SimulatedAccount, World
 from .world import CLIENT_IDENTIFIER
@@ -76,8 +76,8 @@ class AsyncClient:
         await asyncio.gather(*(function() for _ in range(count)))
 
 
-def _identity(client_identifier: str) -> ClientIdentity:
-    return ClientIdentity(
+def _identity(client_identifier: str) -> ClientInfo:
+    return ClientInfo(
         client_identifier=client_identifier,
         product=_PRODUCT,
         version="1.0.0",
@@ -137,7 +137,7 @@ class Ours(AsyncClient):
             return (await account.user(token)).uuid
 
         async def _resources() -> object:
-            return sum(len(one.connections) for one in await account.resources(token))
+            return sum(len(one.connections) for one in await account.servers(token))
 
         async def _transient_token() -> object:
             return bool((await server.transient_token(server_token)).token)
@@ -274,7 +274,7 @@ class PythonPlexApi:
             return sign_in(token=token, session=session).uuid
 
         def _resources() -> object:
-            return sum(len(one.connections) for one in account.resources())
+            return sum(len(one.connections) for one in account.servers())
 
         def _transient_token() -> object:
             return bool(server.createToken())

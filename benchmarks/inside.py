@@ -43,7 +43,7 @@ async def _measure(world: World, scheme: str) -> dict[str, Any]:
         entry = add_entry(hass, world, world.accounts[0])
         await set_up(hass, [entry])
         for server in data_of(entry).servers.values():
-            assert server.data.connection.url.scheme == scheme
+            assert server.data.route.url.scheme == scheme
         pairs = _pairs(hass, world, entry)
         set_ups = await _set_ups(hass, entry, pairs["set-up"][1])
         pairs = _pairs(hass, world, entry)
@@ -69,7 +69,7 @@ def _pairs(
     )
     assert server.data is not None
     # The same address as the integration uses, so the same TLS connection.
-    pms = PlexServer(transport, server.data.connection.url)
+    pms = PlexServer(transport, server.data.route.url)
     token = account.servers[0].token
     source = f"server://{account.servers[1].machine_identifier}"
     identifier = f"{account.uuid}_{server.machine_identifier}"
@@ -89,10 +89,10 @@ def _pairs(
 
     async def _bare_set_up() -> None:
         await plex.user(account.token)
-        await plex.resources(account.token)
+        await plex.servers(account.token)
         await asyncio.gather(
             *(
-                PlexServer(transport, one.data.connection.url).identity()
+                PlexServer(transport, one.data.route.url).identity()
                 for one in coordinators.servers.values()
             )
         )
@@ -105,7 +105,7 @@ def _pairs(
         ),
         "action get_servers": (
             _action("get_servers", config_entry_id=entry.entry_id),
-            lambda: plex.resources(account.token),
+            lambda: plex.servers(account.token),
         ),
         "action get_transient_token": (
             _action("get_transient_token", device_id=device.id),

@@ -46,7 +46,7 @@ async def _measure(world: World) -> dict[str, Any]:
                 for one in data_of(entry).servers.values()
                 if one.machine_identifier == account.servers[1].machine_identifier
             )
-            await server.async_call(lambda plex, token: _issue(server, plex, token))
+            await server.access.call(lambda plex, token: _issue(server, plex, token))
             with_token = await _day(hass, loop, world)
             async_forget_token(hass, server.subentry.subentry_id)
             without = await _day(hass, loop, world)

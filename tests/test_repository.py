@@ -141,8 +141,7 @@ def test_readme_lists_the_entities() -> None:
     """The README lists exactly the entities that there are, by their names."""
     texts = _json(INTEGRATION / "translations" / "en.json")["entity"]
     names = {
-        f"{texts[platform][str(description.translation_key)]['name']}"
-        f" ({platform.replace('_', ' ')})"
+        f"{texts[platform][description.key]['name']} ({platform.replace('_', ' ')})"
         for platform, descriptions in ENTITIES.items()
         for description in descriptions
     }
