@@ -194,23 +194,6 @@ def test_readme_lists_the_actions() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "folder"), [("trigger", "triggers"), ("condition", "conditions")]
-)
-def test_readme_lists_triggers_and_conditions(kind: str, folder: str) -> None:
-    """The README links the page of each trigger and condition, and no other."""
-    keys = set(load_yaml_dict(str(INTEGRATION / f"{folder}.yaml")))
-    linked = set(re.findall(rf"\(docs/{folder}/(\w+)\.md\)", README))
-    pages = {page.stem for page in (ROOT / "docs" / folder).glob("*.md")}
-    assert linked == pages == {key for key in keys if not key.startswith(".")}
-
-
-def test_links_of_the_readme() -> None:
-    """What the README links inside the repository exists."""
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
-
-
 def test_python_floor() -> None:
     """Lint and types are checked for the Python that Home Assistant needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
