@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+FOLDERS = ("benchmarks", "custom_components", "scripts", "tests")
 
 
 def _links(page: Path) -> set[tuple[Path, str]]:
@@ -42,3 +43,24 @@ def test_readme_lists_triggers_and_conditions() -> None:
         for file, anchor in _links(ROOT / "README.md")
         if file == DOCS / "automations.md"
     } == {_anchor(text["name"]) for text in texts}
+
+
+def test_cited_facts() -> None:
+    """Each section of plex-api.md that is cited anywhere exists, and only once."""
+    sections = re.findall(
+        r"^(?:#+|\|) \N{SECTION SIGN}([\d.]+) ",
+        (DOCS / "plex-api.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(sections) == len(set(sections))
+    files = [
+        *PAGES,
+        *(file for name in FOLDERS for file in (ROOT / name).rglob("*.py")),
+    ]
+    missing = {
+        (cited, str(file.relative_to(ROOT)))
+        for file in files
+        for cited in re.findall(r"\N{SECTION SIGN}(\d*(?:\.\d+)?)", file.read_text())
+        if cited not in sections
+    }
+    assert not missing
