@@ -213,7 +213,8 @@ async def test_internet_that_is_missing(
     entry = await async_add_account(hass, simulator, hugo, [server])
     coordinator = server_coordinator(entry, server)
     assert any(
-        isinstance(one, DnsError) for one in coordinator.access.failures.values()
+        isinstance(one, DnsError)
+        for one in coordinator.access.routing.failures.values()
     )
     assert issues(hass, entry, server) == []
 

@@ -23,7 +23,7 @@ from .api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
-from .api.models import ListedServer
+from .api.models import ListedServer, SignIn
 from .api.plex_tv import PLEX_TV_API
 from .const import (
     CONF_ADVANCED,
@@ -40,7 +40,7 @@ from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.link import LINK_URL, LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_data
-from .flows.sign_in import NewSignIn
+from .flows.sign_in import NewSignIn, client_of
 from .sessions import async_create_plex_tv
 
 _WAYS = ["password", "link", "token"]
@@ -62,7 +62,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self._credentials: tuple[str, str] | None = None
         self._link: LinkSignIn | None = None
         self._sign_in: NewSignIn | None = None
-        self._servers: dict[str, ListedServer] | None = None
+        self._servers: tuple[ListedServer, ...] | None = None
         self._is_closed = False
 
     @classmethod
@@ -85,7 +85,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Begin a new sign-in after plex.tv rejected the token."""
-        self._use_entry()
+        self._client = self._own_client = client_of(entry_data)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -102,7 +102,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in anew, to the same account."""
-        self._use_entry()
+        self._client = self._own_client = client_of(self._entry.data)
         self._typed = {CONF_ADVANCED: {CONF_API_URL: self._client[CONF_API_URL]}}
         return self.async_show_menu(
             step_id="reconfigure",
@@ -116,14 +116,12 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         """Sign in with user name and password."""
         if user_input is None:
             return self._show_form("password")
+        username = user_input[CONF_USERNAME].strip()
+        self._credentials = username, user_input[CONF_PASSWORD]
         try:
             self._use_typed(user_input)
         except FormError as err:
             return self._show_form("password", err)
-        self._credentials = (
-            user_input[CONF_USERNAME].strip(),
-            user_input[CONF_PASSWORD],
-        )
         return await self._async_sign_in()
 
     async def async_step_code(
@@ -174,9 +172,8 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show what came of waiting; everything has been done by then."""
-        assert self._link is not None
+        assert self._link is not None and self._link.outcome is not None
         outcome = self._link.outcome
-        assert outcome is not None
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
@@ -193,10 +190,11 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             self._use_typed(user_input)
             token = checks.token(user_input[CONF_TOKEN])
             account = await async_create_plex_tv(self.hass, self._client).user(token)
+            sign_in = SignIn(account=account, token=token)
         except (FormError, PlexError) as err:
             return self._show_form("token", err)
         return await self._async_signed_in(
-            NewSignIn(self.hass, self._client, account, token, TokenOrigin.TOKEN)
+            NewSignIn(self.hass, self._client, sign_in, TokenOrigin.TOKEN)
         )
 
     async def async_step_servers(
@@ -204,27 +202,38 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user choose servers, and create the entry."""
         assert self._sign_in is not None
-        name = {"name": self._sign_in.account.name}
+        name = self._sign_in.account.name
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
-                servers = await plex.servers(self._sign_in.data[CONF_TOKEN])
+                self._servers = await plex.servers(self._sign_in.data[CONF_TOKEN])
             except PlexError as err:
                 return self.async_show_form(
                     step_id="servers",
                     data_schema=forms.EMPTY_SCHEMA,
                     errors=checks.form_errors(err),
-                    description_placeholders=name,
+                    description_placeholders={"name": name},
                 )
-            self._servers = {server.machine_identifier: server for server in servers}
-        if not self._servers:
-            return self._create_entry([])
-        if user_input is not None and CONF_SERVERS in user_input:
-            return self._create_entry(user_input[CONF_SERVERS])
-        return self.async_show_form(
-            step_id="servers",
-            data_schema=forms.servers_schema(self._servers.values()),
-            description_placeholders=name,
+        typed = user_input or {}
+        if self._servers and CONF_SERVERS not in typed:
+            return self.async_show_form(
+                step_id="servers",
+                data_schema=forms.servers_schema(self._servers),
+                description_placeholders={"name": name},
+            )
+        return self.async_create_entry(
+            title=name,
+            data=self._sign_in.data,
+            subentries=[
+                ConfigSubentryData(
+                    subentry_type=SUBENTRY_TYPE_SERVER,
+                    unique_id=server.machine_identifier,
+                    title=server.name,
+                    data=listed_server_data(server),
+                )
+                for server in self._servers
+                if server.machine_identifier in typed[CONF_SERVERS]
+            ],
         )
 
     @override
@@ -252,7 +261,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             return self._show_form("password", FormError("invalid_auth"))
         plex = async_create_plex_tv(self.hass, self._client)
         try:
-            signed_in = await plex.sign_in(username, password, code)
+            sign_in = await plex.sign_in(username, password, code)
         except VerificationCodeRequiredError:
             return self._show_form("code", FormError("invalid_code") if code else None)
         except VerificationCodeWrongError as err:
@@ -262,13 +271,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         except PlexError as err:
             return self._show_form("code" if code else "password", err)
         return await self._async_signed_in(
-            NewSignIn(
-                self.hass,
-                self._client,
-                signed_in.account,
-                signed_in.token,
-                TokenOrigin.PASSWORD,
-            )
+            NewSignIn(self.hass, self._client, sign_in, TokenOrigin.PASSWORD)
         )
 
     async def _async_signed_in(self, sign_in: NewSignIn) -> ConfigFlowResult:
@@ -304,38 +307,12 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
                 sign_in.finish()
         return await self.async_step_servers()
 
-    @callback
-    def _create_entry(self, chosen: list[str]) -> ConfigFlowResult:
-        """Create the entry of the account, with a subentry for each chosen server."""
-        assert self._sign_in is not None
-        return self.async_create_entry(
-            title=self._sign_in.account.name,
-            data=self._sign_in.data,
-            subentries=[
-                ConfigSubentryData(
-                    subentry_type=SUBENTRY_TYPE_SERVER,
-                    unique_id=identifier,
-                    title=server.name,
-                    data=listed_server_data(server),
-                )
-                for identifier, server in (self._servers or {}).items()
-                if identifier in chosen
-            ],
-        )
-
     @property
     def _entry(self) -> PlexAuthConfigEntry:
         """Return the entry that gets a new token."""
         if self.source == SOURCE_REAUTH:
             return self._get_reauth_entry()
         return self._get_reconfigure_entry()
-
-    def _use_entry(self) -> None:
-        """Take client identifier and address from the entry."""
-        data = self._entry.data
-        self._client = self._own_client = {
-            key: data[key] for key in (CONF_CLIENT_IDENTIFIER, CONF_API_URL)
-        }
 
     def _use_typed(self, user_input: Mapping[str, Any]) -> None:
         """Keep what was typed, secrets excepted, and take what `advanced` says.
@@ -363,9 +340,8 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Show the form of a way to sign in, filled with what is no secret."""
         errors = checks.form_errors(err)
-        schema = forms.sign_in_schema(
-            step_id, self.source, collapsed=CONF_ADVANCED not in errors
-        )
+        collapsed = CONF_ADVANCED not in errors
+        schema = forms.sign_in_schema(step_id, self.source, collapsed=collapsed)
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, self._typed),

@@ -104,7 +104,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
                 "scheme": tried.url.scheme,
                 "failure": type(failure).__name__,
             }
-            for tried, failure in access.failures.items()
+            for tried, failure in access.routing.failures.items()
         ],
         "transient_token": server.issued_token.token is not None,
         **_update(server),

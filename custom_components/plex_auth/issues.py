@@ -137,12 +137,12 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
     """
     if _is_local(server) or any(
         isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
-        for route, failure in server.access.failures.items()
+        for route, failure in server.access.routing.failures.items()
     ):
         return False
     return local_address(server) is not None and any(
         _is_unresolved(route) and isinstance(failure, DnsError)
-        for route, failure in server.access.failures.items()
+        for route, failure in server.access.routing.failures.items()
     )
 
 

@@ -21,10 +21,7 @@ TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
     frozen_default=True, kw_only_default=True, field_specifiers=(field,)
 )
 def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
-    """Make a class a dataclass with slots that type checkers treat as frozen.
-
-    Really frozen ones cost more at import and at each instance than they guard against.
-    """
+    """Make a dataclass with slots that type checkers treat as frozen: cheaper than one."""
     return dataclass(slots=True, kw_only=True)(cls)
 
 
@@ -77,8 +74,13 @@ class SubscriptionPeriod:
     on_hold: bool | None
 
     @classmethod
-    def parse(cls, fields: Fields) -> Self:
-        """Read an item of `subscriptions` or `pastSubscriptions`."""
+    def parse_all(cls, account: Fields, key: str) -> tuple[Self, ...]:
+        """Read `subscriptions` or `pastSubscriptions`, as the key says."""
+        return tuple(map(cls._parse, account.children(key, "subscription")))
+
+    @classmethod
+    def _parse(cls, fields: Fields) -> Self:
+        """Read one of them."""
         return cls(
             type=fields.text("type"),
             mode=fields.text("mode"),
@@ -202,17 +204,9 @@ class Account:
             experimental_features=fields.boolean("experimentalFeatures"),
             subscription=Subscription.parse(fields.child("subscription")),
             subscription_description=fields.text("subscriptionDescription"),
-            subscriptions=tuple(
-                map(
-                    SubscriptionPeriod.parse,
-                    fields.children("subscriptions", "subscription"),
-                )
-            ),
-            past_subscriptions=tuple(
-                map(
-                    SubscriptionPeriod.parse,
-                    fields.children("pastSubscriptions", "subscription"),
-                )
+            subscriptions=SubscriptionPeriod.parse_all(fields, "subscriptions"),
+            past_subscriptions=SubscriptionPeriod.parse_all(
+                fields, "pastSubscriptions"
             ),
             entitlements=fields.texts("entitlements", "entitlement"),
             roles=fields.texts("roles", "role"),

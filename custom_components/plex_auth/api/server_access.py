@@ -39,8 +39,86 @@ _SAME_AT_EVERY_ADDRESS: Final = (
 )
 
 
+class Routing:
+    """Keep a route to a server: the first address that answers, for as long as it does."""
+
+    def __init__(self, transport: Transport, target: AccountServer) -> None:
+        """Take the server; nobody is asked yet."""
+        self.route: Route | None = None
+        self.failures: dict[Route, PlexError] = {}
+        self.server = PlexServer(transport, URL())
+        self._target = target
+        self._lock = asyncio.Lock()
+
+    async def identify(self) -> tuple[Identity, Route]:
+        """Return who answers by the route in use, or else by a new one, for a poll."""
+        if (route := self.route) is not None:
+            try:
+                return await self._identity_at(self.server), route
+            except _SAME_AT_EVERY_ADDRESS:
+                raise
+            except PlexError as err:
+                _LOGGER.debug("A new route is chosen: %s", err)
+                self.route = None
+        async with self._lock:
+            return await self._choose(now=False)
+
+    async def connect(self) -> Route:
+        """Return a route that answered, for an action.
+
+        Raises UnavailableError for an address that knows no identity: NotFoundError is
+        for what is asked of the server itself.
+        """
+        try:
+            return await self._proven()
+        except NotFoundError as err:
+            raise UnavailableError(status=err.status) from err
+
+    async def _proven(self) -> Route:
+        """Return the route in use, or a new one where it fails.
+
+        Without a valid certificate the identity is compared again, since another
+        machine may have got the address since the last poll.
+        """
+        if (route := self.route) is not None:
+            if self.server.is_proven:
+                return route
+            try:
+                await self._identity_at(self.server)
+            except _SAME_AT_EVERY_ADDRESS:
+                raise
+            except PlexError:
+                self.route = None
+            else:
+                return route
+        async with self._lock:
+            if (route := self.route) is None:
+                _, route = await self._choose(now=True)
+        return route
+
+    async def _choose(self, *, now: bool) -> tuple[Identity, Route]:
+        """Choose a route; plex.tv is asked where the server is if none answers."""
+        result = await race(self._target.ranks, self._probe)
+        if result.winner is None and await self._target.relocate(now=now):
+            result = await race(self._target.ranks, self._probe)
+        self.failures = result.failures
+        if result.winner is None:
+            raise result.error
+        self.route, identity = result.winner
+        self.server.move_to(self.route.url)
+        return identity, self.route
+
+    async def _probe(self, route: Route) -> Identity:
+        """Ask an address who answers there, which takes no token."""
+        return await self._identity_at(self.server.at(route.url))
+
+    async def _identity_at(self, server: PlexServer) -> Identity:
+        """Return who answers; raise WrongServerError if it is another server."""
+        return await server.identity(self._target.machine_identifier)
+
+
 class ServerAccess:
-    """Keep a route to a server, and call the server with its access token."""
+    """Reach a server, and call it with its access token."""
 
     def __init__(
         self,
@@ -53,13 +131,10 @@ class ServerAccess:
         `on_token_refused` is called when `token_refused` changes.
         """
         self.target = target
-        self.route: Route | None = None
-        self.failures: dict[Route, PlexError] = {}
+        self.routing = Routing(transport, target)
         self.token_refused = False
         self._on_token_refused = on_token_refused
-        self._server = PlexServer(transport, URL())
         self._identity: Identity | None = None
-        self._lock = asyncio.Lock()
 
     @property
     def version(self) -> str | None:
@@ -74,7 +149,7 @@ class ServerAccess:
 
         Raises StartingUpError while the server is not ready.
         """
-        identity, route = await self._identify()
+        identity, route = await self.routing.identify()
         if identity.start_state is not None:
             raise StartingUpError
         self._identity = identity
@@ -94,7 +169,7 @@ class ServerAccess:
         except NotClaimedError:
             raise
         except NotPermittedError:
-            await self._server.require_claimed()
+            await self.routing.server.require_claimed()
             raise
 
     async def source(
@@ -121,12 +196,12 @@ class ServerAccess:
 
         Raises NotClaimedError where it takes none, for it belongs to nobody.
         """
-        await self._connect()
-        await self._server.try_token(token)
+        await self.routing.connect()
+        await self.routing.server.try_token(token)
 
     async def check_token_now(self, token: str) -> None:
         """Raise NotPermittedError unless the server, just identified, takes a token."""
-        await self._server.check_token(token)
+        await self.routing.server.check_token(token)
 
     async def recheck_refused_token(self) -> None:
         """Find out whether the server takes the typed token that it refused."""
@@ -137,84 +212,18 @@ class ServerAccess:
         except PlexError as err:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
-    async def _identify(self) -> tuple[Identity, Route]:
-        """Return who answers by the route in use, or else by a new one."""
-        if (route := self.route) is not None:
-            try:
-                return await self._identity_at(self._server), route
-            except _SAME_AT_EVERY_ADDRESS:
-                raise
-            except PlexError as err:
-                _LOGGER.debug("A new route is chosen: %s", err)
-                self.route = None
-        async with self._lock:
-            return await self._choose_route(now=False)
-
-    async def _connect(self) -> Route:
-        """Return a route that answered, for an action.
-
-        Raises UnavailableError for an address that knows no identity: NotFoundError is
-        for what is asked of the server itself.
-        """
-        try:
-            return await self._proven_route()
-        except NotFoundError as err:
-            raise UnavailableError(status=err.status) from err
-
-    async def _proven_route(self) -> Route:
-        """Return the route in use, or a new one where it fails.
-
-        Without a valid certificate the identity is compared again, since another
-        machine may have got the address since the last poll.
-        """
-        if (route := self.route) is not None:
-            if self._server.is_proven:
-                return route
-            try:
-                await self._identity_at(self._server)
-            except _SAME_AT_EVERY_ADDRESS:
-                raise
-            except PlexError:
-                self.route = None
-            else:
-                return route
-        async with self._lock:
-            if (route := self.route) is None:
-                _, route = await self._choose_route(now=True)
-        return route
-
-    async def _choose_route(self, *, now: bool) -> tuple[Identity, Route]:
-        """Choose a route; plex.tv is asked where the server is if none answers."""
-        result = await race(self.target.ranks, self._probe)
-        if result.winner is None and await self.target.relocate(now=now):
-            result = await race(self.target.ranks, self._probe)
-        self.failures = result.failures
-        if result.winner is None:
-            raise result.error
-        self.route, identity = result.winner
-        self._server.move_to(self.route.url)
-        return identity, self.route
-
-    async def _probe(self, route: Route) -> Identity:
-        """Ask an address who answers there, which takes no token."""
-        return await self._identity_at(self._server.at(route.url))
-
-    async def _identity_at(self, server: PlexServer) -> Identity:
-        """Return who answers; raise WrongServerError if it is another server."""
-        return await server.identity(self.target.machine_identifier)
-
     async def _call[AnswerT](
         self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
     ) -> tuple[AnswerT, Route]:
         """Call the server, by a new route if the one in use fails."""
-        route = await self._connect()
+        route = await self.routing.connect()
         try:
             answer = await self._call_with_token(call)
         except _SAME_AT_EVERY_ADDRESS:
             raise
         except CannotConnectError, SecureConnectionRequiredError, UnavailableError:
-            self.route = None
-            route = await self._connect()
+            self.routing.route = None
+            route = await self.routing.connect()
             answer = await self._call_with_token(call)
         self._set_token_refused(False)
         return answer, route
@@ -225,18 +234,18 @@ class ServerAccess:
         """Call the server with its access token, which is renewed if it is refused."""
         token = self.target.token
         try:
-            return await call(self._server, token)
+            return await call(self.routing.server, token)
         except NotPermittedError:
             if self.target.typed_token is not None:
                 await self._check_typed_token(token)
                 raise
             token = await self.target.renewed_token(token)
-        return await call(self._server, token)
+        return await call(self.routing.server, token)
 
     async def _check_typed_token(self, token: str) -> None:
         """Find out whether the server refuses the token itself or only the request."""
         try:
-            await self._server.try_token(token)
+            await self.routing.server.try_token(token)
         except NotClaimedError:
             raise
         except NotPermittedError:

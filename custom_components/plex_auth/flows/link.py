@@ -18,7 +18,7 @@ from ..api.errors import (
     TokenRejectedError,
     UnavailableError,
 )
-from ..api.models import Pin
+from ..api.models import Pin, SignIn
 from ..api.plex_tv import PlexTv
 from ..const import CONF_TOKEN_ORIGIN, TokenOrigin
 from ..sessions import async_create_plex_tv
@@ -136,7 +136,12 @@ class LinkSignIn:
         self._token = None
         try:
             return await self._finish(
-                NewSignIn(self._hass, self._client, account, token, TokenOrigin.LINK)
+                NewSignIn(
+                    self._hass,
+                    self._client,
+                    SignIn(account=account, token=token),
+                    TokenOrigin.LINK,
+                )
             )
         except HomeAssistantError as err:
             return err

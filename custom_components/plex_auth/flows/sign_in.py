@@ -9,8 +9,15 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 
 from ..api.errors import PlexError
-from ..api.models import Account
-from ..const import CONF_API_URL, CONF_TOKEN_ORIGIN, DOMAIN, LOGGER, TokenOrigin
+from ..api.models import SignIn
+from ..const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_TOKEN_ORIGIN,
+    DOMAIN,
+    LOGGER,
+    TokenOrigin,
+)
 from ..coordinator import PlexAuthConfigEntry
 from ..sessions import async_create_plex_tv
 
@@ -24,15 +31,14 @@ class NewSignIn:
         self,
         hass: HomeAssistant,
         client: Mapping[str, Any],
-        account: Account,
-        token: str,
+        sign_in: SignIn,
         origin: TokenOrigin,
     ) -> None:
-        """Take the token, and the client identifier and address that it was made with."""
-        self.account = account
+        """Take account and token, and the client identifier and address of both."""
+        self.account = sign_in.account
         self._hass = hass
         self._client = dict(client)
-        self._token = token
+        self._token = sign_in.token
         self._origin = origin
         self._entry_id: str | None = None
         self._is_finished = False
@@ -99,6 +105,11 @@ class NewSignIn:
         self._hass.config_entries.async_update_entry(
             entry, data={**entry.data, **changes}
         )
+
+
+def client_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who signs in, and where, of an entry's data."""
+    return {key: data[key] for key in (CONF_CLIENT_IDENTIFIER, CONF_API_URL)}
 
 
 @callback
