@@ -65,7 +65,7 @@ async def _set_ups(home: Household) -> dict[str, Series]:
 
     async def _bare() -> None:
         await home.plex_tv.user(home.account.token)
-        await home.plex_tv.resources(home.account.token)
+        await home.plex_tv.servers(home.account.token)
         await asyncio.gather(*(server.identity() for server in servers))
 
     found = await _in_turn((lambda: set_up(hass, [entry]), _bare), SET_UPS, _unload)
@@ -110,7 +110,7 @@ def _account_actions(home: Household) -> dict[str, Pair]:
         ),
         "get_servers": (
             home.action("get_servers", config_entry_id=entry_id),
-            lambda: home.plex_tv.resources(token),
+            lambda: home.plex_tv.servers(token),
         ),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from .plex_simulator.worlds import DemoWorld
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / DOMAIN
+PAGE = (ROOT / "docs" / "automations.md").read_text()
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,20 @@ class Kind:
         found: dict[str, Any] = content[f"{self.name}s"]
         return found
 
-    def page(self, key: str) -> str:
-        """Return the page of the documentation."""
-        return (ROOT / "docs" / f"{self.name}s" / f"{key}.md").read_text()
+    @property
+    def documented(self) -> dict[str, str]:
+        """Return what the documentation has of each, by its name."""
+        [chapter] = re.findall(
+            rf"^## {self.name.capitalize()}s\n(.+?)(?=^## |\Z)",
+            PAGE,
+            re.MULTILINE | re.DOTALL,
+        )
+        _, *found = re.split(r"^### (.+)\n", chapter, flags=re.MULTILINE)
+        return dict(zip(found[::2], found[1::2], strict=True))
+
+    def section(self, key: str) -> str:
+        """Return what the documentation has of one."""
+        return self.documented[self.of("translations/en.json")[key]["name"]]
 
 
 TRIGGER = Kind(
@@ -123,33 +136,41 @@ def test_selectors(kind: Kind, key: str) -> None:
 
 
 @EACH
-def test_texts_icons_and_pages(kind: Kind, key: str) -> None:
-    """Each has a name, a description, texts for its fields, an icon and a page."""
+def test_texts_icons_and_documentation(kind: Kind, key: str) -> None:
+    """Each has a name, a description, texts for its fields, an icon and a section."""
     text = kind.of("translations/en.json")[key]
+    fields = set(kind.described[key]["fields"])
     assert text["name"]
     assert text["description"]
-    assert set(text.get("fields", {})) == set(kind.described[key]["fields"])
+    assert set(text.get("fields", {})) == fields
     assert all(field["name"] for field in text.get("fields", {}).values())
     assert kind.of("icons.json")[key][kind.name].startswith("mdi:")
-    page = kind.page(key)
-    assert page.startswith(f"# {text['name']}\n")
-    assert f"{kind.name}: {DOMAIN}.{key}" in page
+    section = kind.section(key)
+    assert f"{kind.name}: {DOMAIN}.{key}" in section
+    [options] = re.findall(r"^Target: .+$", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", options)) == fields
 
 
 @KINDS
 def test_nothing_else_is_described(kind: Kind) -> None:
-    """No description, text, icon or page is left of what is not there."""
-    pages = {page.stem for page in (ROOT / "docs" / f"{kind.name}s").glob("*.md")}
+    """No description, text, icon or section is left of what is not there."""
+    texts = kind.of("translations/en.json")
     assert set(kind.described) == kind.keys
-    assert set(kind.of("translations/en.json")) == kind.keys
+    assert set(texts) == kind.keys
     assert set(kind.of("icons.json")) == kind.keys
-    assert pages == kind.keys
+    assert set(kind.documented) == {text["name"] for text in texts.values()}
+
+
+def test_every_example_is_tried() -> None:
+    """No example of the page is outside of the sections of the next test."""
+    sections = [*TRIGGER.documented.values(), *CONDITION.documented.values()]
+    assert yaml_examples(PAGE) == yaml_examples("".join(sections)) != []
 
 
 @EACH
 async def test_examples(hass: HomeAssistant, kind: Kind, key: str) -> None:
-    """Home Assistant takes each example of a page as it stands there."""
-    examples = yaml_examples(kind.page(key))
+    """Home Assistant takes each example of a section as it stands there."""
+    examples = yaml_examples(kind.section(key))
     assert examples
     for found in examples:
         for automation in found.get("automation", [found]):

@@ -68,7 +68,7 @@ class Home(Scene):
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a link code more often."""
-    monkeypatch.setattr("custom_components.plex_auth.link.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("custom_components.plex_auth.flows.link.POLL_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -690,7 +690,7 @@ async def async_open_link(home: Home, *, seconds: float) -> Dialog:
     """Open a dialog and let it show a code, which is looked at once in `seconds`."""
     dialog = await async_open(home)
     await dialog.choose("link")
-    with patch("custom_components.plex_auth.link.POLL_SECONDS", seconds):
+    with patch("custom_components.plex_auth.flows.link.POLL_SECONDS", seconds):
         await dialog.submit(home.right("link"))
         await async_arrived(home, "pins_check")
         await asyncio.sleep(0.05)

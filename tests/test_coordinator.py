@@ -14,7 +14,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
-from custom_components.plex_auth.api.models import Resource
+from custom_components.plex_auth.api.errors import PlexError, TokenRejectedError
+from custom_components.plex_auth.api.models import ListedServer
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
 from homeassistant.config_entries import ConfigEntryState
@@ -243,7 +244,8 @@ async def test_kinds_of_failure(
         (REJECTED, "on", 1),
     ):
         simulator.faults.set("user", fault)
-        await account.async_verify()
+        with pytest.raises(PlexError):
+            await account.async_verify()
         await async_settle(hass)
         assert state_of(hass, "binary_sensor.token", anna) == token
         assert state_of(hass, "binary_sensor.plex_pass", anna) == STATE_UNAVAILABLE
@@ -316,7 +318,9 @@ async def test_what_is_no_rejection(
     anna = world.two_factor
     entry = await async_add_account(hass, simulator, anna)
     simulator.faults.set("user", fault)
-    await account_coordinator(entry).async_verify()
+    with pytest.raises(PlexError) as caught:
+        await account_coordinator(entry).async_verify()
+    assert not isinstance(caught.value, TokenRejectedError)
     await async_settle(hass)
     assert state_of(hass, "binary_sensor.token", anna) == STATE_UNAVAILABLE
     assert reauth_flows(hass, entry) == 0
@@ -408,13 +412,13 @@ async def test_who_asks_at_once_shares_a_request(
     asked(simulator)
     await asyncio.gather(
         *(account.async_verify() for _ in range(5)),
-        *(account.async_renew_resources(for_action=True) for _ in range(5)),
+        *(account.servers.renew(now=True) for _ in range(5)),
     )
     counts = asked(simulator)
     assert counts["user"] <= 2
     assert counts["resources"] <= 2
     await account.async_verify()
-    await account.async_renew_resources(for_action=True)
+    await account.servers.renew(now=True)
     assert asked(simulator) == {"user": 1, "resources": 1}
 
 
@@ -433,7 +437,7 @@ async def test_last_known_is_stored_when_it_changed(
         freezer.tick(60)
         server.presence = not server.presence
         server.connections = list(reversed(server.connections))
-        await account.async_renew_resources(for_action=True)
+        await account.servers.renew(now=True)
         assert entry.modified_at == stored
     server.connections = None
     for change in (
@@ -444,7 +448,7 @@ async def test_last_known_is_stored_when_it_changed(
         freezer.tick(60)
         if (waiting := change()) is not None:
             await waiting
-        await account.async_renew_resources(for_action=True)
+        await account.servers.renew(now=True)
         assert entry.modified_at > stored
         stored = entry.modified_at
         assert subentry_of(entry, server).data[CONF_LAST_KNOWN] == known_server(
@@ -593,10 +597,10 @@ async def test_typed_token_accepted_again(
         server.faults.set(endpoint, Fault.status(401))
     with pytest.raises(HomeAssistantError):
         await async_get_transient_token(hass, entry, server)
-    assert coordinator.token_refused
+    assert coordinator.access.token_refused
     server.faults.clear()
     await async_get_transient_token(hass, entry, server)
-    assert not coordinator.token_refused
+    assert not coordinator.access.token_refused
 
 
 # Starting up, maintenance
@@ -1033,15 +1037,15 @@ async def test_account_removed_while_its_servers_are_asked_for(
     )
     coordinator = account_coordinator(entry)
     world.living_room.rotate_access_tokens()
-    ask = PlexTv.resources
+    ask = PlexTv.servers
 
-    async def remove_meanwhile(plex: PlexTv, token: str) -> tuple[Resource, ...]:
+    async def remove_meanwhile(plex: PlexTv, token: str) -> tuple[ListedServer, ...]:
         found = await ask(plex, token)
         await hass.config_entries.async_remove(entry.entry_id)
         return found
 
-    with patch.object(PlexTv, "resources", remove_meanwhile):
-        await coordinator.async_renew_resources(for_action=True)
+    with patch.object(PlexTv, "servers", remove_meanwhile):
+        await coordinator.servers.renew(now=True)
     assert not hass.config_entries.async_entries(DOMAIN)
 
 
@@ -1078,7 +1082,7 @@ async def test_typed_token_that_may_not_do_everything(
     with pytest.raises(HomeAssistantError) as caught:
         await async_get_transient_token(hass, entry, server)
     assert caught.value.translation_key == "not_permitted"
-    assert not server_coordinator(entry, server).token_refused
+    assert not server_coordinator(entry, server).access.token_refused
 
 
 async def test_no_token_for_a_server(
@@ -1146,7 +1150,7 @@ async def test_unloaded_while_a_transient_token_is_made(
     await async_arrival(simulator, "security_token")
     await hass.config_entries.async_unload(entry.entry_id)
     await action
-    assert coordinator._cancel_expiry is None
+    assert coordinator.issued_token._cancel_expiry is None
 
 
 async def test_method_that_a_server_knows_is_kept(

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.plex_auth.api.models import TransientToken
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.transient_tokens import async_get_token
+from custom_components.plex_auth.transient_tokens import async_issued_token
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -184,7 +184,7 @@ async def test_token_that_comes_after_a_reload(
         await async_get_transient_token(hass, entry, server)
     await async_settle(hass)
     if way == "remove":
-        assert async_get_token(hass, subentry_id) is None
+        assert async_issued_token(hass, subentry_id).token is None
         return
     assert entity_of(hass, NAME, anna, server).attributes["event_type"] == "issued"
     await async_pass(hass, freezer, timedelta(hours=48, seconds=1))

@@ -18,7 +18,7 @@ from custom_components.plex_auth.const import (
     DOMAIN,
     TokenOrigin,
 )
-from custom_components.plex_auth.transient_tokens import async_get_token
+from custom_components.plex_auth.transient_tokens import async_issued_token
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
@@ -184,8 +184,8 @@ async def test_unload_leaves_nothing(
     for coordinator in (account, server):
         assert not coordinator._listeners
         assert coordinator._unsub_refresh is None
-    assert not server._token_listeners
-    assert server._cancel_expiry is None
+    assert not server.issued_token._listeners
+    assert server.issued_token._cancel_expiry is None
     simulator.requests.clear()
     changes = async_capture_events(hass, "state_changed")
     await async_pass(hass, freezer, timedelta(hours=1, seconds=1))
@@ -278,7 +278,7 @@ async def test_removal_signs_out(
     assert len(simulator.requests_to("signout", PLEX_TV)) == (1 if signs_out else 0)
     assert (entry.data["client_identifier"] in anna.tokens) is not signs_out
     assert "another client" in anna.tokens
-    assert async_get_token(hass, subentry_id) is None
+    assert async_issued_token(hass, subentry_id).token is None
     assert not hass.states.async_all()
     assert not dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
 
@@ -704,10 +704,10 @@ async def test_removed_server(
     await async_get_transient_token(hass, entry, world.living_room)
     subentry_id = subentry_of(entry, server).subentry_id
     device_id = device_of(hass, entry, server).id
-    assert async_get_token(hass, subentry_id) is not None
+    assert async_issued_token(hass, subentry_id).token is not None
     assert hass.config_entries.async_remove_subentry(entry, subentry_id)
     await async_settle(hass)
-    assert async_get_token(hass, subentry_id) is None
+    assert async_issued_token(hass, subentry_id).token is None
     assert dr.async_get(hass).async_get(device_id) is None
     assert list(entry.runtime_data.servers) == [
         subentry_of(entry, world.basement).subentry_id

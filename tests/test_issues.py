@@ -185,14 +185,14 @@ async def test_plex_direct_not_resolved(
     coordinator = server_coordinator(entry, server)
     assert coordinator.last_update_success is has_relay
     if has_relay:
-        assert coordinator.data.connection.kind == "relay"
+        assert coordinator.data.route.kind == "relay"
     assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
     dns.plex_direct = True
     if has_relay:
         await server.close_way(Way.RELAY)
     await async_pass(hass, freezer, SERVER_POLL)
     coordinator = server_coordinator(entry, server)
-    assert coordinator.data.connection.kind == "local"
+    assert coordinator.data.route.kind == "local"
     assert issues(hass, entry, server) == []
 
 
@@ -212,7 +212,10 @@ async def test_internet_that_is_missing(
     dns.plex_direct = False
     entry = await async_add_account(hass, simulator, hugo, [server])
     coordinator = server_coordinator(entry, server)
-    assert any(isinstance(one, DnsError) for one in coordinator.failures.values())
+    assert any(
+        isinstance(one, DnsError)
+        for one in coordinator.access.routing.failures.values()
+    )
     assert issues(hass, entry, server) == []
 
 
@@ -316,7 +319,7 @@ async def test_plain_http_instead_of_plex_direct(
     """A server that is reached locally over plain http lacks no name."""
     server = world.living_room
     entry = await async_add_account(hass, simulator, world.free, [server])
-    assert server_coordinator(entry, server).data.connection.kind == "local"
+    assert server_coordinator(entry, server).data.route.kind == "local"
     assert issues(hass, entry, server) == []
 
 

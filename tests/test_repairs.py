@@ -157,7 +157,7 @@ async def test_listed_again(
     entry = await async_add_account(hass, simulator, world.free, [server])
     fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
     server.shared_with.append(world.free)
-    await account_coordinator(entry).async_renew_resources(for_action=True)
+    await account_coordinator(entry).servers.renew(now=True)
     await async_settle(hass)
     await fix.submit()
     assert fix.result["reason"] == "listed_again"
@@ -230,7 +230,7 @@ async def test_new_token(
     await async_settle(hass)
     token = server.access_token_for(server.owner)
     assert subentry_of(refused, server).data["token"] == token
-    assert server_coordinator(refused, server).token_refused is False
+    assert server_coordinator(refused, server).access.token_refused is False
     assert not ir.async_get(hass).issues
 
 
@@ -297,7 +297,7 @@ async def test_use_the_local_address(
     await async_settle(hass)
     data = subentry_of(entry, server).data
     assert (data["url"], data["verify_ssl"]) == (url, False)
-    assert server_coordinator(entry, server).data.connection.kind == "custom"
+    assert server_coordinator(entry, server).data.route.kind == "custom"
     assert not ir.async_get(hass).issues
 
 
@@ -310,9 +310,7 @@ async def test_no_local_address_any_more(
     entry, server = unresolved
     fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
     server.connections = [listed for listed in server.connections if not listed.local]
-    await server_coordinator(entry, server).account.async_renew_resources(
-        for_action=True
-    )
+    await server_coordinator(entry, server).account.servers.renew(now=True)
     await fix.submit()
     assert fix.result["type"] == "abort"
     assert fix.result["reason"] == "no_local_address"

@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 import re
+import struct
 import tomllib
 from typing import Any
 
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.plex_auth import binary_sensor, event, sensor
+from homeassistant.components.brands.const import ALLOWED_IMAGES
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from scripts.shared.failure import Failure
 from scripts.shared.release import release_notes
@@ -93,6 +98,27 @@ def test_hacs() -> None:
     ]
 
 
+async def test_brand_images(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator
+) -> None:
+    """Home Assistant serves each image: a PNG with transparency, of the size it asks for."""
+    folder = INTEGRATION / "brand"
+    assert {path.name for path in folder.iterdir()} == set(ALLOWED_IMAGES)
+    assert await async_setup_component(hass, "http", {})
+    assert await async_setup_component(hass, "brands", {})
+    client = await hass_client()
+    for name in ALLOWED_IMAGES:
+        response = await client.get(f"/api/brands/integration/plex_auth/{name}")
+        image = await response.read()
+        assert image == (folder / name).read_bytes(), name
+        signature, width, height, colours = struct.unpack_from(">8s8xIIxB", image)
+        assert signature == b"\x89PNG\r\n\x1a\n", name
+        assert colours == 6, name  # red, green, blue and alpha
+        scale = 2 if "@2x" in name else 1
+        size = (256, 256) if "icon" in name else (466, 160)
+        assert (width / scale, height / scale) == size, name
+
+
 def test_release_notes() -> None:
     """The changelog has the manifest's version, and other tags are refused."""
     version = _json(INTEGRATION / "manifest.json")["version"]
@@ -141,8 +167,7 @@ def test_readme_lists_the_entities() -> None:
     """The README lists exactly the entities that there are, by their names."""
     texts = _json(INTEGRATION / "translations" / "en.json")["entity"]
     names = {
-        f"{texts[platform][str(description.translation_key)]['name']}"
-        f" ({platform.replace('_', ' ')})"
+        f"{texts[platform][description.key]['name']} ({platform.replace('_', ' ')})"
         for platform, descriptions in ENTITIES.items()
         for description in descriptions
     }
@@ -166,23 +191,6 @@ def test_readme_lists_the_actions() -> None:
         texts[name]["name"]: set(service["fields"])
         for name, service in services.items()
     }
-
-
-@pytest.mark.parametrize(
-    ("kind", "folder"), [("trigger", "triggers"), ("condition", "conditions")]
-)
-def test_readme_lists_triggers_and_conditions(kind: str, folder: str) -> None:
-    """The README links the page of each trigger and condition, and no other."""
-    keys = set(load_yaml_dict(str(INTEGRATION / f"{folder}.yaml")))
-    linked = set(re.findall(rf"\(docs/{folder}/(\w+)\.md\)", README))
-    pages = {page.stem for page in (ROOT / "docs" / folder).glob("*.md")}
-    assert linked == pages == {key for key in keys if not key.startswith(".")}
-
-
-def test_links_of_the_readme() -> None:
-    """What the README links inside the repository exists."""
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
 
 
 def test_python_floor() -> None:

@@ -218,7 +218,7 @@ async def test_servers(
     entry = await async_add_account(hass, simulator, anna, [world.living_room])
     assert state_of(hass, "sensor.servers", anna) == "3"
     await simulator.add_server("New", anna)
-    await account_coordinator(entry).async_renew_resources(for_action=True)
+    await account_coordinator(entry).servers.renew(now=True)
     await async_pass(hass, freezer, timedelta(minutes=30))
     assert state_of(hass, "sensor.servers", anna) == "4"
 

@@ -28,7 +28,7 @@ from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
-from custom_components.plex_auth.error_keys import error_key
+from custom_components.plex_auth.messages import error_key
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import (
     HomeAssistantError,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from custom_components.plex_auth import binary_sensor, error_keys, event, sensor
+from custom_components.plex_auth import binary_sensor, event, messages, sensor
 from custom_components.plex_auth.api import errors, failures
-from custom_components.plex_auth.error_keys import error_key
+from custom_components.plex_auth.messages import error_key
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml
 
@@ -29,8 +29,8 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
     "event": (event.TRANSIENT_TOKEN,),
     "sensor": (*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS),
 }
-ENTITY_KEYS: dict[str, set[str | None]] = {
-    platform: {description.translation_key for description in descriptions}
+ENTITY_KEYS: dict[str, set[str]] = {
+    platform: {description.key for description in descriptions}
     for platform, descriptions in ENTITIES.items()
 }
 ENTITY_KEYS["sensor"].add("source")
@@ -130,24 +130,18 @@ def argument(call: ast.Call, name: str) -> ast.expr | None:
     )
 
 
-def form_errors(module: str) -> set[str]:
-    """Return the keys that a flow itself shows: as values of {field: key}, or raised."""
-    found: set[str] = set()
-    for node in ast.walk(tree(module)):
-        match node:
-            case ast.Dict(keys=[ast.Constant("base") | ast.Name("CONF_ADVANCED")]):
-                found |= constants(node.values[0])
-            case ast.Call(func=ast.Name("FormError"), args=[key, *_]):
-                found |= constants(key)
-            case ast.Assign(targets=[ast.Subscript(value=ast.Name("errors"))]):
-                found |= constants(node.value)
-            case (
-                ast.FunctionDef(name="_async_check")
-                | ast.AsyncFunctionDef(name="_async_check")
-            ):
-                for part in ast.walk(node):
-                    if isinstance(part, ast.Return):
-                        found |= constants(part.value)
+def form_errors(module: str, *functions: str) -> set[str]:
+    """Return the keys that FormError is made with, in all or in some functions."""
+    found = set[str]()
+    for function in ast.walk(tree(module)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if functions and function.name not in functions:
+            continue
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Name("FormError"), args=[key, *_]):
+                    found |= constants(key)
     return found
 
 
@@ -166,8 +160,8 @@ def reasons(module: str) -> set[str]:
 def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
-    for call in calls("coordinator.py", "services.py"):
-        if name_of(call) == "_invalid":
+    for call in calls("messages.py", "services.py"):
+        if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}
             keys = constants(call.args[0])
         elif (key := argument(call, "translation_key")) is not None:
@@ -234,13 +228,32 @@ def test_messages_are_whole_sentences() -> None:
 
 def test_errors_of_the_config_flow() -> None:
     """Each error that signing in can meet has its text, and no text is left over."""
-    needed = SIGN_IN_KEYS | PLEX_TV_KEYS | {"unknown"} | form_errors("config_flow.py")
+    needed = (
+        SIGN_IN_KEYS
+        | PLEX_TV_KEYS
+        | {"unknown"}
+        | form_errors("config_flow.py")
+        | form_errors("flows/checks.py", "token", "advanced")
+    )
     assert set(TEXTS["config"]["error"]) == needed
 
 
 def test_errors_of_the_server_flow() -> None:
     """Each error that adding a server can meet has its text, and none is left over."""
-    needed = PLEX_TV_KEYS | SERVER_KEYS | form_errors("server_flow.py")
+    needed = (
+        PLEX_TV_KEYS
+        | SERVER_KEYS
+        | form_errors("flows/server.py")
+        | form_errors(
+            "flows/checks.py",
+            "address",
+            "async_check_token",
+            "async_identity",
+            "require_claimed",
+            "sources",
+            "token",
+        )
+    )
     assert set(TEXTS["config_subentries"]["server"]["error"]) == needed
 
 
@@ -248,7 +261,7 @@ def test_errors_of_the_server_flow() -> None:
     ("module", "texts"),
     [
         ("config_flow.py", TEXTS["config"]),
-        ("server_flow.py", TEXTS["config_subentries"]["server"]),
+        ("flows/server.py", TEXTS["config_subentries"]["server"]),
     ],
 )
 def test_reasons(module: str, texts: dict[str, Any]) -> None:
@@ -260,7 +273,7 @@ def test_reasons(module: str, texts: dict[str, Any]) -> None:
     ("module", "texts"),
     [
         ("config_flow.py", TEXTS["config"]),
-        ("server_flow.py", TEXTS["config_subentries"]["server"]),
+        ("flows/server.py", TEXTS["config_subentries"]["server"]),
     ],
 )
 def test_steps(module: str, texts: dict[str, Any]) -> None:
@@ -273,7 +286,7 @@ def test_steps(module: str, texts: dict[str, Any]) -> None:
             "async_show_progress",
         ):
             shown |= constants(argument(call, "step_id"))
-        if name_of(call) == "_show_sign_in_form":
+        if name_of(call) == "_show_form":
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
 
@@ -295,7 +308,7 @@ def test_error_keys() -> None:
         | set(TEXTS["config"]["error"])
         | set(TEXTS["config_subentries"]["server"]["error"])
     )
-    assert set(error_keys._ERROR_KEYS.values()) <= known
+    assert set(messages._KEYS.values()) <= known
 
 
 @pytest.mark.parametrize("platform", ENTITY_KEYS)
@@ -319,7 +332,7 @@ def test_states() -> None:
     """Each state of an enumeration, and each event, has its text."""
     for description in sensor.SERVER_SENSORS:
         if description.options is not None:
-            text = TEXTS["entity"]["sensor"][description.translation_key]
+            text = TEXTS["entity"]["sensor"][description.key]
             assert set(text["state"]) == set(description.options)
     source = TEXTS["entity"]["sensor"]["source"]
     assert set(source["state"]) == {"local", "remote", "relay", "no_connection"}

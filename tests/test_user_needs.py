@@ -84,7 +84,7 @@ NEEDS: Final[Mapping[int, Need]] = {
     6: covered(
         "what only the owner may do says so",
         "test_services::test_source_of_a_shared_server",
-        "test_server_flow::test_sources",
+        "flows/test_server::test_sources",
     ),
     7: covered(
         "signing in comes first, a token by hand last",
@@ -195,13 +195,13 @@ NEEDS: Final[Mapping[int, Need]] = {
         "networks that do not resolve plex.direct names",
         "test_issues::test_plex_direct_not_resolved",
         "test_repairs::test_use_the_local_address",
-        "api/test_connections::test_network_without_plex_direct_names",
+        "api/test_race::test_network_without_plex_direct_names",
     ),
     30: covered(
         "certificates that fit no address, and servers that want TLS",
         "test_coordinator::test_certificate_not_valid",
         "test_coordinator::test_secure_connection_required",
-        "test_server_flow::test_unverified_certificate",
+        "flows/test_server::test_unverified_certificate",
     ),
     31: covered(
         "a server that is off at night",
@@ -728,7 +728,7 @@ async def test_account_without_a_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An account that signs in with Google or Apple is added by a link code."""
-    monkeypatch.setattr("custom_components.plex_auth.link.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("custom_components.plex_auth.flows.link.POLL_SECONDS", 0.01)
     result = await async_begin(hass, simulator, "link")
     assert simulator.pins.link(simulator.pins.latest.code, world.social)
     await async_settle(hass)

@@ -8,7 +8,7 @@ from yarl import URL
 
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.api.transport import ClientIdentity, Transport
+from custom_components.plex_auth.api.transport import ClientInfo, Transport
 
 from .base import AsyncClient, Given
 
@@ -18,7 +18,7 @@ async def ours(given: Given) -> AsyncIterator[AsyncClient]:
     """Call by the integration's own objects."""
     async with ClientSession(cookie_jar=DummyCookieJar()) as session:
         transport, transport_to_sign_in = (
-            Transport(session, ClientIdentity(**identity))
+            Transport(session, ClientInfo(**identity))
             for identity in (given.identity(), given.identity("sign-in-ours"))
         )
         signing_in = PlexTv(transport_to_sign_in, given.api_url)
@@ -34,7 +34,7 @@ async def ours(given: Given) -> AsyncIterator[AsyncClient]:
             return (await plex_tv.user(given.token)).uuid
 
         async def _resources() -> object:
-            found = await plex_tv.resources(given.token)
+            found = await plex_tv.servers(given.token)
             return sum(len(one.connections) for one in found)
 
         async def _token() -> object:

@@ -25,9 +25,9 @@ from .coordinator import (
     SourceCoordinator,
 )
 from .entity import account_device_info
+from .flows.sign_in import async_sign_out
 from .issues import async_delete_issues, async_watch_issues
 from .services import async_setup_services
-from .sign_out import async_sign_out
 from .transient_tokens import async_forget_token
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -85,8 +85,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) ->
     """Sign out of plex.tv, unless the token was not made by a sign-in of ours."""
     for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
         _async_forget_server(hass, subentry.subentry_id)
-    if entry.data[CONF_TOKEN_ORIGIN] != TokenOrigin.TOKEN:
-        await async_sign_out(hass, entry.data, entry.data[CONF_TOKEN])
+    if TokenOrigin(entry.data[CONF_TOKEN_ORIGIN]).is_ours:
+        await async_sign_out(hass, entry.data)
 
 
 def _async_forget_server(hass: HomeAssistant, subentry_id: str) -> None:
@@ -96,7 +96,7 @@ def _async_forget_server(hass: HomeAssistant, subentry_id: str) -> None:
 
 
 def _is_usable(data: Mapping[str, Any]) -> bool:
-    """Tell whether a server has a token to work with."""
+    """Return whether a server has a token to work with."""
     return bool(data.get(CONF_TOKEN) or data.get(CONF_LAST_KNOWN, {}).get(CONF_TOKEN))
 
 
@@ -129,5 +129,5 @@ def _snapshot(entry: PlexAuthConfigEntry) -> tuple[Any, dict[str, Any]]:
 
 
 def _without(data: Mapping[str, Any], left_out: str) -> dict[str, Any]:
-    """Return a copy of the data but for one key."""
+    """Return a copy of the data without one key."""
     return {key: value for key, value in data.items() if key != left_out}

@@ -29,32 +29,27 @@ class AccountBinarySensorDescription(BinarySensorEntityDescription):
 
 TOKEN = BinarySensorEntityDescription(
     key="token",
-    translation_key="token",
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
 ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
     AccountBinarySensorDescription(
         key="plex_pass",
-        translation_key="plex_pass",
         value_fn=lambda account: account.subscription.active,
     ),
     AccountBinarySensorDescription(
         key="two_factor",
-        translation_key="two_factor",
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda account: account.two_factor_enabled,
     ),
     AccountBinarySensorDescription(
         key="email_confirmed",
-        translation_key="email_confirmed",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda account: account.confirmed,
     ),
     AccountBinarySensorDescription(
         key="services",
-        translation_key="services",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
@@ -68,7 +63,6 @@ ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
 
 REACHABLE = BinarySensorEntityDescription(
     key="reachable",
-    translation_key="reachable",
     device_class=BinarySensorDeviceClass.CONNECTIVITY,
 )
 
@@ -96,7 +90,7 @@ async def async_setup_entry(
 
 
 class TokenBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell whether plex.tv rejects the account's token."""
+    """Tell whether plex.tv rejects the account token."""
 
     @property
     @override
@@ -112,15 +106,15 @@ class TokenBinarySensor(AccountEntity, BinarySensorEntity):
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell a truth of an account."""
+    """Tell a fact of an account."""
 
     entity_description: AccountBinarySensorDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return the truth, None where Plex does not tell it."""
-        return self.entity_description.value_fn(self.coordinator.data.account)
+        """Return the fact, None where Plex does not tell it."""
+        return self.entity_description.value_fn(self.coordinator.data.details)
 
 
 class ReachableBinarySensor(ServerEntity, BinarySensorEntity):

@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.condition import Condition, EntityStateConditionBase
 
-from .entity import own_entities
+from .automation import own_entities
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
 

@@ -1,4 +1,4 @@
-"""Names that more than one module uses."""
+"""Names that more than one module uses, and nothing else."""
 
 from enum import StrEnum
 import logging
@@ -23,8 +23,13 @@ DOCUMENTATION_URL: Final = "https://github.com/seed-6e2aef77/plex-auth"
 
 
 class TokenOrigin(StrEnum):
-    """Say how an account token came to us; only our own sign-ins are signed out."""
+    """Say how an account token came to us."""
 
     PASSWORD = "password"
     LINK = "link"
     TOKEN = "token"
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the token is of our own sign-in, and so ours to end."""
+        return self is not TokenOrigin.TOKEN

@@ -8,6 +8,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.connections import connection_kind
+from .api.models import ListedServer
 from .api.plex_tv import PLEX_TV_API
 from .const import CONF_API_URL, CONF_SOURCES, CONF_TOKEN_ORIGIN
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
@@ -22,7 +23,7 @@ async def async_get_config_entry_diagnostics(
         "account": _account(data.account),
         "servers": [_server(server) for server in data.servers.values()],
         "sources": [
-            {"watched": len(sources.sources), **_update(sources)}
+            {"watched": len(sources.watched), **_update(sources)}
             for sources in data.sources.values()
         ],
     }
@@ -44,67 +45,68 @@ def _account(account: AccountCoordinator) -> dict[str, Any]:
         "token_origin": entry.data[CONF_TOKEN_ORIGIN],
         "token_rejected": account.token_rejected,
         "plex_tv_api": entry.data[CONF_API_URL] == PLEX_TV_API,
-        "listed_servers": None
-        if account.resources is None
-        else [
-            {
-                "owned": resource.owned,
-                "presence": resource.presence,
-                "version": resource.product_version,
-                "https_required": resource.https_required,
-                "connections": [
-                    {
-                        "kind": connection_kind(connection),
-                        "protocol": connection.protocol,
-                    }
-                    for connection in resource.connections
-                ],
-            }
-            for resource in account.resources.values()
-        ],
+        "listed_servers": [_listed_server(server) for server in account.servers]
+        if account.servers.is_known
+        else None,
         **_update(account),
     }
     if account.data is not None:
-        known = account.data.account
+        details = account.data.details
         facts |= {
-            "has_password": known.has_password,
-            "two_factor_enabled": known.two_factor_enabled,
-            "email_only_auth": known.email_only_auth,
-            "restricted": known.restricted,
-            "home": known.home,
-            "subscription_active": known.subscription.active,
-            "subscription_status": known.subscription.status,
-            "subscription_plan": known.subscription.plan,
+            "has_password": details.has_password,
+            "two_factor_enabled": details.two_factor_enabled,
+            "email_only_auth": details.email_only_auth,
+            "restricted": details.restricted,
+            "home": details.home,
+            "subscription_active": details.subscription.active,
+            "subscription_status": details.subscription.status,
+            "subscription_plan": details.subscription.plan,
             "services_offline": sum(
-                service.status == "offline" for service in known.services
+                service.status == "offline" for service in details.services
             ),
         }
     return facts
 
 
+def _listed_server(server: ListedServer) -> dict[str, Any]:
+    """Return facts of a server that plex.tv lists."""
+    return {
+        "owned": server.owned,
+        "presence": server.presence,
+        "version": server.product_version,
+        "https_required": server.https_required,
+        "connections": [
+            {"kind": connection_kind(connection), "protocol": connection.protocol}
+            for connection in server.connections
+        ],
+    }
+
+
 def _server(server: ServerCoordinator) -> dict[str, Any]:
     """Return facts of a server."""
     data = server.subentry.data
-    connection = server.data.connection if server.data is not None else None
+    access = server.access
+    listed = access.target.listed
+    route = server.data.route if server.data is not None else None
     return {
         "typed_address": CONF_URL in data,
         "typed_token": CONF_TOKEN in data,
         "verify_ssl": data.get(CONF_VERIFY_SSL, True),
         "watched_sources": len(data[CONF_SOURCES]),
-        "listed": server.resource is not None,
-        "owned": server.resource.owned if server.resource is not None else None,
-        "version": server.version,
-        "connection": connection.kind if connection else None,
-        "connection_scheme": connection.url.scheme if connection else None,
+        "listed": listed is not None,
+        "owned": listed.owned if listed is not None else None,
+        "version": access.version,
+        "connection": route.kind if route else None,
+        "connection_scheme": route.url.scheme if route else None,
         "failed_addresses": [
             {
-                "kind": route.kind,
-                "scheme": route.url.scheme,
+                "kind": tried.kind,
+                "scheme": tried.url.scheme,
                 "failure": type(failure).__name__,
             }
-            for route, failure in server.failures.items()
+            for tried, failure in access.routing.failures.items()
         ],
-        "transient_token": server.transient_token is not None,
+        "transient_token": server.issued_token.token is not None,
         **_update(server),
     }
 

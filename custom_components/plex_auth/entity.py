@@ -1,9 +1,5 @@
-"""What the entities of accounts and of servers have in common."""
+"""Devices, and what the entities of accounts and of servers have in common."""
 
-from collections.abc import Iterable
-
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import (
     DeviceEntryType,
     DeviceInfo,
@@ -22,7 +18,7 @@ from .coordinator import (
 
 
 class AccountEntity(CoordinatorEntity[AccountCoordinator]):
-    """Represent something of an account."""
+    """Show an account."""
 
     _attr_has_entity_name = True
 
@@ -33,12 +29,13 @@ class AccountEntity(CoordinatorEntity[AccountCoordinator]):
         super().__init__(coordinator)
         entry = coordinator.config_entry
         self.entity_description = description
+        self._attr_translation_key = description.key
         self._attr_unique_id = f"{entry.unique_id}_{description.key}"
         self._attr_device_info = account_device_info(entry)
 
 
 class ServerEntity(CoordinatorEntity[ServerCoordinator]):
-    """Represent something of a server."""
+    """Show a server."""
 
     _attr_has_entity_name = True
 
@@ -48,12 +45,13 @@ class ServerEntity(CoordinatorEntity[ServerCoordinator]):
         """Name the entity after account and server: two accounts may share a server."""
         super().__init__(coordinator)
         self.entity_description = description
+        self._attr_translation_key = description.key
         self._attr_unique_id = server_unique_id(coordinator, description.key)
         self._attr_device_info = server_device_info(coordinator)
 
 
 class SourceEntity(CoordinatorEntity[SourceCoordinator]):
-    """Represent a source that a server knows."""
+    """Show a source that a server knows."""
 
     _attr_has_entity_name = True
 
@@ -65,22 +63,8 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
         self._attr_device_info = server_device_info(coordinator.server)
 
 
-def own_entities(
-    hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str
-) -> set[str]:
-    """Return those of the entities that are this integration's, of the kind given."""
-    registry = er.async_get(hass)
-    return {
-        entity_id
-        for entity_id in entity_ids
-        if (entry := registry.async_get(entity_id)) is not None
-        and entry.platform == DOMAIN
-        and entry.translation_key == translation_key
-    }
-
-
 def server_unique_id(server: ServerCoordinator, key: str) -> str:
-    """Return the unique id of something of a server."""
+    """Return the unique id of an entity of a server."""
     return f"{server.config_entry.unique_id}_{server.machine_identifier}_{key}"
 
 
@@ -94,7 +78,7 @@ def server_device_info(server: ServerCoordinator) -> DeviceInfo:
         manufacturer="Plex",
         model="Plex Media Server",
         name=server.subentry.title,
-        sw_version=server.version,
+        sw_version=server.access.version,
         via_device_id=async_get_device_id_by_identifier(
             server.hass, _account_identifier(entry), config_entry_id=entry.entry_id
         ),
@@ -115,4 +99,5 @@ def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
 
 def _account_identifier(entry: PlexAuthConfigEntry) -> tuple[str, str]:
     """Return the identifier of an account's device."""
-    return DOMAIN, entry.unique_id or ""
+    assert entry.unique_id is not None
+    return DOMAIN, entry.unique_id

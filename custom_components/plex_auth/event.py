@@ -6,14 +6,14 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PlexAuthConfigEntry, TransientTokenEvent
+from .coordinator import PlexAuthConfigEntry
 from .entity import ServerEntity
+from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0
 
 TRANSIENT_TOKEN = EventEntityDescription(
     key="transient_token",
-    translation_key="transient_token",
     event_types=[event.value for event in TransientTokenEvent],
 )
 
@@ -32,7 +32,7 @@ async def async_setup_entry(
 
 
 class TransientTokenEventEntity(ServerEntity, EventEntity):
-    """Tell what becomes of the transient tokens that a server issued to us."""
+    """Tell what happens to the transient tokens that a server issued to us."""
 
     @property
     @override
@@ -42,10 +42,10 @@ class TransientTokenEventEntity(ServerEntity, EventEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the server's coordinator."""
+        """Listen to the server's token."""
         await super().async_added_to_hass()
         self.async_on_remove(
-            self.coordinator.async_add_token_listener(self._async_handle_event)
+            self.coordinator.issued_token.listen(self._async_handle_event)
         )
 
     @callback

@@ -99,7 +99,7 @@ def local_address(server: ServerCoordinator) -> URL | None:
 
     Where the server requires secure connections that address has no valid certificate.
     """
-    known = server.known
+    known = server.access.target.known
     scheme = "https" if known.https_required else "http"
     for connection in known.connections:
         if connection.local and is_private(connection.address):
@@ -114,13 +114,13 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     data = server.subentry.data
     if (
         CONF_TOKEN not in data
-        and server.account.resources is not None
-        and server.resource is None
+        and server.account.servers.is_known
+        and server.access.target.listed is None
     ):
         yield Issue.NOT_LISTED
-    if CONF_TOKEN in data and server.token_refused:
+    if CONF_TOKEN in data and server.access.token_refused:
         yield Issue.TOKEN_REFUSED
-    if data[CONF_SOURCES] and not supports_sources(server.version):
+    if data[CONF_SOURCES] and not supports_sources(server.access.version):
         yield Issue.TOO_OLD
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
@@ -137,12 +137,12 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
     """
     if _is_local(server) or any(
         isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
-        for route, failure in server.failures.items()
+        for route, failure in server.access.routing.failures.items()
     ):
         return False
     return local_address(server) is not None and any(
         _is_unresolved(route) and isinstance(failure, DnsError)
-        for route, failure in server.failures.items()
+        for route, failure in server.access.routing.failures.items()
     )
 
 
@@ -155,10 +155,7 @@ def _is_internet_missing(server: ServerCoordinator) -> bool:
 
 def _is_local(server: ServerCoordinator) -> bool:
     """Tell whether the server is reached locally."""
-    return (
-        server.last_update_success
-        and server.data.connection.kind is ConnectionKind.LOCAL
-    )
+    return server.last_update_success and server.data.route.kind is ConnectionKind.LOCAL
 
 
 def _is_unresolved(route: Route) -> bool:

@@ -1,36 +1,25 @@
 """Fix flows of the repairs."""
 
-from typing import Any
-
-from probatio import Secret
-import voluptuous as vol
+from typing import Any, Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.selector import (
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
 
-from .api.errors import NotClaimedError, NotPermittedError, PlexError
+from .api.errors import (
+    CannotConnectError,
+    NotClaimedError,
+    NotPermittedError,
+    PlexError,
+)
 from .api.server import PlexServer
 from .const import CONF_CLIENT_IDENTIFIER
 from .coordinator import PlexAuthConfigEntry, ServerCoordinator
-from .error_keys import error_key
+from .flows import checks, forms
+from .flows.checks import FormError
 from .issues import Issue, local_address
 from .sessions import async_create_transport
-from .typed import is_token
-
-_TOKEN_SCHEMA = vol.Schema(
-    {
-        vol.Required(Secret(CONF_TOKEN)): TextSelector(
-            TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
-        )
-    }
-)
 
 
 async def async_create_fix_flow(
@@ -42,18 +31,18 @@ async def async_create_fix_flow(
     assert data is not None
     entry = hass.config_entries.async_get_known_entry(str(data["entry_id"]))
     subentry = entry.subentries[str(data["subentry_id"])]
-    if issue_id.startswith(Issue.NOT_LISTED):
-        return RemoveServerFlow(entry, subentry)
-    if issue_id.startswith(Issue.TOKEN_REFUSED):
-        return NewTokenFlow(entry, subentry)
-    return LocalAddressFlow(entry, subentry)
+    return next(
+        flow(entry, subentry)
+        for issue, flow in _FLOWS.items()
+        if issue_id == f"{issue}_{subentry.subentry_id}"
+    )
 
 
 class _ServerRepairFlow(RepairsFlow):
-    """Fix something of a server."""
+    """Fix an issue of a server."""
 
     def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
-        """Take the server's account and subentry."""
+        """Take the server: its account and its subentry."""
         self._entry = entry
         self._subentry = subentry
 
@@ -104,12 +93,12 @@ class RemoveServerFlow(_ServerRepairFlow):
         """Remove the server once the user agrees."""
         if self._is_removed:
             return self._abort("server_removed")
-        if self._server is not None and self._server.resource is not None:
+        if self._server is not None and self._server.access.target.listed is not None:
             return self._abort("listed_again")
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm",
-                data_schema=vol.Schema({}),
+                data_schema=forms.EMPTY_SCHEMA,
                 description_placeholders=self._placeholders,
             )
         self.hass.config_entries.async_remove_subentry(
@@ -131,37 +120,35 @@ class NewTokenFlow(_ServerRepairFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Store the new token once the server takes it."""
-        errors: dict[str, str] = {}
+        error: FormError | PlexError | None = None
         if user_input is not None:
-            token = user_input[CONF_TOKEN].strip()
-            key = await self._async_check(token)
+            try:
+                token = await self._async_checked(user_input[CONF_TOKEN])
+            except (FormError, PlexError) as err:
+                error = err
             if self._is_removed:
                 return self._abort("server_removed")
-            if key is None:
+            if error is None:
                 return self._update({CONF_TOKEN: token})
-            errors["base"] = key
         return self.async_show_form(
             step_id="token",
-            data_schema=_TOKEN_SCHEMA,
-            errors=errors,
+            data_schema=forms.TOKEN_SCHEMA,
+            errors=checks.form_errors(error),
             description_placeholders=self._placeholders,
         )
 
-    async def _async_check(self, token: str) -> str | None:
-        """Return the key of what is wrong with a token, None if it is good."""
-        if not is_token(token):
-            return "invalid_token"
+    async def _async_checked(self, typed: str) -> str:
+        """Return the token that was typed, if the server takes it."""
+        token = checks.token(typed)
         if self._server is None:
-            return "cannot_connect"
+            raise CannotConnectError
         try:
-            await self._server.async_check_token(token)
+            await self._server.access.check_token(token)
         except NotClaimedError:
-            return "not_claimed"
-        except NotPermittedError:
-            return "invalid_token"
-        except PlexError as err:
-            return error_key(err)
-        return None
+            raise
+        except NotPermittedError as err:
+            raise FormError("invalid_token") from err
+        return token
 
 
 class LocalAddressFlow(_ServerRepairFlow):
@@ -177,7 +164,7 @@ class LocalAddressFlow(_ServerRepairFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Use the address once the user agrees and the server answers there."""
-        errors: dict[str, str] = {}
+        error: PlexError | None = None
         url = local_address(self._server) if self._server is not None else None
         if url is None:
             return self._abort("no_local_address")
@@ -188,14 +175,21 @@ class LocalAddressFlow(_ServerRepairFlow):
             try:
                 await PlexServer(transport, url).identity(self._subentry.unique_id)
             except PlexError as err:
-                errors["base"] = error_key(err)
+                error = err
             else:
                 if self._is_removed:
                     return self._abort("server_removed")
                 return self._update({CONF_URL: str(url), CONF_VERIFY_SSL: False})
         return self.async_show_form(
             step_id="confirm",
-            data_schema=vol.Schema({}),
-            errors=errors,
+            data_schema=forms.EMPTY_SCHEMA,
+            errors=checks.form_errors(error),
             description_placeholders={**self._placeholders, "url": str(url)},
         )
+
+
+_FLOWS: Final[dict[Issue, type[_ServerRepairFlow]]] = {
+    Issue.NOT_LISTED: RemoveServerFlow,
+    Issue.PLEX_DIRECT: LocalAddressFlow,
+    Issue.TOKEN_REFUSED: NewTokenFlow,
+}

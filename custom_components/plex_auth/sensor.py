@@ -1,6 +1,6 @@
 """Sensors of accounts and servers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, override
@@ -17,7 +17,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .api.connections import ConnectionKind, best_connection, connection_kind
-from .api.models import Account
+from .api.models import SubscriptionPeriod
 from .const import CONF_SOURCES
 from .coordinator import (
     AccountCoordinator,
@@ -50,129 +50,103 @@ type SensorValue = StateType | datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountSensorDescription(SensorEntityDescription):
-    """Describe a sensor by how it reads the account's coordinator."""
+class PlexSensorDescription[CoordinatorT](SensorEntityDescription):
+    """Describe a sensor by how it reads its coordinator."""
 
-    value_fn: Callable[[AccountCoordinator], SensorValue]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerSensorDescription(SensorEntityDescription):
-    """Describe a sensor by how it reads a server's coordinator."""
-
-    value_fn: Callable[[ServerCoordinator], SensorValue]
+    value_fn: Callable[[CoordinatorT], SensorValue]
 
 
-def _account(read: Callable[[Account], SensorValue]) -> Callable[..., SensorValue]:
-    """Return a value function that reads the account itself."""
-    return lambda coordinator: read(coordinator.data.account)
-
-
-def _status(account: Account) -> str | None:
+def _status(coordinator: AccountCoordinator) -> str | None:
     """Return the status: known values by their key, others as Plex gives them."""
-    status = account.subscription.status
+    status = coordinator.data.details.subscription.status
     return _SUBSCRIPTION_STATUSES.get(status, status) if status else None
 
 
-def _first(moments: Iterable[datetime | None]) -> datetime | None:
-    """Return the earliest of the moments that are known."""
+def _first(
+    coordinator: AccountCoordinator,
+    moment_of: Callable[[SubscriptionPeriod], datetime | None],
+) -> datetime | None:
+    """Return the earliest moment that the active subscriptions name."""
+    moments = (
+        moment_of(period)
+        for period in coordinator.data.details.subscriptions
+        if period.state == "active"
+    )
     return min((moment for moment in moments if moment), default=None)
 
 
-ACCOUNT_SENSORS: tuple[AccountSensorDescription, ...] = (
-    AccountSensorDescription(
+ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
+    PlexSensorDescription(
         key="subscription_status",
-        translation_key="subscription_status",
-        value_fn=_account(_status),
+        value_fn=_status,
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="subscription_plan",
-        translation_key="subscription_plan",
-        value_fn=_account(lambda account: account.subscription.plan),
+        value_fn=lambda coordinator: coordinator.data.details.subscription.plan,
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="subscription_renews",
-        translation_key="subscription_renews",
         device_class=SensorDeviceClass.TIMESTAMP,
-        value_fn=_account(
-            lambda account: _first(
-                period.renews_at
-                for period in account.subscriptions
-                if period.state == "active"
-            )
+        value_fn=lambda coordinator: _first(
+            coordinator, lambda period: period.renews_at
         ),
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="subscription_ends",
-        translation_key="subscription_ends",
         device_class=SensorDeviceClass.TIMESTAMP,
-        value_fn=_account(
-            lambda account: _first(
-                period.ends_at
-                for period in account.subscriptions
-                if period.state == "active"
-            )
-        ),
+        value_fn=lambda coordinator: _first(coordinator, lambda period: period.ends_at),
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="token_last_verified",
-        translation_key="token_last_verified",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda coordinator: coordinator.data.verified_at,
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="servers",
-        translation_key="servers",
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda coordinator: (
-            None if coordinator.resources is None else len(coordinator.resources)
+            len(coordinator.servers) if coordinator.servers.is_known else None
         ),
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="home_users",
-        translation_key="home_users",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value_fn=_account(lambda account: account.home_size),
+        value_fn=lambda coordinator: coordinator.data.details.home_size,
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="account_created",
-        translation_key="account_created",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value_fn=_account(lambda account: account.joined_at),
+        value_fn=lambda coordinator: coordinator.data.details.joined_at,
     ),
-    AccountSensorDescription(
+    PlexSensorDescription(
         key="sign_in_remembered_until",
-        translation_key="sign_in_remembered_until",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value_fn=_account(lambda account: account.remember_expires_at),
+        value_fn=lambda coordinator: coordinator.data.details.remember_expires_at,
     ),
 )
 
-SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
-    ServerSensorDescription(
+SERVER_SENSORS: tuple[PlexSensorDescription[ServerCoordinator], ...] = (
+    PlexSensorDescription(
         key="connection",
-        translation_key="connection",
         device_class=SensorDeviceClass.ENUM,
         options=[kind.value for kind in ConnectionKind],
-        value_fn=lambda coordinator: coordinator.data.connection.kind,
+        value_fn=lambda coordinator: coordinator.data.route.kind,
     ),
-    ServerSensorDescription(
+    PlexSensorDescription(
         key="transient_token_expires",
-        translation_key="transient_token_expires",
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda coordinator: (
-            token.expires_at if (token := coordinator.transient_token) else None
+            token.expires_at if (token := coordinator.issued_token.token) else None
         ),
     ),
-    ServerSensorDescription(
+    PlexSensorDescription(
         key="version",
-        translation_key="version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda coordinator: coordinator.data.version,
@@ -198,7 +172,7 @@ async def async_setup_entry(
         _remove_unwatched_sources(hass, entry, server)
     for subentry_id, sources in data.sources.items():
         async_add_entities(
-            (SourceSensor(sources, source) for source in sources.sources),
+            (SourceSensor(sources, source) for source in sources.watched),
             config_subentry_id=subentry_id,
         )
 
@@ -206,7 +180,7 @@ async def async_setup_entry(
 class AccountSensor(AccountEntity, SensorEntity):
     """Show a fact of an account."""
 
-    entity_description: AccountSensorDescription
+    entity_description: PlexSensorDescription[AccountCoordinator]
 
     @property
     @override
@@ -218,7 +192,7 @@ class AccountSensor(AccountEntity, SensorEntity):
 class ServerSensor(ServerEntity, SensorEntity):
     """Show a fact of a server."""
 
-    entity_description: ServerSensorDescription
+    entity_description: PlexSensorDescription[ServerCoordinator]
 
     @property
     @override
@@ -274,9 +248,10 @@ class SourceSensor(SourceEntity, SensorEntity):
         """Return the source's name as the server tells it, else as plex.tv lists it."""
         if self.available and (name := self.coordinator.data[self._source].name):
             return name
-        resources = self.coordinator.server.account.resources or {}
-        resource = resources.get(self._source.partition("://")[2])
-        return resource.name if resource else None
+        listed = self.coordinator.server.account.servers.get(
+            self._source.partition("://")[2]
+        )
+        return listed.name if listed else None
 
 
 def _remove_unwatched_sources(

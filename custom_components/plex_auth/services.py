@@ -1,9 +1,6 @@
 """The actions."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any, Final
 
 import voluptuous as vol
@@ -17,7 +14,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import (
     async_get_config_entry,
@@ -25,19 +22,19 @@ from homeassistant.helpers.service import (
     async_register_admin_service,
 )
 
-from .api.connections import Route, best_connection
-from .api.errors import (
-    NotFoundError,
-    NotOwnerError,
-    PlexError,
-    ServerTooOldError,
-    TokenRejectedError,
-)
-from .api.models import Connection
+from .api.connections import Route
+from .api.errors import NotFoundError
+from .api.server import is_source, playable
 from .const import DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
-from .error_keys import error_key
-from .typed import is_source
+from .messages import invalid, translated_errors
+from .responses import (
+    account_response,
+    listed_server_response,
+    route_response,
+    source_response,
+    transient_token_response,
+)
 
 ATTR_PATH: Final = "path"
 ATTR_REFRESH: Final = "refresh"
@@ -93,58 +90,41 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
     """Return what plex.tv says now of the account that the token belongs to."""
-    account = _account(call)
-    await account.async_verify()
-    _raise_failure(account)
-    return {"account": _json(account.data.account)}
+    account = _called_account(call)
+    with translated_errors(account.config_entry.title):
+        await account.async_verify()
+    return {"account": account_response(account.data.details)}
 
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
     """Return the servers that plex.tv lists now for the account."""
-    account = _account(call)
+    account = _called_account(call)
     entry = account.config_entry
-    with _translated_errors(entry.title):
-        try:
-            await account.async_renew_resources(for_action=True)
-        except TokenRejectedError:
-            await account.async_verify()
-            raise
+    with translated_errors(entry.title):
+        await account.servers.renew(now=True)
     added = {subentry.unique_id for subentry in entry.subentries.values()}
     return {
         "servers": [
-            {
-                "name": resource.name,
-                "source": f"server://{resource.client_identifier}",
-                "added": resource.client_identifier in added,
-                "owned": resource.owned,
-                "presence": resource.presence,
-                "version": resource.product_version,
-                "connections": _connections(resource.connections),
-            }
-            for resource in (account.resources or {}).values()
+            listed_server_response(server, added=server.machine_identifier in added)
+            for server in account.servers
         ]
     }
 
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
-    server = _server(call)
+    server = _called_server(call)
     path = _path(call.data[ATTR_PATH]) if ATTR_PATH in call.data else None
-    with _translated_errors(server.subentry.title):
-        token, connection = await server.async_call(
+    with translated_errors(server.subentry.title):
+        token, route = await server.access.call(
             lambda plex, access_token: plex.transient_token(access_token)
         )
-    server.async_set_transient_token(token)
-    response: dict[str, Any] = {
-        "token": token.token,
-        "type": token.type,
-        "scope": token.scope,
-        "issued_at": token.issued_at.isoformat(),
-        "expires_at": token.expires_at.isoformat(),
-        "server": _server_response(server, connection),
+    server.issued_token.issue(token)
+    response = transient_token_response(token) | {
+        "server": _server_response(server, route)
     }
     if path is not None:
-        response["url"] = str(_playable(connection.url, path, token.token))
+        response["url"] = str(playable(route.url, path, token.token))
     return response
 
 
@@ -152,31 +132,26 @@ async def _async_get_source_connection_information(
     call: ServiceCall,
 ) -> ServiceResponse:
     """Return how a source that a server knows can be reached, with its token."""
-    server = _server(call)
+    server = _called_server(call)
     source: str = call.data[ATTR_SOURCE]
     name = server.subentry.title
     if not is_source(source):
-        raise _invalid("invalid_source", source=source)
-    with _translated_errors(name):
+        raise invalid("invalid_source", source=source)
+    with translated_errors(name):
         try:
-            found, connection = await server.async_get_source(
+            found, route = await server.access.source(
                 source, refresh=call.data[ATTR_REFRESH]
             )
         except NotFoundError as err:
-            raise _invalid("source_not_found", source=source, name=name) from err
-    best = best_connection(found.connections)
+            raise invalid("source_not_found", source=source, name=name) from err
     return {
         "source": source,
-        "name": found.name,
-        "client_identifier": found.client_identifier,
-        "access_token": found.access_token,
-        "connections": _connections(found.connections),
-        "best": _json(best) if best else None,
-        "server": _server_response(server, connection),
+        **source_response(found),
+        "server": _server_response(server, route),
     }
 
 
-def _account(call: ServiceCall) -> AccountCoordinator:
+def _called_account(call: ServiceCall) -> AccountCoordinator:
     """Return the account that a call means, the only one where it names none."""
     entry: PlexAuthConfigEntry = async_get_config_entry(
         call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
@@ -184,7 +159,7 @@ def _account(call: ServiceCall) -> AccountCoordinator:
     return entry.runtime_data.account
 
 
-def _server(call: ServiceCall) -> ServerCoordinator:
+def _called_server(call: ServiceCall) -> ServerCoordinator:
     """Return the server that a call means, the only one where it names none."""
     if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
         entries: Iterable[PlexAuthConfigEntry] = (
@@ -198,7 +173,7 @@ def _server(call: ServiceCall) -> ServerCoordinator:
         if not servers:
             raise _no_server(call.hass)
         if len(servers) != 1:
-            raise _invalid("choose_server")
+            raise invalid("choose_server")
         return servers[0]
     device, entry = async_get_device_and_config_entry(
         call.hass, DOMAIN, device_id, include_child_devices=False
@@ -207,7 +182,7 @@ def _server(call: ServiceCall) -> ServerCoordinator:
         device.config_subentry_id
     )
     if server is None:
-        raise _invalid("not_a_server", name=device.name_by_user or device.name or "")
+        raise invalid("not_a_server", name=device.name_by_user or device.name or "")
     return server
 
 
@@ -215,8 +190,8 @@ def _no_server(hass: HomeAssistant) -> ServiceValidationError:
     """Return why there is no server: none was added, or its account is not loaded."""
     for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
         if any(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
-            return _invalid("account_not_ready", name=entry.title)
-    return _invalid("no_server")
+            return invalid("account_not_ready", name=entry.title)
+    return invalid("no_server")
 
 
 def _path(text: str) -> URL:
@@ -232,82 +207,14 @@ def _path(text: str) -> URL:
         or text.startswith(("//", "/\\"))
         or not text.isprintable()
     ):
-        raise _invalid("invalid_path", path=text)
+        raise invalid("invalid_path", path=text)
     return path
 
 
-def _playable(base: URL, path: URL, token: str) -> URL:
-    """Return an address with the token in it, for players that send no headers."""
-    return (
-        base.with_path(base.raw_path.rstrip("/") + path.raw_path, encoded=True)
-        .with_query(path.query)
-        .update_query({"X-Plex-Token": token})
-    )
-
-
-def _server_response(server: ServerCoordinator, connection: Route) -> dict[str, Any]:
-    """Return which server answered, and by which connection."""
+def _server_response(server: ServerCoordinator, route: Route) -> dict[str, Any]:
+    """Return which server answered, and by which address."""
     return {
         "name": server.subentry.title,
         "machine_identifier": server.machine_identifier,
-        "uri": str(connection.url).rstrip("/"),
-        "connection": connection.kind.value,
+        **route_response(route),
     }
-
-
-def _connections(connections: Iterable[Connection]) -> list[Any]:
-    """Return addresses as a response shows them."""
-    return [_json(connection) for connection in connections]
-
-
-def _json(value: Any) -> Any:
-    """Return a model as plain data, times in ISO 8601."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _json(asdict(value))
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-@contextmanager
-def _translated_errors(name: str) -> Iterator[None]:
-    """Raise what Plex did not do as an error that a person understands."""
-    try:
-        yield
-    except (NotOwnerError, ServerTooOldError) as err:
-        raise _invalid(error_key(err), name=name) from err
-    except PlexError as err:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=error_key(err),
-            translation_placeholders={"name": name},
-        ) from err
-
-
-def _raise_failure(account: AccountCoordinator) -> None:
-    """Raise the failure of the last update, if it failed, as an action's error."""
-    if account.last_update_success:
-        return
-    err = account.last_exception
-    if isinstance(err, HomeAssistantError) and err.translation_key is not None:
-        raise HomeAssistantError(
-            translation_domain=err.translation_domain,
-            translation_key=err.translation_key,
-            translation_placeholders=err.translation_placeholders,
-        ) from err
-    raise HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key="unknown",
-        translation_placeholders={"name": account.config_entry.title},
-    ) from err
-
-
-def _invalid(translation_key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the error of a call that cannot be meant that way."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=translation_key,
-        translation_placeholders=placeholders,
-    )

@@ -1,4 +1,7 @@
-"""The Plex client as Home Assistant uses it: its sessions and its identity."""
+"""Our sessions, and our name for Plex: what it takes to call it."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar
 
@@ -8,8 +11,9 @@ from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
 
-from .api.transport import ClientIdentity, Transport
-from .const import DOMAIN
+from .api.plex_tv import PlexTv
+from .api.transport import ClientInfo, Transport
+from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -25,7 +29,7 @@ def async_create_transport(
     version = async_get_loaded_integration(hass, DOMAIN).version
     return Transport(
         _async_get_session(hass, verify_ssl),
-        ClientIdentity(
+        ClientInfo(
             client_identifier=client_identifier,
             product="Plex Auth for Home Assistant",
             version=str(version),
@@ -34,6 +38,18 @@ def async_create_transport(
             device="Home Assistant",
             device_name=_printable(hass.config.location_name) or "Home Assistant",
         ),
+        verify_ssl=verify_ssl,
+    )
+
+
+@callback
+def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv:
+    """Return the calls to plex.tv under the client identifier that the data names.
+
+    `data` is that of an entry, or holds at least its client identifier and address.
+    """
+    return PlexTv(
+        async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
     )
 
 

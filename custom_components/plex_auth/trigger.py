@@ -24,8 +24,8 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.util import dt as dt_util
 
-from .coordinator import TransientTokenEvent
-from .entity import own_entities
+from .automation import own_entities
+from .transient_tokens import TransientTokenEvent
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
 EVENTS: Final[Mapping[str, DomainSpec]] = {EVENT_DOMAIN: DomainSpec()}

@@ -23,6 +23,7 @@ from custom_components.plex_auth.api.errors import (
     MaintenanceError,
     NotFoundError,
     NotPermittedError,
+    PageError,
     PlexError,
     RateLimitedError,
     SecureConnectionRequiredError,
@@ -115,7 +116,7 @@ CALLS: Final = (
         "resources",
         False,
         _account_token,
-        lambda scene, token: scene.account.resources(token),
+        lambda scene, token: scene.account.servers(token),
     ),
     Call(
         "create_pin",
@@ -450,8 +451,8 @@ FAULTS: Final = (
     _answer(
         "HTML with 200",
         Fault.html(200),
-        UnavailableError,
-        UnavailableError,
+        PageError,
+        PageError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     _answer("HTML with 401", Fault.html(401), UnavailableError, NotPermittedError),

@@ -8,11 +8,11 @@ from typing import Final, override
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import ResolveResult
 
-from custom_components.plex_auth.api.transport import ClientIdentity
+from custom_components.plex_auth.api.transport import ClientInfo
 from tests.plex_simulator import Account, MediaServer, PlexDirectResolver, PlexSimulator
 
 PASSWORD: Final = "marker-password-1"
-IDENTITY: Final = ClientIdentity(
+IDENTITY: Final = ClientInfo(
     client_identifier="client-1",
     product="Product",
     version="1.2.3",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from custom_components.plex_auth.api.known_server import KnownServer
-from custom_components.plex_auth.api.models import Connection, Resource
+from custom_components.plex_auth.api.models import Connection, ListedServer
 
 LISTED: dict[str, Any] = {
     "name": "Attic",
@@ -30,8 +30,8 @@ LISTED: dict[str, Any] = {
 
 def known(**changes: Any) -> KnownServer:
     """Return what is kept of the server as it is listed, but for some changes."""
-    (resource,) = Resource.parse_servers([LISTED | changes])
-    return KnownServer.from_resource(resource)
+    (resource,) = ListedServer.parse_servers([LISTED | changes])
+    return KnownServer.from_listed(resource)
 
 
 def test_kept_as_json() -> None:

@@ -14,9 +14,9 @@ from custom_components.plex_auth.api.models import (
     Account,
     Connection,
     Identity,
+    ListedServer,
     Pin,
     Profile,
-    Resource,
     Service,
     SignIn,
     Source,
@@ -426,12 +426,12 @@ RESOURCES_XML = """<resources>
 
 def test_resources_are_the_same_in_json_and_xml() -> None:
     """All servers are read, whatever else they are, and nothing that is none."""
-    servers = Resource.parse_servers(RESOURCES_JSON)
-    assert servers == Resource.parse_servers(decode(RESOURCES_XML.encode()))
+    servers = ListedServer.parse_servers(RESOURCES_JSON)
+    assert servers == ListedServer.parse_servers(decode(RESOURCES_XML.encode()))
     first, second = servers
-    assert first == Resource(
+    assert first == ListedServer(
         name="Küche",
-        client_identifier="m1",
+        machine_identifier="m1",
         product_version="1.43.2",
         source_title=None,
         owned=True,
@@ -466,7 +466,7 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
 )
 def test_no_resources(data: Json) -> None:
     """An account without servers has none."""
-    assert Resource.parse_servers(data) == ()
+    assert ListedServer.parse_servers(data) == ()
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_no_resources(data: Json) -> None:
 def test_resources_need_a_list(data: Json) -> None:
     """An answer that is no list does not stand for no servers."""
     with pytest.raises(UnexpectedAnswerError):
-        Resource.parse_servers(data)
+        ListedServer.parse_servers(data)
 
 
 IDENTITY_JSON: Json = {
@@ -534,7 +534,7 @@ def test_source_is_the_same_in_all_forms(device: Json) -> None:
     """A device comes as an object, in a list or in XML; no relay means false."""
     source = Source.parse({"MediaContainer": {"size": 1, "Device": device}})
     assert source == Source.parse(decode(SOURCE_XML))
-    assert (source.name, source.client_identifier) == ("Cellar", "m2")
+    assert (source.name, source.machine_identifier) == ("Cellar", "m2")
     assert source.access_token == "marker-source-token"
     assert [one.relay for one in source.connections] == [False, True]
     assert [one.local for one in source.connections] == [True, False]
@@ -593,7 +593,7 @@ def test_no_model_prints_a_secret() -> None:
         SignIn.parse(ACCOUNT_JSON),
         Account.parse(ACCOUNT_JSON),
         Pin.parse(PIN_JSON),
-        *Resource.parse_servers(RESOURCES_JSON),
+        *ListedServer.parse_servers(RESOURCES_JSON),
         TransientToken.parse({"MediaContainer": {"token": "marker-transient-token"}}),
         Source.parse({"MediaContainer": {"Device": SOURCE_DEVICE}}),
     )

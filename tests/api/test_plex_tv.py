@@ -101,7 +101,7 @@ async def test_rejected_token(
     token = population.token
     await account.user(token)
     population.owner.revoke_tokens()
-    for ask in (account.user(token), account.resources(token), account.sign_out(token)):
+    for ask in (account.user(token), account.servers(token), account.sign_out(token)):
         with pytest.raises(TokenRejectedError):
             await ask
 
@@ -142,16 +142,16 @@ async def test_resources(
     plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:
     """Own and shared servers are listed with their own tokens and all addresses."""
-    own = await account.resources(population.token)
+    own = await account.servers(population.token)
     assert {one.name for one in own} == {"Küche", "Cellar"}
     assert all(one.owned for one in own)
     assert own[0].access_token == population.server_token
-    assert own[0].client_identifier == population.server.machine_identifier
+    assert own[0].machine_identifier == population.server.machine_identifier
     assert [one.uri for one in own[0].connections] == [
         one.uri for one in population.server.connections
     ]
     guest = population.guest.sign_in_token("client-2")
-    (shared,) = await account.resources(guest)
+    (shared,) = await account.servers(guest)
     assert not shared.owned
     assert shared.label == "Küche (Änna)"
     assert shared.access_token == population.server.access_token_for(population.guest)

@@ -221,8 +221,8 @@ async def find(
     server = population.server
     listed = next(
         resource
-        for resource in await account.resources(population.token)
-        if resource.client_identifier == server.machine_identifier
+        for resource in await account.servers(population.token)
+        if resource.machine_identifier == server.machine_identifier
     )
     ranks = rank(listed.connections, https_required=listed.https_required)
     return await race(ranks, prober_for(transport, server), head_start=0.3)
@@ -285,7 +285,7 @@ async def test_ipv6(
     transport = Transport(session, IDENTITY)
     account = PlexTv(transport, plex.api_url)
     listed = next(
-        one for one in await account.resources(population.token) if one.name == "Six"
+        one for one in await account.servers(population.token) if one.name == "Six"
     )
     assert "::1" in [one.address for one in listed.connections]
     ranks = rank(listed.connections, https_required=False)

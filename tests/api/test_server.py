@@ -148,7 +148,7 @@ async def test_source(
         population.server_token, population.source, refresh=as_list
     )
     assert source.name == "Cellar"
-    assert source.client_identifier == population.other.machine_identifier
+    assert source.machine_identifier == population.other.machine_identifier
     assert len(source.connections) == len(population.other.connections)
     assert source.access_token is not None
     assert population.other.accepts_transient_token(source.access_token)

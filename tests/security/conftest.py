@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.plex_auth import link
+from custom_components.plex_auth.flows import link
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from tests.plex_simulator import PlexSimulator

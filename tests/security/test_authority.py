@@ -14,8 +14,8 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.plex_auth import link
 from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.flows import link
 from homeassistant.auth.models import User
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import Context, HomeAssistant
@@ -452,8 +452,8 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
             local=True,
         )
     ]
-    await account_coordinator(entry).async_renew_resources(for_action=True)
-    assert server_coordinator(entry, server)._ranks() == ()
+    await account_coordinator(entry).servers.renew(now=True)
+    assert server_coordinator(entry, server).access.target.ranks == ()
 
 
 @pytest.mark.parametrize("same_host", [True, False])

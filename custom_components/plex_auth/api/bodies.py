@@ -10,7 +10,7 @@ import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from .errors import UnavailableError, UnexpectedAnswerError
+from .errors import PageError, UnexpectedAnswerError
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
@@ -22,19 +22,19 @@ class _StrictTreeBuilder(ET.TreeBuilder):
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse the document type, which no answer of Plex has, but pages do."""
-        raise UnavailableError if name.lower() == "html" else UnexpectedAnswerError
+        raise PageError if name.lower() == "html" else UnexpectedAnswerError
 
 
 def decode(body: bytes) -> Json:
     """Return the data of a JSON or XML body, told apart by how it begins.
 
-    Raises UnavailableError for an HTML page, which plex.tv and proxies show when the
+    Raises PageError for an HTML page, which plex.tv and proxies show when the
     service is away (plex-api.md §11), and UnexpectedAnswerError for anything else.
     """
     text = body.removeprefix(BOM_UTF8).lstrip()
     if text[:1] == b"<":
         if text[:14].lower().startswith((b"<html", b"<!doctype html")):
-            raise UnavailableError
+            raise PageError
         return _decode_xml(text)
     try:
         data: Json = json.loads(body)
@@ -56,7 +56,7 @@ def _decode_xml(body: bytes) -> Json:
         error = UnexpectedAnswerError()
     else:
         if root.tag.rpartition("}")[2].lower() == "html":
-            raise UnavailableError
+            raise PageError
         return {root.tag: _element(root, _XML_MAX_DEPTH)}
     raise error
 

@@ -73,6 +73,12 @@ class UnavailableError(PlexError):
     message = "The service is temporarily unavailable"
 
 
+class PageError(UnavailableError):
+    """Report a page where data was to be: some proxy's, or another web server's."""
+
+    message = "A page came instead of an answer"
+
+
 class NotFoundError(UnavailableError):
     """Report a 404 or 410, by Plex itself or by a proxy before it."""
 

@@ -1,17 +1,17 @@
-"""A server as plex.tv last listed it: what it takes to work while plex.tv is away."""
+"""A server as plex.tv listed it last: what it takes to work while plex.tv is away."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Self
 
-from .models import Connection, Resource
+from .models import Connection, ListedServer, model
 
 _TOKEN = "token"
 _CONNECTIONS = "connections"
 _HTTPS_REQUIRED = "https_required"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class KnownServer:
     """Hold a server's access token and its addresses, in an order of their own."""
 
@@ -20,14 +20,14 @@ class KnownServer:
     https_required: bool
 
     @classmethod
-    def from_resource(cls, resource: Resource) -> Self:
+    def from_listed(cls, server: ListedServer) -> Self:
         """Take a server as plex.tv lists it now."""
         return cls(
-            token=resource.access_token,
+            token=server.access_token,
             connections=tuple(
-                sorted(resource.connections, key=lambda connection: connection.uri)
+                sorted(server.connections, key=lambda connection: connection.uri)
             ),
-            https_required=resource.https_required,
+            https_required=server.https_required,
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What Plex knows, as frozen dataclasses.
+"""What Plex knows.
 
 Parsing is tolerant: a field that is missing or of a wrong type is None, unknown ones are
 ignored. Secrets are left out, but for the tokens that the caller asked for, and these
@@ -8,13 +8,21 @@ print as nothing.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, dataclass_transform
 
 from .bodies import Json
 from .errors import UnexpectedAnswerError
 from .fields import Fields, unwrap
 
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(field,)
+)
+def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
+    """Make a dataclass with slots that type checkers treat as frozen: cheaper than one."""
+    return dataclass(slots=True, kw_only=True)(cls)
 
 
 def require_container(data: Json) -> Fields:
@@ -28,7 +36,7 @@ def require_container(data: Json) -> Fields:
     return Fields(container)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Subscription:
     """Describe the Plex Pass of an account (plex-api.md §1.1)."""
 
@@ -52,7 +60,7 @@ class Subscription:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class SubscriptionPeriod:
     """Describe one subscription, present or past (plex-api.md §1.1)."""
 
@@ -66,8 +74,13 @@ class SubscriptionPeriod:
     on_hold: bool | None
 
     @classmethod
-    def parse(cls, fields: Fields) -> Self:
-        """Read an item of `subscriptions` or `pastSubscriptions`."""
+    def parse_all(cls, account: Fields, key: str) -> tuple[Self, ...]:
+        """Read `subscriptions` or `pastSubscriptions`, as the key says."""
+        return tuple(map(cls._parse, account.children(key, "subscription")))
+
+    @classmethod
+    def _parse(cls, fields: Fields) -> Self:
+        """Read one of them."""
         return cls(
             type=fields.text("type"),
             mode=fields.text("mode"),
@@ -80,7 +93,7 @@ class SubscriptionPeriod:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Profile:
     """Describe the language preferences of an account (plex-api.md §1.1)."""
 
@@ -100,7 +113,7 @@ class Profile:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Service:
     """Describe a service of plex.tv; its token and secret are left out on purpose."""
 
@@ -113,7 +126,7 @@ class Service:
         return cls(identifier=fields.text("identifier"), status=fields.text("status"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Account:
     """Describe a Plex account, without any of its secrets (plex-api.md §1.1)."""
 
@@ -191,17 +204,9 @@ class Account:
             experimental_features=fields.boolean("experimentalFeatures"),
             subscription=Subscription.parse(fields.child("subscription")),
             subscription_description=fields.text("subscriptionDescription"),
-            subscriptions=tuple(
-                map(
-                    SubscriptionPeriod.parse,
-                    fields.children("subscriptions", "subscription"),
-                )
-            ),
-            past_subscriptions=tuple(
-                map(
-                    SubscriptionPeriod.parse,
-                    fields.children("pastSubscriptions", "subscription"),
-                )
+            subscriptions=SubscriptionPeriod.parse_all(fields, "subscriptions"),
+            past_subscriptions=SubscriptionPeriod.parse_all(
+                fields, "pastSubscriptions"
             ),
             entitlements=fields.texts("entitlements", "entitlement"),
             roles=fields.texts("roles", "role"),
@@ -215,7 +220,7 @@ class Account:
         return self.title or self.username or self.email or self.uuid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class SignIn:
     """Hold the account that signed in and the token that Plex gave for it."""
 
@@ -231,7 +236,7 @@ class SignIn:
         return cls(account=Account.parse(data), token=token)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Pin:
     """Hold a link code and, once somebody has entered it, the token (plex-api.md §7).
 
@@ -258,7 +263,7 @@ class Pin:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Connection:
     """Describe one address of a server or source (plex-api.md §4, §5)."""
 
@@ -288,12 +293,12 @@ class Connection:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """Describe a server of an account as plex.tv lists it (plex-api.md §5)."""
+@model
+class ListedServer:
+    """Describe a server as plex.tv lists it for an account (plex-api.md §5)."""
 
     name: str
-    client_identifier: str
+    machine_identifier: str
     product_version: str | None
     source_title: str | None
     owned: bool
@@ -324,13 +329,13 @@ class Resource:
     @classmethod
     def _parse_server(cls, fields: Fields) -> Self | None:
         """Read one item of the list; None where it is no server."""
-        client_identifier = fields.text("clientIdentifier")
+        machine_identifier = fields.text("clientIdentifier")
         provides = (fields.text("provides") or "").split(",")
-        if client_identifier is None or "server" not in provides:
+        if machine_identifier is None or "server" not in provides:
             return None
         return cls(
-            name=fields.text("name") or client_identifier,
-            client_identifier=client_identifier,
+            name=fields.text("name") or machine_identifier,
+            machine_identifier=machine_identifier,
             product_version=fields.text("productVersion"),
             source_title=fields.text("sourceTitle"),
             owned=fields.boolean("owned") or False,
@@ -343,7 +348,7 @@ class Resource:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Identity:
     """Describe what answers at an address (plex-api.md §6.1).
 
@@ -370,7 +375,7 @@ class Identity:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class TransientToken:
     """Hold a transient token and when it was issued (plex-api.md §3)."""
 
@@ -398,12 +403,12 @@ class TransientToken:
         return self.issued_at + TRANSIENT_TOKEN_LIFETIME
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Source:
     """Hold how a source can be reached and the token for it (plex-api.md §4)."""
 
     name: str | None
-    client_identifier: str | None
+    machine_identifier: str | None
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
 
@@ -417,7 +422,7 @@ class Source:
         device = require_container(data).child("Device")
         return cls(
             name=device.text("name"),
-            client_identifier=device.text("clientIdentifier"),
+            machine_identifier=device.text("clientIdentifier"),
             access_token=device.text("accessToken"),
             connections=Connection.parse_all(device.children("Connection")),
         )

@@ -1,11 +1,11 @@
-"""plex.tv: sign in, link, user, resources, sign out."""
+"""The calls to plex.tv: sign in, link, user, servers, sign out."""
 
 from typing import Final
 
 from yarl import URL
 
 from .failures import link_error, plex_tv_error, sign_in_error
-from .models import Account, Pin, Resource, SignIn
+from .models import Account, ListedServer, Pin, SignIn
 from .transport import Transport
 
 PLEX_TV_API: Final = "https://plex.tv/api/v2"
@@ -20,8 +20,7 @@ _RESOURCES_PARAMS: Final = {
 class PlexTv:
     """Call plex.tv for one account.
 
-    Every method raises the errors of `Transport.request` and those that the readers of
-    answers know.
+    Every method raises the errors of `Transport.request` and of `failures`.
     """
 
     def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
@@ -60,9 +59,9 @@ class PlexTv:
             )
         )
 
-    async def resources(self, token: str) -> tuple[Resource, ...]:
+    async def servers(self, token: str) -> tuple[ListedServer, ...]:
         """Return the servers of an account, own and shared (plex-api.md §5)."""
-        return Resource.parse_servers(
+        return ListedServer.parse_servers(
             await self._transport.request(
                 "GET",
                 self._resources_url,

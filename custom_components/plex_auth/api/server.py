@@ -1,5 +1,6 @@
-"""A Plex Media Server: identity, transient token, source connection information."""
+"""The calls to one Plex Media Server, and the address with a token in it."""
 
+import re
 from typing import Final, Literal
 
 from aiohttp import ClientTimeout
@@ -8,6 +9,8 @@ from yarl import URL
 from .bodies import Json
 from .errors import (
     ConnectionClosedError,
+    NotClaimedError,
+    NotPermittedError,
     PlexError,
     SecureConnectionRequiredError,
     WrongServerError,
@@ -16,8 +19,7 @@ from .failures import server_error
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
 
-SOURCE_PREFIXES: Final = ("server://", "provider://")
-
+_SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
 _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
@@ -35,6 +37,23 @@ def supports_sources(version: str | None) -> bool:
     return numbers >= _FIRST_VERSION_WITH_SOURCES
 
 
+def is_source(text: str) -> bool:
+    """Tell whether a text names a source: server://<id> or provider://<id> (§4)."""
+    return _SOURCE.fullmatch(text) is not None
+
+
+def playable(base: URL, path: URL, token: str) -> URL:
+    """Return an address with the token in it, for players that send no headers.
+
+    `path` is a path on the server at `base`, with a query or without.
+    """
+    return (
+        base.with_path(base.raw_path.rstrip("/") + path.raw_path, encoded=True)
+        .with_query(path.query)
+        .update_query({"X-Plex-Token": token})
+    )
+
+
 class PlexServer:
     """Call one server at one address.
 
@@ -48,6 +67,15 @@ class PlexServer:
         self._token_method: Literal["POST", "GET"] = "POST"
         self.move_to(url)
 
+    @property
+    def is_proven(self) -> bool:
+        """Return whether a valid certificate proves who answers at the address."""
+        return self._transport.verify_ssl and self.url.scheme == "https"
+
+    def at(self, url: URL) -> PlexServer:
+        """Return the calls to another address."""
+        return PlexServer(self._transport, url)
+
     def move_to(self, url: URL) -> None:
         """Take another base address of the server."""
         self.url = url
@@ -56,7 +84,7 @@ class PlexServer:
         self._sources_url = url / "security/resources"
 
     async def identity(self, expected: str | None = None) -> Identity:
-        """Return what answers at the address, without showing a token (§6.1).
+        """Return who answers at the address, without showing a token (§6.1).
 
         Raises WrongServerError when it is not the expected machine identifier.
         """
@@ -75,6 +103,29 @@ class PlexServer:
         """
         data = await self._request("GET", self.url / "", token=token)
         return require_container(data).text("friendlyName")
+
+    async def try_token(self, token: str) -> str | None:
+        """Return the server's name, if it takes a token, else find out why it does not.
+
+        Raises NotPermittedError for a bad token and NotClaimedError where none is good.
+        """
+        try:
+            return await self.check_token(token)
+        except NotPermittedError:
+            await self.require_claimed()
+            raise
+
+    async def require_claimed(self) -> None:
+        """Raise NotClaimedError where the server says that it belongs to nobody.
+
+        It takes no token at all then (plex-api.md §6.1).
+        """
+        try:
+            identity = await self.identity()
+        except PlexError:
+            return
+        if identity.claimed is False:
+            raise NotClaimedError
 
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).

@@ -40,7 +40,7 @@ PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientIdentity:
+class ClientInfo:
     """Name the client to Plex, which shows it in Authorized Devices (plex-api.md §10)."""
 
     client_identifier: str
@@ -66,12 +66,18 @@ class ClientIdentity:
 
 
 class Transport:
-    """Send requests under one client identity through a session that keeps no cookies."""
+    """Send requests under one client's name through a session that keeps no cookies."""
 
-    def __init__(self, session: ClientSession, identity: ClientIdentity) -> None:
-        """Take the session, which stays the caller's to close."""
+    def __init__(
+        self, session: ClientSession, client: ClientInfo, *, verify_ssl: bool = True
+    ) -> None:
+        """Take the session, which stays the caller's to close.
+
+        `verify_ssl` says whether the session checks certificates.
+        """
+        self.verify_ssl = verify_ssl
         self._session = session
-        self._headers = identity.headers()
+        self._headers = client.headers()
 
     async def request(
         self,

@@ -14,18 +14,17 @@ from custom_components.plex_auth.api.errors import (
     UnexpectedAnswerError,
 )
 from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.link import wait_for_link
+from custom_components.plex_auth.flows.link import wait_for_link
 from custom_components.plex_auth.sessions import async_create_transport
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-
-from .plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator import Fault, PlexSimulator
 
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a code more often."""
-    monkeypatch.setattr("custom_components.plex_auth.link.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("custom_components.plex_auth.flows.link.POLL_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -118,8 +117,8 @@ async def test_no_time_or_too_much(
     pin = await plex.create_pin()
     timeless = replace(pin, expires_in=expires_in)
     with (
-        patch("custom_components.plex_auth.link._LIFETIME_SECONDS", 0.05),
-        patch("custom_components.plex_auth.link._LONGEST_SECONDS", 0.05),
+        patch("custom_components.plex_auth.flows.link._LIFETIME_SECONDS", 0.05),
+        patch("custom_components.plex_auth.flows.link._LONGEST_SECONDS", 0.05),
         pytest.raises(LinkExpiredError),
     ):
         await wait_for_link(plex, timeless, closed)

@@ -16,9 +16,8 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-
-from .conftest import Dns
-from .flow_matrix import (
+from tests.conftest import Dns
+from tests.flow_matrix import (
     SERVER_TROUBLES,
     SUBENTRY_TABLE,
     Dialog,
@@ -26,7 +25,7 @@ from .flow_matrix import (
     ServerTrouble,
     server_dialog,
 )
-from .helpers import (
+from tests.helpers import (
     account_coordinator,
     async_settle,
     known_server,
@@ -35,7 +34,7 @@ from .helpers import (
     server_data,
     subentry_of,
 )
-from .plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
+from tests.plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
 
 type Group = tuple[ServerTrouble, ...]
 
@@ -315,7 +314,7 @@ async def test_listed_server_by_address(scene: ServerScene) -> None:
     }
     assert "root" not in requests_with_token(scene, scene.spare)
     data = server_coordinator(scene.entry, scene.spare).data
-    assert data.connection.kind == "custom"
+    assert data.route.kind == "custom"
 
 
 async def test_server_shared_just_now_by_address(scene: ServerScene) -> None:
@@ -469,7 +468,7 @@ async def test_automatic_and_back(scene: ServerScene) -> None:
     changed = {"url": scene.own.http_url, "verify_ssl": False}
     assert dict(subentry_of(scene.entry, scene.own).data) == before | changed
     server = server_coordinator(scene.entry, scene.own)
-    assert server.data.connection.kind == "custom"
+    assert server.data.route.kind == "custom"
 
     dialog = await async_open(scene, "reconfigure", scene.own)
     assert dialog.shown == changed | {"sources": []}
@@ -477,7 +476,7 @@ async def test_automatic_and_back(scene: ServerScene) -> None:
     await async_settle(scene.hass)
     assert dict(subentry_of(scene.entry, scene.own).data) == before
     server = server_coordinator(scene.entry, scene.own)
-    assert server.data.connection.kind == "local"
+    assert server.data.route.kind == "local"
 
 
 async def test_reload_only_on_change(scene: ServerScene) -> None:

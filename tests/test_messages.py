@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.plex_auth.api import errors
-from custom_components.plex_auth.error_keys import error_key
+from custom_components.plex_auth.messages import error_key
 
 KEYS = {
     "BadRequestError": "unknown",
@@ -19,6 +19,7 @@ KEYS = {
     "NotFoundError": "unavailable",
     "NotOwnerError": "not_owner",
     "NotPermittedError": "not_permitted",
+    "PageError": "unavailable",
     "PlexError": "unknown",
     "RateLimitedError": "rate_limited",
     "SecureConnectionRequiredError": "secure_connection_required",

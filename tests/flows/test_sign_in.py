@@ -4,16 +4,18 @@ import logging
 
 import pytest
 
-from custom_components.plex_auth.const import CONF_API_URL, CONF_CLIENT_IDENTIFIER
-from custom_components.plex_auth.sign_out import (
-    async_sign_out,
-    async_sign_out_in_background,
+from custom_components.plex_auth.const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_TOKEN_ORIGIN,
+    TokenOrigin,
 )
+from custom_components.plex_auth.flows.sign_in import async_end_if_ours, async_sign_out
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
-
-from .helpers import async_add_account, async_settle
-from .plex_simulator import Fault, PlexSimulator
-from .plex_simulator.worlds import DemoWorld
+from tests.helpers import async_add_account, async_settle
+from tests.plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator.worlds import DemoWorld
 
 
 @pytest.mark.parametrize("in_background", [False, True])
@@ -29,11 +31,12 @@ async def test_sign_out(
     data = {CONF_CLIENT_IDENTIFIER: "a client", CONF_API_URL: simulator.api_url}
     anna.sign_in_token("another client")
     token = anna.sign_in_token("a client")
+    data |= {CONF_TOKEN: token, CONF_TOKEN_ORIGIN: TokenOrigin.PASSWORD}
     if in_background:
-        async_sign_out_in_background(hass, data, token)
+        async_end_if_ours(hass, data)
         await async_settle(hass)
     else:
-        await async_sign_out(hass, data, token)
+        await async_sign_out(hass, data)
     assert list(anna.tokens) == ["another client"]
     (request,) = simulator.requests_to("signout")
     assert request.method == "DELETE"
@@ -57,6 +60,6 @@ async def test_failure_is_told_in_the_log_only(
     simulator.faults.set("signout", fault)
     token = world.two_factor.sign_in_token("a client")
     data = {CONF_CLIENT_IDENTIFIER: "a client", CONF_API_URL: simulator.api_url}
-    await async_sign_out(hass, data, token)
+    await async_sign_out(hass, data | {CONF_TOKEN: token})
     assert "The sign-in could not be ended at plex.tv" in caplog.text
     assert token not in caplog.text

@@ -1,0 +1,1 @@
+"""The dialogs behind the config flow."""

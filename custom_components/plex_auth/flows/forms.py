@@ -1,0 +1,166 @@
+"""The fields and schemas of all dialogs."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from probatio import Secret
+import voluptuous as vol
+
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE
+from homeassistant.const import (
+    CONF_PASSWORD,
+    CONF_TOKEN,
+    CONF_URL,
+    CONF_USERNAME,
+    CONF_VERIFY_SSL,
+)
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from ..api.models import ListedServer
+from ..const import (
+    CONF_ADVANCED,
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_SERVER,
+    CONF_SERVERS,
+    CONF_SOURCES,
+    CONF_VERIFICATION_CODE,
+)
+
+type _Fields = dict[vol.Marker, Any]
+
+_TOKEN_SELECTOR: Final = TextSelector(
+    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
+)
+_URL_SELECTOR: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
+_TOKEN_FIELD: Final[_Fields] = {vol.Required(Secret(CONF_TOKEN)): _TOKEN_SELECTOR}
+_OPTIONAL_TOKEN_FIELD: Final[_Fields] = {
+    vol.Optional(Secret(CONF_TOKEN)): _TOKEN_SELECTOR
+}
+_VERIFY_SSL_FIELD: Final[_Fields] = {
+    vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()
+}
+
+# The fields of signing in, by their step.
+_SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
+    "password": {
+        vol.Required(CONF_USERNAME): TextSelector(
+            TextSelectorConfig(type=TextSelectorType.TEXT, autocomplete="username")
+        ),
+        vol.Required(Secret(CONF_PASSWORD)): TextSelector(
+            TextSelectorConfig(
+                type=TextSelectorType.PASSWORD, autocomplete="current-password"
+            )
+        ),
+    },
+    "link": {},
+    "token": _TOKEN_FIELD,
+    "code": {
+        vol.Required(Secret(CONF_VERIFICATION_CODE)): TextSelector(
+            TextSelectorConfig(autocomplete="one-time-code")
+        )
+    },
+}
+
+EMPTY_SCHEMA: Final = vol.Schema({})
+TOKEN_SCHEMA: Final = vol.Schema(_TOKEN_FIELD)
+ADDRESS_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(CONF_URL): _URL_SELECTOR,
+        **_VERIFY_SSL_FIELD,
+        **_OPTIONAL_TOKEN_FIELD,
+    }
+)
+
+
+def sign_in_schema(step_id: str, source: str | None, *, collapsed: bool) -> vol.Schema:
+    """Return the form of a step of signing in, with the section `advanced`.
+
+    The code and a reauthentication have no such section, and a reconfiguration one for
+    the address only.
+    """
+    fields = _SIGN_IN_FIELDS[step_id]
+    if step_id == "code" or source == SOURCE_REAUTH:
+        return vol.Schema(fields)
+    advanced: _Fields = {vol.Optional(CONF_API_URL): _URL_SELECTOR}
+    if source != SOURCE_RECONFIGURE:
+        advanced[vol.Optional(CONF_CLIENT_IDENTIFIER)] = TextSelector()
+    return vol.Schema(
+        {
+            **fields,
+            vol.Optional(CONF_ADVANCED): section(
+                vol.Schema(advanced), {"collapsed": collapsed}
+            ),
+        }
+    )
+
+
+def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
+    """Return the form that lists all servers, own ones chosen beforehand."""
+    listed = list(servers)
+    own = [server.machine_identifier for server in listed if server.owned]
+    return vol.Schema(
+        {
+            vol.Optional(CONF_SERVERS, default=own): _server_selector(
+                listed, multiple=True
+            )
+        }
+    )
+
+
+def server_schema(servers: Iterable[ListedServer]) -> vol.Schema:
+    """Return the form to choose one server."""
+    return vol.Schema({vol.Required(CONF_SERVER): _server_selector(servers)})
+
+
+def reconfigure_server_schema(
+    known_sources: Iterable[ListedServer], *, has_typed_token: bool
+) -> vol.Schema:
+    """Return the form that changes a server; the token only where one was typed."""
+    return vol.Schema(
+        {
+            vol.Optional(CONF_URL): _URL_SELECTOR,
+            **_VERIFY_SSL_FIELD,
+            **(_OPTIONAL_TOKEN_FIELD if has_typed_token else {}),
+            vol.Optional(CONF_SOURCES): SelectSelector(
+                SelectSelectorConfig(
+                    options=[
+                        SelectOptionDict(
+                            value=f"server://{server.machine_identifier}",
+                            label=server.label,
+                        )
+                        for server in known_sources
+                    ],
+                    multiple=True,
+                    custom_value=True,
+                    mode=SelectSelectorMode.DROPDOWN,
+                )
+            ),
+        }
+    )
+
+
+def _server_selector(
+    servers: Iterable[ListedServer], *, multiple: bool = False
+) -> SelectSelector:
+    """Return the field to choose servers, shared ones with their owner's name."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                SelectOptionDict(value=server.machine_identifier, label=server.label)
+                for server in servers
+            ],
+            multiple=multiple,
+            mode=SelectSelectorMode.LIST,
+        )
+    )

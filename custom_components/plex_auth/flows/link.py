@@ -1,0 +1,179 @@
+"""A sign-in in the browser, which outlives its dialog."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+
+from ..api.errors import (
+    CannotConnectError,
+    LinkExpiredError,
+    PlexError,
+    RateLimitedError,
+    TokenRejectedError,
+    UnavailableError,
+)
+from ..api.models import Pin, SignIn
+from ..api.plex_tv import PlexTv
+from ..const import CONF_TOKEN_ORIGIN, TokenOrigin
+from ..sessions import async_create_plex_tv
+from .sign_in import NewSignIn, async_end_if_ours
+
+LINK_URL: Final = "https://plex.tv/link"
+POLL_SECONDS: Final = 2.0
+
+# What a code that names no time is good for (plex-api.md §7.1).
+_LIFETIME_SECONDS: Final = 900
+_LONGEST_SECONDS: Final = 1800
+_MOST_FAILURES: Final = 5
+
+type LinkOutcome = ConfigFlowResult | PlexError | HomeAssistantError
+
+
+class LinkSignIn:
+    """Wait until a code is typed at plex.tv, and finish the sign-in that it brings.
+
+    Closing the dialog ends the waiting, with one more look at the code. Once there is a
+    token everything goes on: it has made plex.tv forget the entry's old one.
+    """
+
+    progress: asyncio.Task[Any]
+    """Ends when `outcome` is there; a dialog that is closed may cancel it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        client: Mapping[str, Any],
+        finish: Callable[[NewSignIn], Awaitable[ConfigFlowResult]],
+    ) -> None:
+        """Take who signs in; `finish` stores the sign-in, in a closed dialog as well."""
+        self.outcome: LinkOutcome | None = None
+        self._hass = hass
+        self._client = client
+        self._finish = finish
+        self._pin: Pin
+        self._token: str | None = None
+        self._closed = asyncio.Event()
+
+    @property
+    def code(self) -> str:
+        """Return the code that is to be typed."""
+        return self._pin.code
+
+    async def start(self) -> None:
+        """Get a code and wait for it, or try again with the token that it brought.
+
+        Raises PlexError where plex.tv gives no code.
+        """
+        if self._token is None:
+            self._pin = await self._plex.create_pin()
+        self.outcome = None
+        # Home Assistant cancels a progress task when the dialog is closed. The waiting
+        # is not to be cancelled: the code may have been typed already.
+        self.progress = self._hass.async_create_background_task(
+            asyncio.wait([self._begin()]), "plex_auth link progress"
+        )
+
+    @callback
+    def close(self) -> None:
+        """End the waiting for a dialog that is closed: look once more, then finish."""
+        self._closed.set()
+        if isinstance(self.outcome, PlexError):
+            self._begin()
+
+    @callback
+    def end(self) -> None:
+        """Sign out with the token that the code has brought, if there is one."""
+        if self._token is not None:
+            async_end_if_ours(
+                self._hass,
+                {
+                    CONF_TOKEN: self._token,
+                    CONF_TOKEN_ORIGIN: TokenOrigin.LINK,
+                    **self._client,
+                },
+            )
+            self._token = None
+
+    @property
+    def _plex(self) -> PlexTv:
+        """Return the calls to plex.tv."""
+        return async_create_plex_tv(self._hass, self._client)
+
+    def _begin(self) -> asyncio.Task[None]:
+        """Wait in the background."""
+        return self._hass.async_create_background_task(self._wait(), "plex_auth link")
+
+    async def _wait(self) -> None:
+        """Wait for the token, then check and store it."""
+        try:
+            if self._token is None:
+                self._token = await wait_for_link(self._plex, self._pin, self._closed)
+            self.outcome = await asyncio.shield(
+                self._hass.async_create_task(
+                    self._sign_in(self._token), "plex_auth linked"
+                )
+            )
+        except PlexError as err:
+            self.outcome = err
+
+    async def _sign_in(self, token: str) -> LinkOutcome:
+        """Check and store the token that the code has brought."""
+        try:
+            account = await self._plex.user(token)
+        except TokenRejectedError as err:
+            self._token = None
+            return err
+        except PlexError as err:
+            if self._closed.is_set():
+                self.end()
+            return err
+        self._token = None
+        try:
+            return await self._finish(
+                NewSignIn(
+                    self._hass,
+                    self._client,
+                    SignIn(account=account, token=token),
+                    TokenOrigin.LINK,
+                )
+            )
+        except HomeAssistantError as err:
+            return err
+
+
+async def wait_for_link(plex: PlexTv, pin: Pin, closed: asyncio.Event) -> str:
+    """Return the token once the code was typed at plex.tv (plex-api.md §7.2).
+
+    A failure now and then is waited out. Once `closed` is set the code is looked at one
+    last time. Raises LinkExpiredError when the code's time is over or plex.tv no longer
+    knows it, and PlexError when plex.tv stays away.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + min(pin.expires_in or _LIFETIME_SECONDS, _LONGEST_SECONDS)
+    failures = 0
+    while loop.time() < end:
+        is_last = closed.is_set()
+        wait = POLL_SECONDS
+        try:
+            state = await plex.check_pin(pin.id)
+        except (CannotConnectError, RateLimitedError, UnavailableError) as err:
+            failures += 1
+            if failures == _MOST_FAILURES or is_last:
+                raise
+            wait = max(wait, err.retry_after or 0)
+        else:
+            failures = 0
+            if state.token is not None:
+                return state.token
+        if is_last:
+            break
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, end - loop.time())):
+                await closed.wait()
+    raise LinkExpiredError

@@ -1,0 +1,288 @@
+"""The steps of a server: add it to an account, and change how it is used."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from yarl import URL
+
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+    UnknownSubEntry,
+)
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.data_entry_flow import AbortFlow
+
+from ..api.errors import PlexError
+from ..api.known_server import KnownServer
+from ..api.models import Identity, ListedServer
+from ..api.server import PlexServer, supports_sources
+from ..api.server_list import ServerList
+from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
+from ..coordinator import PlexAuthConfigEntry
+from ..messages import error_key
+from ..sessions import async_create_transport
+from . import checks, forms
+from .checks import FormError
+
+
+class ServerSubentryFlow(ConfigSubentryFlow):
+    """Add a server, listed by the account or not, or change how one is used."""
+
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Let the user choose how to name the server."""
+        self._require_loaded()
+        return self.async_show_menu(
+            step_id="user",
+            menu_options=["listed", "address"],
+            description_placeholders={"name": self._entry.title},
+        )
+
+    async def async_step_listed(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Let the user pick one of the account's servers."""
+        name = {"name": self._entry.title}
+        typed = user_input or {}
+        try:
+            if CONF_SERVER not in typed:
+                await self._listed.renew(now=True)
+        except PlexError as err:
+            return self.async_show_form(
+                step_id="listed",
+                data_schema=forms.EMPTY_SCHEMA,
+                errors=checks.form_errors(err),
+                description_placeholders=name,
+            )
+        servers = [
+            server
+            for server in self._listed
+            if not self._is_added(server.machine_identifier)
+        ]
+        if not servers:
+            return self.async_abort(
+                reason="no_more_servers", description_placeholders=name
+            )
+        for server in servers:
+            if server.machine_identifier == typed.get(CONF_SERVER):
+                return self.async_create_entry(
+                    title=server.name,
+                    unique_id=server.machine_identifier,
+                    data=listed_server_data(server),
+                )
+        return self.async_show_form(
+            step_id="listed",
+            data_schema=forms.server_schema(servers),
+            description_placeholders=name,
+        )
+
+    async def async_step_address(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Find the server at an address that the user types."""
+        self._require_loaded()
+        error: FormError | None = None
+        if user_input is not None:
+            try:
+                return await self._async_add_by_address(user_input)
+            except FormError as err:
+                error = err
+        return self.async_show_form(
+            step_id="address",
+            data_schema=self.add_suggested_values_to_schema(
+                forms.ADDRESS_SCHEMA, checks.without_token(user_input)
+            ),
+            errors=checks.form_errors(error),
+            description_placeholders={"name": self._entry.title},
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Change address, token and watched sources of a server."""
+        self._require_loaded()
+        error: FormError | None = None
+        try:
+            subentry = self._get_reconfigure_subentry()
+            if user_input is not None:
+                data = await self._async_changed_data(user_input)
+                return self.async_update_and_abort(self._entry, subentry, data=data)
+        except UnknownSubEntry:
+            return self.async_abort(reason="server_removed")
+        except FormError as err:
+            error = err
+        known_sources = [
+            server
+            for server in self._listed
+            if server.machine_identifier != subentry.unique_id
+        ]
+        schema = forms.reconfigure_server_schema(
+            known_sources, has_typed_token=CONF_TOKEN in subentry.data
+        )
+        shown = subentry.data if user_input is None else user_input
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(
+                schema, checks.without_token(shown)
+            ),
+            errors=checks.form_errors(error),
+            description_placeholders={"name": subentry.title},
+        )
+
+    async def _async_add_by_address(
+        self, user_input: Mapping[str, Any]
+    ) -> SubentryFlowResult:
+        """Add the server that answers at an address; raise FormError if it cannot be."""
+        url = checks.address(user_input[CONF_URL])
+        verify_ssl = user_input[CONF_VERIFY_SSL]
+        server = self._server(url, verify_ssl)
+        identity = await checks.async_identity(server)
+        if self._is_added(identity.machine_identifier):
+            return self.async_abort(
+                reason="already_configured",
+                description_placeholders={"name": self._entry.title},
+            )
+        typed_token = user_input.get(CONF_TOKEN, "").strip()
+        listed = await self._async_listed(identity, typed_token)
+        data: dict[str, Any] = {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
+        if listed is not None:
+            title = listed.name
+            data |= listed_server_data(listed)
+        else:
+            name = await checks.async_check_token(server, typed_token)
+            title = name or url.host or identity.machine_identifier
+            data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
+        return self.async_create_entry(
+            title=title, unique_id=identity.machine_identifier, data=data
+        )
+
+    async def _async_changed_data(
+        self, user_input: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the server's data as changed; raise FormError if it cannot be."""
+        subentry = self._get_reconfigure_subentry()
+        typed_url = user_input.get(CONF_URL, "").strip()
+        typed_token = user_input.get(CONF_TOKEN, "").strip()
+        changes: dict[str, Any] = {
+            CONF_SOURCES: self._checked_sources(
+                user_input.get(CONF_SOURCES, ()), subentry
+            )
+        }
+        if typed_url:
+            changes |= await self._async_checked_address(
+                checks.address(typed_url),
+                user_input[CONF_VERIFY_SSL],
+                typed_token,
+                subentry,
+            )
+        elif CONF_TOKEN in subentry.data:
+            raise FormError("url_required", CONF_URL)
+        if typed_token:
+            changes[CONF_TOKEN] = typed_token
+        # Read again: what plex.tv lists may have been renewed meanwhile.
+        kept = {
+            key: value
+            for key, value in self._get_reconfigure_subentry().data.items()
+            if key not in (CONF_URL, CONF_VERIFY_SSL)
+        }
+        return kept | changes
+
+    async def _async_checked_address(
+        self, url: URL, verify_ssl: bool, typed_token: str, subentry: ConfigSubentry
+    ) -> dict[str, Any]:
+        """Return what is stored of an address, if the server answers there."""
+        data = {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
+        has_changed = data != {
+            CONF_URL: subentry.data.get(CONF_URL),
+            CONF_VERIFY_SSL: subentry.data.get(CONF_VERIFY_SSL, True),
+        }
+        if has_changed or typed_token:
+            server = self._server(url, verify_ssl)
+            identity = await checks.async_identity(server)
+            if identity.machine_identifier != subentry.unique_id:
+                raise FormError("wrong_server", CONF_URL)
+            if token := typed_token or subentry.data.get(CONF_TOKEN):
+                await checks.async_check_token(server, token)
+        return data
+
+    def _checked_sources(
+        self, texts: Collection[str], subentry: ConfigSubentry
+    ) -> list[str]:
+        """Return the sources, if the server can be asked for them."""
+        sources = checks.sources(texts)
+        if not sources:
+            return sources
+        assert subentry.unique_id is not None
+        listed = self._listed.get(subentry.unique_id)
+        if listed is not None and not listed.owned:
+            raise FormError("not_owner", CONF_SOURCES)
+        server = self._entry.runtime_data.servers.get(subentry.subentry_id)
+        if server is not None and not supports_sources(server.access.version):
+            raise FormError("server_too_old", CONF_SOURCES)
+        return sources
+
+    async def _async_listed(
+        self, identity: Identity, typed_token: str
+    ) -> ListedServer | None:
+        """Return the server as the account lists it, None where a token was typed.
+
+        Raises FormError when the account does not list it and no token was typed.
+        """
+        failure: PlexError | None = None
+        if (listed := self._listed.get(identity.machine_identifier)) is None:
+            try:
+                await self._listed.renew(now=True)
+            except PlexError as err:
+                failure = err
+            listed = self._listed.get(identity.machine_identifier)
+        if listed is None and not typed_token:
+            if failure is not None:
+                raise FormError(error_key(failure))
+            checks.require_claimed(identity)
+            raise FormError("token_required", CONF_TOKEN)
+        return listed
+
+    def _server(self, url: URL, verify_ssl: bool) -> PlexServer:
+        """Return the calls to the server at an address."""
+        transport = async_create_transport(
+            self.hass,
+            self._entry.data[CONF_CLIENT_IDENTIFIER],
+            verify_ssl=verify_ssl,
+        )
+        return PlexServer(transport, url)
+
+    def _is_added(self, machine_identifier: str) -> bool:
+        """Return whether the account has the server in Home Assistant already."""
+        return any(
+            subentry.unique_id == machine_identifier
+            for subentry in self._entry.subentries.values()
+        )
+
+    @property
+    def _entry(self) -> PlexAuthConfigEntry:
+        """Return the account's entry."""
+        entry: PlexAuthConfigEntry = self._get_entry()
+        return entry
+
+    @property
+    def _listed(self) -> ServerList:
+        """Return the servers of the account; end the flow where it is not loaded."""
+        self._require_loaded()
+        return self._entry.runtime_data.account.servers
+
+    def _require_loaded(self) -> None:
+        """End the flow where the account's entry is not loaded."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("entry_not_loaded")
+
+
+def listed_server_data(server: ListedServer) -> dict[str, Any]:
+    """Return what a subentry stores of a server that plex.tv lists."""
+    return {
+        CONF_SOURCES: [],
+        CONF_LAST_KNOWN: KnownServer.from_listed(server).as_stored(),
+    }

@@ -1,0 +1,133 @@
+"""A new sign-in: stored in an entry, or ended at plex.tv."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant, callback
+
+from ..api.errors import PlexError
+from ..api.models import SignIn
+from ..const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_TOKEN_ORIGIN,
+    DOMAIN,
+    LOGGER,
+    TokenOrigin,
+)
+from ..coordinator import PlexAuthConfigEntry
+from ..sessions import async_create_plex_tv
+
+_LONGEST_SECONDS: Final = 10
+
+
+class NewSignIn:
+    """Hold a token that plex.tv has just given or accepted, until an entry has it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        client: Mapping[str, Any],
+        sign_in: SignIn,
+        origin: TokenOrigin,
+    ) -> None:
+        """Take account and token, and the client identifier and address of both."""
+        self.account = sign_in.account
+        self._hass = hass
+        self._client = dict(client)
+        self._token = sign_in.token
+        self._origin = origin
+        self._entry_id: str | None = None
+        self._is_finished = False
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what a new entry stores of the sign-in."""
+        return {
+            CONF_TOKEN: self._token,
+            CONF_TOKEN_ORIGIN: self._origin,
+            **self._client,
+        }
+
+    @callback
+    def store_in(self, entry: PlexAuthConfigEntry) -> None:
+        """Store the token in an entry of the account; `finish` stores the rest."""
+        if not self._origin.is_ours and entry.data[CONF_TOKEN] != self._token:
+            # A sign-in replaces the old token at plex.tv by itself; this one does not.
+            async_end_if_ours(self._hass, entry.data)
+        has_same_address = entry.data[CONF_API_URL] == self._client[CONF_API_URL]
+        self._update(entry, {CONF_TOKEN: self._token})
+        if entry.state is ConfigEntryState.LOADED and has_same_address:
+            entry.async_create_task(
+                self._hass, entry.runtime_data.account.async_refresh()
+            )
+        self._entry_id = entry.entry_id
+
+    @callback
+    def finish(self) -> None:
+        """Store the rest, or end a sign-in of our own that no entry has.
+
+        This is for the end of the dialog: a change of the rest reloads a loaded entry,
+        any other is loaded here, and a reload ends every dialog that signs in to the
+        entry again.
+        """
+        if self._is_finished:
+            return
+        self._is_finished = True
+        entries = self._hass.config_entries
+        if not any(
+            entry.data.get(CONF_TOKEN) == self._token
+            for entry in entries.async_entries(DOMAIN)
+        ):
+            LOGGER.debug("A sign-in that ended in no entry is ended at plex.tv")
+            async_end_if_ours(self._hass, self.data)
+        if self._entry_id is None or not (
+            entry := entries.async_get_entry(self._entry_id)
+        ):
+            return
+        was_loaded = entry.state is ConfigEntryState.LOADED
+        self._update(
+            entry,
+            {
+                CONF_TOKEN_ORIGIN: self._origin,
+                CONF_API_URL: self._client[CONF_API_URL],
+            },
+        )
+        if not was_loaded:
+            entries.async_schedule_reload(entry.entry_id)
+
+    @callback
+    def _update(self, entry: PlexAuthConfigEntry, changes: dict[str, Any]) -> None:
+        """Change some of an entry's data."""
+        self._hass.config_entries.async_update_entry(
+            entry, data={**entry.data, **changes}
+        )
+
+
+def client_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who signs in, and where, of an entry's data."""
+    return {key: data[key] for key in (CONF_CLIENT_IDENTIFIER, CONF_API_URL)}
+
+
+@callback
+def async_end_if_ours(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+    """End the sign-in of an entry's data in the background, unless it was not ours."""
+    if TokenOrigin(data[CONF_TOKEN_ORIGIN]).is_ours:
+        hass.async_create_background_task(
+            async_sign_out(hass, dict(data)), "plex_auth sign out"
+        )
+
+
+async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+    """End the sign-in of an entry's data at plex.tv.
+
+    It takes 10 seconds at most and never fails.
+    """
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            await async_create_plex_tv(hass, data).sign_out(data[CONF_TOKEN])
+    except (PlexError, TimeoutError) as err:
+        LOGGER.info("The sign-in could not be ended at plex.tv: %s", err)

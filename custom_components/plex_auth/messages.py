@@ -1,0 +1,96 @@
+"""From an error of the client to a message that a person understands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    HomeAssistantError,
+    ServiceValidationError,
+)
+from homeassistant.helpers.update_coordinator import UpdateFailed
+
+from .api import errors
+from .api.errors import NotOwnerError, PlexError, ServerTooOldError, TokenRejectedError
+from .const import DOMAIN
+
+_KEYS: Final[dict[type[BaseException], str]] = {
+    errors.CannotConnectError: "cannot_connect",
+    errors.CertificateError: "certificate_error",
+    errors.ConnectionTimeoutError: "timeout",
+    errors.DnsError: "dns_error",
+    errors.EmailRequiredError: "email_required",
+    errors.LinkExpiredError: "link_expired",
+    errors.MaintenanceError: "maintenance",
+    errors.NotClaimedError: "not_claimed",
+    errors.NotOwnerError: "not_owner",
+    errors.NotPermittedError: "not_permitted",
+    errors.PlexError: "unknown",
+    errors.RateLimitedError: "rate_limited",
+    errors.SecureConnectionRequiredError: "secure_connection_required",
+    errors.ServerTooOldError: "server_too_old",
+    errors.SignInBlockedError: "sign_in_blocked",
+    errors.StartingUpError: "starting_up",
+    errors.TokenRejectedError: "invalid_token",
+    errors.UnavailableError: "unavailable",
+    errors.VerificationCodeWrongError: "invalid_code",
+    errors.WrongCredentialsError: "invalid_auth",
+    errors.WrongServerError: "wrong_server",
+}
+
+
+def error_key(err: PlexError) -> str:
+    """Return the key under which dialogs and exceptions have the error's message."""
+    return next(_KEYS[kind] for kind in type(err).__mro__ if kind in _KEYS)
+
+
+def update_failed(err: PlexError, name: str, interval: timedelta) -> UpdateFailed:
+    """Return the failure of a poll that comes each `interval`.
+
+    A wish to be asked later is granted, one to be asked sooner is not: it may be nothing
+    but a clock that differs.
+    """
+    retry_after = err.retry_after
+    if retry_after is not None and retry_after <= interval.total_seconds():
+        retry_after = None
+    return UpdateFailed(
+        translation_domain=DOMAIN,
+        translation_key=error_key(err),
+        translation_placeholders={"name": name},
+        retry_after=retry_after,
+    )
+
+
+def sign_in_rejected(err: TokenRejectedError, name: str) -> ConfigEntryAuthFailed:
+    """Return the failure of a poll after which the user has to sign in again."""
+    return ConfigEntryAuthFailed(
+        translation_domain=DOMAIN,
+        translation_key=error_key(err),
+        translation_placeholders={"name": name},
+    )
+
+
+def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the error of an action that cannot be meant that way."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=translation_key,
+        translation_placeholders=placeholders,
+    )
+
+
+@contextmanager
+def translated_errors(name: str) -> Iterator[None]:
+    """Raise what Plex did not do for an action as an error that a person understands."""
+    try:
+        yield
+    except (NotOwnerError, ServerTooOldError) as err:
+        raise invalid(error_key(err), name=name) from err
+    except PlexError as err:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=error_key(err),
+            translation_placeholders={"name": name},
+        ) from err

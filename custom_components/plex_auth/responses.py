@@ -1,0 +1,133 @@
+"""What the actions publish, listed field by field: nothing is published by accident."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from homeassistant.util.json import JsonValueType
+
+from .api.connections import Route, best_connection
+from .api.models import Account, ListedServer, Source, TransientToken
+
+_ACCOUNT: Final = (
+    "id",
+    "uuid",
+    "username",
+    "title",
+    "email",
+    "friendly_name",
+    "thumb",
+    "country",
+    "locale",
+    "confirmed",
+    "joined_at",
+    "email_only_auth",
+    "has_password",
+    "protected",
+    "two_factor_enabled",
+    "backup_codes_created",
+    "remember_expires_at",
+    "restricted",
+    "anonymous",
+    "guest",
+    "home",
+    "home_admin",
+    "home_size",
+    "max_home_size",
+    "mailing_list_status",
+    "experimental_features",
+    "subscription_description",
+    "entitlements",
+    "roles",
+)
+_SUBSCRIPTION: Final = (
+    "active",
+    "status",
+    "plan",
+    "payment_service",
+    "subscribed_at",
+    "features",
+)
+_SUBSCRIPTION_PERIOD: Final = (
+    "type",
+    "mode",
+    "state",
+    "renews_at",
+    "ends_at",
+    "canceled",
+    "grace_period",
+    "on_hold",
+)
+_PROFILE: Final = (
+    "auto_select_audio",
+    "default_audio_language",
+    "default_subtitle_language",
+    "auto_select_subtitle",
+)
+_SERVICE: Final = ("identifier", "status")
+_CONNECTION: Final = ("protocol", "address", "port", "uri", "local", "relay")
+_TRANSIENT_TOKEN: Final = ("token", "type", "scope", "issued_at", "expires_at")
+
+
+def account_response(account: Account) -> dict[str, Any]:
+    """Return the details of an account."""
+    return {
+        **_published(account, _ACCOUNT),
+        "subscription": _published(account.subscription, _SUBSCRIPTION),
+        "subscriptions": _all(account.subscriptions, _SUBSCRIPTION_PERIOD),
+        "past_subscriptions": _all(account.past_subscriptions, _SUBSCRIPTION_PERIOD),
+        "profile": _published(account.profile, _PROFILE),
+        "services": _all(account.services, _SERVICE),
+    }
+
+
+def listed_server_response(server: ListedServer, *, added: bool) -> dict[str, Any]:
+    """Return a server that plex.tv lists, without its token."""
+    return {
+        "name": server.name,
+        "source": f"server://{server.machine_identifier}",
+        "added": added,
+        "owned": server.owned,
+        "presence": server.presence,
+        "version": server.product_version,
+        "connections": _all(server.connections, _CONNECTION),
+    }
+
+
+def transient_token_response(token: TransientToken) -> dict[str, Any]:
+    """Return a transient token, which is what was asked for."""
+    return _published(token, _TRANSIENT_TOKEN)
+
+
+def source_response(source: Source) -> dict[str, Any]:
+    """Return how a source can be reached, with the token for it."""
+    best = best_connection(source.connections)
+    return {
+        "name": source.name,
+        "client_identifier": source.machine_identifier,
+        "access_token": source.access_token,
+        "connections": _all(source.connections, _CONNECTION),
+        "best": _published(best, _CONNECTION) if best else None,
+    }
+
+
+def route_response(route: Route) -> dict[str, str]:
+    """Return by which address a server answered."""
+    return {"uri": str(route.url).rstrip("/"), "connection": route.kind.value}
+
+
+def _all(models: Iterable[object], names: Iterable[str]) -> list[JsonValueType]:
+    """Return the fields of several models."""
+    return [_published(model, names) for model in models]
+
+
+def _published(model: object, names: Iterable[str]) -> dict[str, JsonValueType]:
+    """Return the fields of a model as plain data, times in ISO 8601."""
+    return {name: _plain(getattr(model, name)) for name in names}
+
+
+def _plain(value: Any) -> JsonValueType:
+    """Return a value as plain data."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

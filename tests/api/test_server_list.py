@@ -1,0 +1,209 @@
+"""The servers of an account, asked for once for all who wish."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from custom_components.plex_auth.api.errors import (
+    NotPermittedError,
+    PlexError,
+    TokenRejectedError,
+    UnavailableError,
+)
+from custom_components.plex_auth.api.known_server import KnownServer
+from custom_components.plex_auth.api.models import Connection, ListedServer
+from custom_components.plex_auth.api.server_list import (
+    POLL_INTERVAL,
+    SHORTEST_INTERVAL,
+    AccountServer,
+    ServerList,
+)
+
+LISTED_TOKEN = "listed"
+STORED_TOKEN = "stored"
+
+
+def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
+    """Return a server as plex.tv lists it."""
+    return ListedServer(
+        name=identifier.upper(),
+        machine_identifier=identifier,
+        product_version=None,
+        source_title=None,
+        owned=True,
+        presence=None,
+        https_required=False,
+        access_token=token,
+        connections=(
+            Connection(
+                protocol="https",
+                address="192.168.1.2",
+                port=32400,
+                uri="https://192-168-1-2.x.plex.direct:32400",
+                local=True,
+                relay=False,
+            ),
+        ),
+    )
+
+
+class PlexTv:
+    """Play plex.tv: list servers or fail, and count who asks."""
+
+    def __init__(self) -> None:
+        """Begin with one server."""
+        self.servers = [listed("a")]
+        self.error: PlexError | None = None
+        self.verify_error: PlexError | None = None
+        self.asked = self.verified = self.renewed = 0
+        self.now = datetime(2026, 11, 24, tzinfo=UTC)
+        self.list = ServerList(
+            self._ask, self._verify, on_renewed=self._renewed, now=lambda: self.now
+        )
+
+    async def _ask(self) -> list[ListedServer]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        return self.servers
+
+    async def _verify(self) -> None:
+        self.verified += 1
+        if self.verify_error is not None:
+            raise self.verify_error
+
+    def _renewed(self) -> None:
+        self.renewed += 1
+
+
+@pytest.fixture
+def plex() -> PlexTv:
+    """Return a plex.tv with a list that has asked nothing yet."""
+    return PlexTv()
+
+
+async def test_nothing_known_and_known(plex: PlexTv) -> None:
+    """A list that plex.tv has not told yet is not an empty one."""
+    seen = [(plex.list.is_known, len(plex.list), list(plex.list), plex.list.get("a"))]
+    plex.servers = []
+    await plex.list.renew(now=True)
+    seen.append((plex.list.is_known, len(plex.list), list(plex.list), None))
+    assert seen == [(False, 0, [], None), (True, 0, [], None)]
+    plex.servers = [listed("a"), listed("b")]
+    await plex.list.renew(now=True)
+    assert list(plex.list) == plex.servers
+    assert plex.list.get("b") == plex.servers[1]
+    assert plex.renewed == 2
+
+
+async def test_poll_is_granted_once_an_hour(plex: PlexTv) -> None:
+    """A poll asks when the hour is over, or the clock was set back."""
+    for step, asked in (
+        (timedelta(0), 1),
+        (timedelta(minutes=30), 1),
+        (timedelta(minutes=30), 2),
+        (timedelta(seconds=-1), 3),
+        (POLL_INTERVAL, 4),
+    ):
+        plex.now += step
+        await plex.list.poll()
+        assert plex.asked == asked
+
+
+async def test_renewal_for_a_poll_and_for_an_action(plex: PlexTv) -> None:
+    """A poll has its wish granted once in 15 minutes, an action at any time."""
+    for _ in range(3):
+        await plex.list.renew()
+    assert plex.asked == 1
+    for _ in range(3):
+        await plex.list.renew(now=True)
+    assert plex.asked == 4
+    plex.now += SHORTEST_INTERVAL
+    await plex.list.renew()
+    assert plex.asked == 5
+
+
+async def test_who_asks_at_once_shares_a_request(plex: PlexTv) -> None:
+    """However many ask at once, they share what follows the first."""
+    await asyncio.gather(*(plex.list.renew(now=True) for _ in range(5)))
+    assert plex.asked <= 2
+
+
+async def test_failure_keeps_what_is_known(plex: PlexTv) -> None:
+    """A failure is raised to who asked, logged for a poll, and takes nothing away."""
+    await plex.list.renew(now=True)
+    plex.error = UnavailableError()
+    with pytest.raises(UnavailableError):
+        await plex.list.renew(now=True)
+    plex.now += POLL_INTERVAL
+    await plex.list.poll()
+    assert plex.asked == 3
+    assert plex.list.get("a") is not None
+    assert plex.verified == 0
+    assert plex.renewed == 1
+
+
+@pytest.mark.parametrize("verify_error", [None, TokenRejectedError(), PlexError()])
+async def test_rejection(plex: PlexTv, verify_error: PlexError | None) -> None:
+    """Who renews has the account asked about a rejection; a poll is the account's own."""
+    plex.error, plex.verify_error = TokenRejectedError(), verify_error
+    with pytest.raises(TokenRejectedError):
+        await plex.list.renew(now=True)
+    assert plex.verified == 1
+    plex.now += POLL_INTERVAL
+    with pytest.raises(TokenRejectedError):
+        await plex.list.poll()
+    assert plex.verified == 1
+
+
+# One server of it
+
+
+def stored(token: str | None = STORED_TOKEN) -> KnownServer:
+    """Return what was stored of a server."""
+    return KnownServer(token=token, connections=(), https_required=False)
+
+
+async def test_listed_before_stored_and_typed_before_all(plex: PlexTv) -> None:
+    """What was typed counts, then what is listed now, then what was stored."""
+    server = AccountServer(plex.list, "a", stored)
+    typed = AccountServer(plex.list, "a", stored, typed_token="typed")
+    before = server.listed
+    assert (server.token, typed.token) == (STORED_TOKEN, "typed")
+    assert server.ranks == ()
+    await plex.list.renew(now=True)
+    assert (before, server.listed) == (None, plex.servers[0])
+    assert (server.token, typed.token) == (LISTED_TOKEN, "typed")
+    assert len(server.ranks) == 2
+    with pytest.raises(NotPermittedError):
+        _ = AccountServer(plex.list, "b", lambda: stored(None)).token
+
+
+async def test_relocation(plex: PlexTv) -> None:
+    """Something else is known only where plex.tv lists something else."""
+    server = AccountServer(plex.list, "a", stored)
+    assert await server.relocate(now=True)
+    assert not await server.relocate(now=True)
+    plex.servers = [listed("a", "other")]
+    plex.error = UnavailableError()
+    assert not await server.relocate(now=True)
+    plex.error = None
+    assert await server.relocate(now=True)
+
+
+async def test_new_token_for_a_refused_one(plex: PlexTv) -> None:
+    """Another token than the refused one is good, the same one is not."""
+    server = AccountServer(plex.list, "a", stored)
+    assert await server.renewed_token(STORED_TOKEN) == LISTED_TOKEN
+    assert (plex.verified, plex.asked) == (1, 1)
+    with pytest.raises(NotPermittedError):
+        await server.renewed_token(LISTED_TOKEN)
+    plex.verify_error = plex.error = UnavailableError()
+    assert await server.renewed_token(STORED_TOKEN) == LISTED_TOKEN
+    plex.verify_error = TokenRejectedError()
+    asked = plex.asked
+    with pytest.raises(TokenRejectedError):
+        await server.renewed_token(STORED_TOKEN)
+    assert plex.asked == asked

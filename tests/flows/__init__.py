@@ -1,0 +1,1 @@
+"""Tests of the dialogs behind the config flow."""
