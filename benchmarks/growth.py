@@ -41,11 +41,11 @@ async def _measure(world: World, count: int) -> dict[str, Any]:
             check_reached(hass, entries)
             await _rest(hass, passing)
             found["memory"] = resident_bytes() - memory
-            polling = {
+            polling = dict.fromkeys(
                 coordinator
                 for entry in entries
                 for coordinator in coordinators(hass, entry).values()
-            }
+            )
 
             async def _poll() -> None:
                 """Let all ask at once, which their intervals spread over half a second."""

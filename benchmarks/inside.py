@@ -13,7 +13,7 @@ from typing import Any
 from .hass import check_reached, set_up
 from .household import Call, Household
 from .measure import Series, Time, series, timed
-from .passing import passing_time
+from .passing import PassingTime, passing_time
 from .plan import COLD, SET_UPS, WARM
 from .simulated import World
 
@@ -27,31 +27,21 @@ def main() -> None:
 
 async def _measure(world: World) -> dict[str, Any]:
     with passing_time() as passing:
-
-        async def _polls(pairs: dict[str, Pair]) -> dict[str, Any]:
-            """Measure polls by new connections, and by those that are open."""
-            return {
-                name: {
-                    "cold": await _in_turn(pair, COLD, passing.let_connections_close),
-                    "warm": await _in_turn(pair, WARM),
-                }
-                for name, pair in pairs.items()
-            }
-
         async with Household.running(world) as home:
-            found = {"set-up": await _set_ups(home)}
+            set_ups = await _set_ups(home)
             gc.collect()
             gc.freeze()
-            found["polls"] = await _polls(await _without_token(home))
-            found["actions"] = await _actions(
+            polls = await _polls(passing, await _without_token(home))
+            actions = await _actions(
                 _account_actions(home) | await _server_actions(home)
             )
-            found["polls"] |= await _polls(await _with_token(home))
-        async with Household.running(world, over_http=True) as home:
-            over_http = await _actions(await _server_actions(home))
-    for name, action in over_http.items():
-        found["actions"][f"{name} over http"] = action
-    return found
+            # The actions have issued tokens.
+            polls |= await _polls(passing, await _with_token(home))
+            check_reached(home.hass, [home.entry])
+    async with Household.running(world, over_http=True) as home:
+        over_http = await _actions(await _server_actions(home))
+    actions |= {f"{name} over http": found for name, found in over_http.items()}
+    return {"set-up": set_ups, "polls": polls, "actions": actions}
 
 
 async def _set_ups(home: Household) -> dict[str, Series]:
@@ -127,6 +117,17 @@ async def _server_actions(home: Household) -> dict[str, Pair]:
             home.source(server),
             lambda: bare.source_connection_information(server.token, source),
         ),
+    }
+
+
+async def _polls(passing: PassingTime, pairs: dict[str, Pair]) -> dict[str, Any]:
+    """Measure polls by new connections, and by those that are open."""
+    return {
+        name: {
+            "cold": await _in_turn(pair, COLD, passing.let_connections_close),
+            "warm": await _in_turn(pair, WARM),
+        }
+        for name, pair in pairs.items()
     }
 
 
