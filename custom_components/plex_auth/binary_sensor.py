@@ -90,7 +90,7 @@ async def async_setup_entry(
 
 
 class TokenBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell whether plex.tv rejects the account token."""
+    """Return whether plex.tv rejects the account token."""
 
     @property
     @override
@@ -118,7 +118,7 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
 
 
 class ReachableBinarySensor(ServerEntity, BinarySensorEntity):
-    """Tell whether a server can be reached; that is known at any time."""
+    """Return whether a server can be reached; that is known at any time."""
 
     @property
     @override

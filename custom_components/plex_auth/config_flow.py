@@ -85,7 +85,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Begin a new sign-in after plex.tv rejected the token."""
-        self._client = self._own_client = client_of(entry_data)
+        self._client = self._own_client = client_of(self._entry.data)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(

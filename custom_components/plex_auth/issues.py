@@ -131,7 +131,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
-    """Tell whether the server is not reached locally for want of name resolution.
+    """Return whether the server is not reached locally for want of name resolution.
 
     Names of addresses outside do resolve then.
     """
@@ -147,19 +147,19 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
 
 
 def _is_internet_missing(server: ServerCoordinator) -> bool:
-    """Tell whether it may be the internet that is missing, not a name alone."""
+    """Return whether it may be the internet that is missing, not a name alone."""
     account = server.account
     is_answered = account.last_update_success or account.token_rejected
     return not is_answered and not _is_local(server)
 
 
 def _is_local(server: ServerCoordinator) -> bool:
-    """Tell whether the server is reached locally."""
+    """Return whether the server is reached locally."""
     return server.last_update_success and server.data.route.kind is ConnectionKind.LOCAL
 
 
 def _is_unresolved(route: Route) -> bool:
-    """Tell whether a route is a local one by a plex.direct name."""
+    """Return whether a route is a local one by a plex.direct name."""
     return route.kind is ConnectionKind.LOCAL and (route.url.host or "").endswith(
         PLEX_DIRECT
     )

@@ -1,6 +1,7 @@
 """Fix flows of the repairs."""
 
-from typing import Any, Final
+from abc import ABC, abstractmethod
+from typing import Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
@@ -60,7 +61,7 @@ class _ServerRepairFlow(RepairsFlow):
 
     @property
     def _is_removed(self) -> bool:
-        """Tell whether the server or its account is no longer in Home Assistant."""
+        """Return whether the server or its account is no longer in Home Assistant."""
         entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
         return entry is None or self._subentry.subentry_id not in entry.subentries
 
@@ -78,8 +79,8 @@ class _ServerRepairFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
-class RemoveServerFlow(_ServerRepairFlow):
-    """Remove a server that the account has no longer."""
+class _ConfirmFlow(_ServerRepairFlow, ABC):
+    """Fix an issue of a server once the user agrees."""
 
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
@@ -87,6 +88,28 @@ class RemoveServerFlow(_ServerRepairFlow):
         """Begin with the question."""
         return await self.async_step_confirm()
 
+    @abstractmethod
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, and fix the issue once the user agrees."""
+
+    def _ask(
+        self, error: PlexError | None = None, **placeholders: str
+    ) -> RepairsFlowResult:
+        """Show the question."""
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=forms.EMPTY_SCHEMA,
+            errors=checks.form_errors(error),
+            description_placeholders=self._placeholders | placeholders,
+        )
+
+
+class RemoveServerFlow(_ConfirmFlow):
+    """Remove a server that the account has no longer."""
+
+    @override
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
@@ -96,11 +119,7 @@ class RemoveServerFlow(_ServerRepairFlow):
         if self._server is not None and self._server.access.target.listed is not None:
             return self._abort("listed_again")
         if user_input is None:
-            return self.async_show_form(
-                step_id="confirm",
-                data_schema=forms.EMPTY_SCHEMA,
-                description_placeholders=self._placeholders,
-            )
+            return self._ask()
         self.hass.config_entries.async_remove_subentry(
             self._entry, self._subentry.subentry_id
         )
@@ -151,15 +170,10 @@ class NewTokenFlow(_ServerRepairFlow):
         return token
 
 
-class LocalAddressFlow(_ServerRepairFlow):
+class LocalAddressFlow(_ConfirmFlow):
     """Use a server's local address, which needs no name resolution."""
 
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Begin with the question."""
-        return await self.async_step_confirm()
-
+    @override
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
@@ -180,12 +194,7 @@ class LocalAddressFlow(_ServerRepairFlow):
                 if self._is_removed:
                     return self._abort("server_removed")
                 return self._update({CONF_URL: str(url), CONF_VERIFY_SSL: False})
-        return self.async_show_form(
-            step_id="confirm",
-            data_schema=forms.EMPTY_SCHEMA,
-            errors=checks.form_errors(error),
-            description_placeholders={**self._placeholders, "url": str(url)},
-        )
+        return self._ask(error, url=str(url))
 
 
 _FLOWS: Final[dict[Issue, type[_ServerRepairFlow]]] = {

@@ -43,7 +43,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def _is_rejected(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
-    """Tell whether plex.tv rejects an account's token, which may keep it from loading."""
+    """Return whether plex.tv rejects an account's token, which may keep it from loading."""
     if entry.state is ConfigEntryState.LOADED:
         return entry.runtime_data.account.token_rejected
     return any(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))

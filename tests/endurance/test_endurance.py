@@ -141,7 +141,7 @@ def impatience() -> Iterator[None]:
     """Shorten the timeouts of all requests; they are default arguments."""
     short = ClientTimeout(total=0.15)
     with pytest.MonkeyPatch.context() as patch:
-        for function in (Transport.request, Transport.send, PlexServer._request):
+        for function in (Transport.request, PlexServer._request):
             assert function.__kwdefaults__ is not None
             patch.setitem(function.__kwdefaults__, "timeout", short)
         patch.setattr(server_module, "PROBE_TIMEOUT", short)

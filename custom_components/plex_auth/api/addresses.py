@@ -60,13 +60,13 @@ def parse_address(text: str) -> URL | None:
 
 
 def is_private(host: str | None) -> bool:
-    """Tell whether a host is a private or loopback address, not merely a name."""
+    """Return whether a host is a private or loopback address, not merely a name."""
     address = _ip_address(host)
     return address is not None and address.is_private and not address.is_link_local
 
 
 def is_public(host: str | None) -> bool:
-    """Tell whether a host is an address of the internet or a name in it.
+    """Return whether a host is an address of the internet or a name in it.
 
     Names without a dot and those of local domains belong to the home.
     """

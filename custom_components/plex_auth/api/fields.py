@@ -115,7 +115,7 @@ def _as_list(value: Json) -> list[Json]:
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether a text can be written; JSON may hold halves of characters."""
+    """Return whether a text can be written; JSON may hold halves of characters."""
     if value.isascii():
         return True
     try:

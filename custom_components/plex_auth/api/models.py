@@ -21,7 +21,7 @@ TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
     frozen_default=True, kw_only_default=True, field_specifiers=(field,)
 )
 def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
-    """Make a dataclass with slots that type checkers treat as frozen: cheaper than one."""
+    """Make a dataclass with slots, which type checkers treat as frozen: that is free."""
     return dataclass(slots=True, kw_only=True)(cls)
 
 

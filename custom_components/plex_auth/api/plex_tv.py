@@ -89,6 +89,6 @@ class PlexTv:
 
     async def sign_out(self, token: str) -> None:
         """End the sign-in that a token stands for (plex-api.md §9)."""
-        await self._transport.send(
-            "DELETE", self._sign_out_url, plex_tv_error, token=token
+        await self._transport.request(
+            "DELETE", self._sign_out_url, plex_tv_error, token=token, has_data=False
         )

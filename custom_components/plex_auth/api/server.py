@@ -26,7 +26,7 @@ _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
 
 
 def supports_sources(version: str | None) -> bool:
-    """Tell whether a server of this version knows sources (plex-api.md §4).
+    """Return whether a server of this version knows sources (plex-api.md §4).
 
     A version that is not known or not understood is given the benefit of the doubt.
     """
@@ -38,7 +38,7 @@ def supports_sources(version: str | None) -> bool:
 
 
 def is_source(text: str) -> bool:
-    """Tell whether a text names a source: server://<id> or provider://<id> (§4)."""
+    """Return whether a text names a source: server://<id> or provider://<id> (§4)."""
     return _SOURCE.fullmatch(text) is not None
 
 

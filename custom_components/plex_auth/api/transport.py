@@ -88,40 +88,15 @@ class Transport:
         token: str | None = None,
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
+        has_data: bool = True,
     ) -> Json:
-        """Send a request and return the data of its answer.
-
-        Takes and raises what `send` does, and UnexpectedAnswerError for a body that is
-        neither JSON nor XML.
-        """
-        return decode(
-            await self.send(
-                method,
-                url,
-                failure_reader,
-                token=token,
-                form=form,
-                timeout=timeout,
-            )
-        )
-
-    async def send(
-        self,
-        method: str,
-        url: URL,
-        failure_reader: FailureReader,
-        *,
-        token: str | None = None,
-        form: Mapping[str, str] | None = None,
-        timeout: ClientTimeout = TIMEOUT,
-    ) -> bytes:
-        """Send a request and return the body of its answer, at most LARGEST_BODY bytes.
+        """Send a request and return the data of its answer, None unless it `has_data`.
 
         The token goes into a header and `form` into the body. No redirect is followed:
         the token must not travel to another host. Raises CannotConnectError or one of
         its kinds, the error that `failure_reader` reads from an answer that is no
         success, BadRequestError for what cannot be sent and UnexpectedAnswerError for
-        a body that is too large.
+        a body of more than LARGEST_BODY bytes, or one that is neither JSON nor XML.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -155,7 +130,7 @@ class Transport:
             # Out here it has no context: some of aiohttp's errors carry the headers.
             raise error
         assert body is not None
-        return body
+        return decode(body) if has_data else None
 
 
 async def _read(response: ClientResponse) -> bytes | None:
