@@ -155,16 +155,6 @@ class MediaServer:
         return self._site.listeners[Way.LOCAL].port
 
     @property
-    def http_port(self) -> int:
-        """Return the port for plain HTTP, which is the same."""
-        return self.port
-
-    @property
-    def https_port(self) -> int:
-        """Return the port for TLS, which is the same."""
-        return self.port
-
-    @property
     def http_url(self) -> str:
         """Return the local address without TLS."""
         return f"http://{self._host}:{self.port}"
@@ -185,15 +175,6 @@ class MediaServer:
     @https_required.setter
     def https_required(self, required: bool) -> None:
         self._site.reject_plain(required)
-
-    @property
-    def reject_plain_http(self) -> bool:
-        """Return the same as `https_required`."""
-        return self.https_required
-
-    @reject_plain_http.setter
-    def reject_plain_http(self, rejected: bool) -> None:
-        self.https_required = rejected
 
     @property
     def relay(self) -> bool:
