@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from aiohttp.abc import ResolveResult
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
@@ -16,6 +17,7 @@ import custom_components.plex_auth  # noqa: F401
 from homeassistant.core import HomeAssistant
 
 from .helpers import everything_enabled
+from .home import Home
 from .plex_simulator import PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 
@@ -65,6 +67,18 @@ async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
 async def world(simulator: PlexSimulator) -> DemoWorld:
     """Return a simulated Plex with an account of each kind."""
     return await demo(simulator)
+
+
+@pytest.fixture
+def home(hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld) -> Home:
+    """Return Home Assistant, to which no account has been added, with a Plex."""
+    return Home(hass=hass, simulator=simulator, world=world)
+
+
+@pytest.fixture
+async def entry(home: Home) -> MockConfigEntry:
+    """Return Anna's entry with one of her servers, set up."""
+    return await home.add(home.anna, home.server)
 
 
 class Dns(PlexDirectResolver):
