@@ -22,14 +22,13 @@ from .helpers import (
     async_add_account,
     async_get_transient_token,
     async_pass,
-    async_settle,
     server_coordinator,
     server_data,
     subentry_of,
     with_typed_token,
 )
+from .home import Home
 from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
-from .plex_simulator.worlds import DemoWorld
 
 HOUR = timedelta(hours=1, minutes=1)
 SERVER_POLL = timedelta(minutes=5, seconds=10)
@@ -64,91 +63,64 @@ def issues(
     return found
 
 
-async def test_server_not_listed(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_server_not_listed(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A server that is no longer shared is told of, until it is shared again."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert issues(hass, entry, server) == []
-    server.shared_with.remove(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == ["server_not_listed"]
-    server.shared_with.append(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert issues(home.hass, entry, home.server) == []
+    home.server.shared_with.remove(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
+    home.server.shared_with.append(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_not_listed_while_plex_tv_is_away(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_not_listed_while_plex_tv_is_away(home: Home) -> None:
     """A list that is not known says nothing of any server."""
-    await simulator.stop_plex_tv()
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
+    await home.simulator.stop_plex_tv()
+    entry = await home.add(home.ben, home.server)
     assert entry.state is ConfigEntryState.LOADED
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_unlisted_server_with_a_typed_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_unlisted_server_with_a_typed_token(home: Home) -> None:
     """A server with a typed token need not be listed."""
-    server = world.shared
-    entry = await async_add_account(
-        hass, simulator, world.free, [with_typed_token(server)]
-    )
-    assert issues(hass, entry, server) == []
+    server = home.world.shared
+    entry = await home.add(home.ben, with_typed_token(server))
+    assert issues(home.hass, entry, server) == []
 
 
-async def test_token_refused(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_token_refused(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A typed token that its server refuses is told of, until it is taken again."""
-    server = world.living_room
-    source = f"server://{world.basement.machine_identifier}"
-    entry = await async_add_account(
-        hass, simulator, world.yearly, [with_typed_token(server, sources=[source])]
+    source = f"server://{home.world.basement.machine_identifier}"
+    entry = await home.add(
+        home.world.yearly, with_typed_token(home.server, sources=[source])
     )
-    assert issues(hass, entry, server) == []
-    token = server.access_token_for(server.owner)
-    server.rotate_access_tokens()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    server._access_tokens[server.owner.id] = token
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, home.server) == []
+    token = home.server.access_token_for(home.server.owner)
+    home.server.rotate_access_tokens()
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    home.server._access_tokens[home.server.owner.id] = token
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_too_old(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_too_old(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A server too old for its watched sources is told of, until it is updated."""
-    server = world.living_room
-    version = server.version
-    source = f"server://{world.basement.machine_identifier}"
-    data = server_data(server, world.two_factor, sources=[source])
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [data, world.basement]
-    )
-    assert issues(hass, entry, server) == []
-    for old in (server, world.basement):
+    version = home.server.version
+    source = f"server://{home.world.basement.machine_identifier}"
+    data = server_data(home.server, home.anna, sources=[source])
+    entry = await home.add(home.anna, data, home.world.basement)
+    assert issues(home.hass, entry, home.server) == []
+    for old in (home.server, home.world.basement):
         old.version = "1.15.3.876-ad6e39743"
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == ["server_too_old"]
-    assert issues(hass, entry, world.basement) == []
-    server.version = version
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == []
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_too_old"]
+    assert issues(home.hass, entry, home.world.basement) == []
+    home.server.version = version
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
@@ -255,24 +227,20 @@ def is_ignored(hass: HomeAssistant) -> bool:
 
 
 @pytest.mark.parametrize("how", ["entry", "subentry"])
-async def test_ignored_until_it_is_removed(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, how: str
-) -> None:
+async def test_ignored_until_it_is_removed(home: Home, how: str) -> None:
     """What the user ignores is ignored after a reload, too, and goes with the server."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    ignore(hass)
-    await hass.config_entries.async_reload(entry.entry_id)
-    await async_settle(hass)
-    assert is_ignored(hass)
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    ignore(home.hass)
+    await home.reload(entry)
+    assert is_ignored(home.hass)
     if how == "entry":
-        await hass.config_entries.async_remove(entry.entry_id)
+        await home.hass.config_entries.async_remove(entry.entry_id)
     else:
-        subentry = subentry_of(entry, server)
-        hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
-    await async_settle(hass)
-    assert not ir.async_get(hass).issues
+        subentry = subentry_of(entry, home.server)
+        home.hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+    await home.settle()
+    assert not ir.async_get(home.hass).issues
 
 
 async def test_token_that_is_taken_again(
@@ -310,35 +278,29 @@ async def test_unclaimed_server_is_no_matter_of_tokens(
     assert issues(hass, entry, server) == []
 
 
-async def test_plain_http_instead_of_plex_direct(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_plain_http_instead_of_plex_direct(home: Home) -> None:
     """A server that is reached locally over plain http lacks no name."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert server_coordinator(entry, server).data.connection.kind == "local"
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert server_coordinator(entry, home.server).data.connection.kind == "local"
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_no_local_address(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_no_local_address(home: Home) -> None:
     """Where no local address is listed there is none to use instead."""
-    hugo = world.three_servers
-    server = await simulator.add_server("Afar", hugo, https_required=True, relay=False)
+    hugo = home.world.three_servers
+    server = await home.simulator.add_server(
+        "Afar", hugo, https_required=True, relay=False
+    )
     server.connections = [listed for listed in server.connections if not listed.local]
-    entry = await async_add_account(hass, simulator, hugo, [server])
+    entry = await home.add(hugo, server)
     assert not server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, server) == []
 
 
-async def test_server_that_is_down(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_server_that_is_down(home: Home) -> None:
     """A server that is down is nothing to repair."""
-    server = world.living_room
-    await server.stop()
-    server.connections = [
+    await home.server.stop()
+    home.server.connections = [
         type(listed)(
             protocol="https",
             address="127.0.0.1",
@@ -346,11 +308,11 @@ async def test_server_that_is_down(
             uri=f"https://127.0.0.1:{listed.port}",
             local=True,
         )
-        for listed in server.connections
+        for listed in home.server.connections
     ]
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert not server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert not server_coordinator(entry, home.server).last_update_success
+    assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.parametrize(
@@ -362,16 +324,8 @@ async def test_server_that_is_down(
         ("127.0.0.1", False),
     ],
 )
-async def test_plain_http(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    dns: Dns,
-    host: str,
-    is_told: bool,
-) -> None:
+async def test_plain_http(home: Home, dns: Dns, host: str, is_told: bool) -> None:
     """A typed plain address in the internet is told of, until it is changed."""
-    server = world.living_room
     resolve = dns.resolve
 
     async def resolve_all(
@@ -379,48 +333,45 @@ async def test_plain_http(
     ) -> list[ResolveResult]:
         return await resolve("localhost", port, family)
 
-    url = f"http://{host}:{server.port}"
+    url = f"http://{host}:{home.server.port}"
     with patch.object(dns, "resolve", resolve_all):
-        data = server_data(server, world.free, url=url, verify_ssl=True)
-        entry = await async_add_account(hass, simulator, world.free, [data])
-        assert server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == (["plain_http"] if is_told else [])
-    subentry = subentry_of(entry, server)
-    for address in (f"https://{host}:{server.port}", server.http_url):
-        hass.config_entries.async_update_subentry(
+        data = server_data(home.server, home.ben, url=url, verify_ssl=True)
+        entry = await home.add(home.ben, data)
+        assert server_coordinator(entry, home.server).last_update_success
+    assert issues(home.hass, entry, home.server) == (["plain_http"] if is_told else [])
+    subentry = subentry_of(entry, home.server)
+    for address in (f"https://{host}:{home.server.port}", home.server.http_url):
+        home.hass.config_entries.async_update_subentry(
             entry, subentry, data={**subentry.data, "url": address}
         )
-        await async_settle(hass)
-        assert issues(hass, entry, server) == []
+        await home.settle()
+        assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.parametrize("how", ["unload", "remove", "remove_subentry"])
 async def test_nothing_is_left(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    how: str,
+    home: Home, freezer: FrozenDateTimeFactory, how: str
 ) -> None:
     """Unloaded or removed, an entry has no issues; loaded again, it has."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    server.shared_with.remove(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == ["server_not_listed"]
+    entry = await home.add(home.ben, home.server)
+    home.server.shared_with.remove(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
     if how == "unload":
-        await hass.config_entries.async_unload(entry.entry_id)
+        await home.hass.config_entries.async_unload(entry.entry_id)
     elif how == "remove":
-        await hass.config_entries.async_remove(entry.entry_id)
+        await home.hass.config_entries.async_remove(entry.entry_id)
     else:
-        hass.config_entries.async_remove_subentry(
-            entry, subentry_of(entry, server).subentry_id
+        home.hass.config_entries.async_remove_subentry(
+            entry, subentry_of(entry, home.server).subentry_id
         )
-    await async_settle(hass)
+    await home.settle()
     assert not [
-        issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN
+        issue
+        for issue in ir.async_get(home.hass).issues.values()
+        if issue.domain == DOMAIN
     ]
     if how == "unload":
-        await hass.config_entries.async_setup(entry.entry_id)
-        await async_settle(hass)
-        assert issues(hass, entry, server) == ["server_not_listed"]
+        await home.hass.config_entries.async_setup(entry.entry_id)
+        await home.settle()
+        assert issues(home.hass, entry, home.server) == ["server_not_listed"]
