@@ -30,6 +30,7 @@ from .helpers import (
     subentry_of,
     with_typed_token,
 )
+from .home import Home
 from .plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 
@@ -100,28 +101,26 @@ async def async_fix(
 
 
 async def test_remove_a_server_that_is_not_listed(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home, hass_client: ClientSessionGenerator
 ) -> None:
     """The server goes with its device, once somebody agrees; the account stays."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    device = device_of(hass, entry, server)
-    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    device = device_of(home.hass, entry, home.server)
+    fix = await async_fix(
+        home.hass, hass_client, entry, home.server, "server_not_listed"
+    )
     assert fix.result["step_id"] == "confirm"
     placeholders = {"account": "Ben", "server": "Living Room"}
     assert fix.result["description_placeholders"] == placeholders
     assert entry.subentries
     await fix.submit()
     assert fix.result["type"] == "create_entry"
-    await async_settle(hass)
+    await home.settle()
     assert not entry.subentries
     assert entry.state is ConfigEntryState.LOADED
-    assert dr.async_get(hass).async_get(device.id) is None
-    assert not ir.async_get(hass).issues
+    assert dr.async_get(home.hass).async_get(device.id) is None
+    assert not ir.async_get(home.hass).issues
 
 
 @pytest.fixture
@@ -145,23 +144,19 @@ async def refused(
     return await async_add_account(hass, simulator, world.yearly, [data])
 
 
-async def test_listed_again(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-) -> None:
+async def test_listed_again(home: Home, hass_client: ClientSessionGenerator) -> None:
     """A server that is shared again meanwhile is not removed."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
-    server.shared_with.append(world.free)
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    fix = await async_fix(
+        home.hass, hass_client, entry, home.server, "server_not_listed"
+    )
+    home.server.shared_with.append(home.ben)
     await account_coordinator(entry).async_renew_resources(for_action=True)
-    await async_settle(hass)
+    await home.settle()
     await fix.submit()
     assert fix.result["reason"] == "listed_again"
-    assert subentry_of(entry, server)
+    assert subentry_of(entry, home.server)
 
 
 @pytest.mark.parametrize("how", ["entry", "subentry"])
@@ -200,14 +195,12 @@ async def test_removed_meanwhile(
 
 
 async def test_new_token(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    world: DemoWorld,
-    refused: MockConfigEntry,
+    home: Home, hass_client: ClientSessionGenerator, refused: MockConfigEntry
 ) -> None:
     """A new token is stored once the server takes it, and the issue goes."""
-    server = world.living_room
-    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
+    fix = await async_fix(
+        home.hass, hass_client, refused, home.server, "server_token_refused"
+    )
     assert fix.result["step_id"] == "token"
     for token in ("wrong", "two words", " ", "tökenn"):
         await fix.submit(token=token)
@@ -220,33 +213,31 @@ async def test_new_token(
         (Fault.status(400), "unknown"),
         (Fault.reset(), "secure_connection_required"),
     ):
-        server.faults.set("root", fault)
-        await fix.submit(token=server.access_token_for(server.owner))
+        home.server.faults.set("root", fault)
+        await fix.submit(token=home.server.access_token_for(home.server.owner))
         assert fix.errors == {"base": key}
-    server.faults.clear()
-    assert subentry_of(refused, server).data["token"] == "refused"
-    await fix.submit(token=f" {server.access_token_for(server.owner)} ")
+    home.server.faults.clear()
+    assert subentry_of(refused, home.server).data["token"] == "refused"
+    await fix.submit(token=f" {home.server.access_token_for(home.server.owner)} ")
     assert fix.result["type"] == "create_entry"
-    await async_settle(hass)
-    token = server.access_token_for(server.owner)
-    assert subentry_of(refused, server).data["token"] == token
-    assert server_coordinator(refused, server).token_refused is False
-    assert not ir.async_get(hass).issues
+    await home.settle()
+    token = home.server.access_token_for(home.server.owner)
+    assert subentry_of(refused, home.server).data["token"] == token
+    assert server_coordinator(refused, home.server).token_refused is False
+    assert not ir.async_get(home.hass).issues
 
 
 async def test_new_token_while_the_account_is_not_loaded(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    world: DemoWorld,
-    refused: MockConfigEntry,
+    home: Home, hass_client: ClientSessionGenerator, refused: MockConfigEntry
 ) -> None:
     """A token cannot be checked while the account is not loaded, nor is it stored."""
-    server = world.living_room
-    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
-    await hass.config_entries.async_unload(refused.entry_id)
-    await fix.submit(token=server.access_token_for(server.owner))
+    fix = await async_fix(
+        home.hass, hass_client, refused, home.server, "server_token_refused"
+    )
+    await home.hass.config_entries.async_unload(refused.entry_id)
+    await fix.submit(token=home.server.access_token_for(home.server.owner))
     assert fix.errors == {"base": "cannot_connect"}
-    assert subentry_of(refused, server).data["token"] == "refused"
+    assert subentry_of(refused, home.server).data["token"] == "refused"
 
 
 @pytest.fixture
