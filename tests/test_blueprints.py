@@ -34,8 +34,8 @@ from .helpers import (
     async_settle,
     device_of,
     entity_id_of,
-    state_of,
 )
+from .home import Home
 from .plex_simulator import Account, Fault, PlexSimulator, Subscription
 from .plex_simulator.worlds import DemoWorld
 
@@ -153,37 +153,33 @@ def test_inputs_that_are_missing_are_named() -> None:
 
 
 async def test_sign_in_stopped(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    told: list[ServiceCall],
+    home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
 ) -> None:
     """It tells which account is rejected, once, and that the sign-in works again."""
-    entry = await async_add_account(hass, simulator, world.yearly)
-    await async_add_account(hass, simulator, world.free)
+    entry = await home.add(home.world.yearly)
+    await home.add(home.ben)
     await async_use(
-        hass,
+        home.hass,
         "sign_in_stopped.yaml",
-        accounts={"device_id": device_of(hass, entry).id},
+        accounts={"device_id": device_of(home.hass, entry).id},
         rejected_actions=[TELL],
         accepted_actions=[TELL],
     )
-    world.free.revoke_tokens()
-    await async_pass(hass, freezer, POLL)
-    simulator.faults.set("user", Fault.html(502))
-    await async_pass(hass, freezer, POLL)
-    assert state_of(hass, "binary_sensor.token", world.yearly) == STATE_UNAVAILABLE
+    home.ben.revoke_tokens()
+    await home.wait(freezer, POLL)
+    home.simulator.faults.set("user", Fault.html(502))
+    await home.wait(freezer, POLL)
+    assert home.state("binary_sensor.token", home.world.yearly) == STATE_UNAVAILABLE
     assert told == []
-    world.yearly.revoke_tokens()
-    simulator.faults.clear()
+    home.world.yearly.revoke_tokens()
+    home.simulator.faults.clear()
     for _ in range(3):
-        await async_pass(hass, freezer, POLL)
+        await home.wait(freezer, POLL)
     assert messages(told) == [
         "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
         "& services, Plex Auth."
     ]
-    await async_sign_in_again(hass, entry, world.yearly)
+    await async_sign_in_again(home.hass, entry, home.world.yearly)
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
 
 
@@ -200,46 +196,37 @@ async def async_sign_in_again(
 
 
 async def test_sign_in_stopped_without_choices(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """Whoever chooses only the account gets a notification in Home Assistant."""
-    calls = async_mock_service(hass, "persistent_notification", "create")
-    entry = await async_add_account(hass, simulator, world.yearly)
-    target = {"entity_id": entity_id_of(hass, "binary_sensor.token", world.yearly)}
-    await async_use(hass, "sign_in_stopped.yaml", accounts=target)
-    world.yearly.revoke_tokens()
-    await async_pass(hass, freezer, POLL)
+    calls = async_mock_service(home.hass, "persistent_notification", "create")
+    entry = await home.add(home.world.yearly)
+    target = {"entity_id": home.entity_id("binary_sensor.token", home.world.yearly)}
+    await async_use(home.hass, "sign_in_stopped.yaml", accounts=target)
+    home.world.yearly.revoke_tokens()
+    await home.wait(freezer, POLL)
     assert len(calls) == 1
     assert calls[0].data["message"].startswith("Plex rejects the sign-in of Carla.")
-    await async_sign_in_again(hass, entry, world.yearly)
+    await async_sign_in_again(home.hass, entry, home.world.yearly)
     assert len(calls) == 1
 
 
-async def test_play(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """The player gets a URL that the server serves, until it restarts."""
-    calls = async_mock_service(hass, "media_player", "play_media")
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server, world.basement])
+    calls = async_mock_service(home.hass, "media_player", "play_media")
+    entry = await home.add(home.anna, home.server, home.world.basement)
     await async_use(
-        hass,
+        home.hass,
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(hass, entry, server).id,
+        server=device_of(home.hass, entry, home.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
         media_type="image",
     )
     assert calls == []
-    hass.bus.async_fire("film_night")
-    await async_settle(hass)
+    home.hass.bus.async_fire("film_night")
+    await home.settle()
     [call] = calls
     assert call.data["entity_id"] == ["media_player.tv"]
     media = call.data["media"]
@@ -250,31 +237,28 @@ async def test_play(
         async with session.get(url) as response:
             assert response.status == 200
             assert response.content_type == "image/png"
-        await server.restart()
+        await home.server.restart()
         async with session.get(url) as response:
             assert response.status == 401
     assert url not in caplog.text
-    assert await async_list_traces(hass, "automation", None) == []
+    assert await async_list_traces(home.hass, "automation", None) == []
 
 
-async def test_play_nothing_without_the_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_play_nothing_without_the_server(home: Home) -> None:
     """Nothing is played when there is no token."""
-    calls = async_mock_service(hass, "media_player", "play_media")
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server])
+    calls = async_mock_service(home.hass, "media_player", "play_media")
+    entry = await home.add(home.anna, home.server)
     await async_use(
-        hass,
+        home.hass,
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(hass, entry, server).id,
+        server=device_of(home.hass, entry, home.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
     )
-    await server.stop()
-    hass.bus.async_fire("film_night")
-    await async_settle(hass)
+    await home.server.stop()
+    home.hass.bus.async_fire("film_night")
+    await home.settle()
     assert calls == []
 
 
