@@ -25,19 +25,15 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .helpers import (
     account_coordinator,
-    async_add_account,
-    async_pass,
     async_settle,
     device_of,
-    entity_id_of,
     known_server,
     server_coordinator,
     server_data,
-    state_of,
     subentry_of,
 )
+from .home import Home
 from .plex_simulator import Account, Fault, MediaServer, PlexSimulator
-from .plex_simulator.worlds import DemoWorld
 
 TESTS: Final = Path(__file__).parent
 
@@ -383,63 +379,54 @@ async def async_get_transient_token(
 
 
 async def test_signed_out_everywhere(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """When everything is signed out at once each account gets one card, and no more."""
-    accounts = [world.two_factor, world.free, world.yearly]
+    accounts = [home.anna, home.ben, home.world.yearly]
     entries = [
-        await async_add_account(hass, simulator, account, [server])
+        await home.add(account, server)
         for account, server in zip(
             accounts,
-            (world.living_room, world.living_room, world.shared),
+            (home.server, home.server, home.world.shared),
             strict=True,
         )
     ]
     for account in accounts:
         account.revoke_tokens()
-    simulator.faults.set(
+    home.simulator.faults.set(
         "user", Fault.plex_error(1999, 422, message="Invalid token"), times=1
     )
     for _ in range(4):
-        await async_pass(hass, freezer, timedelta(minutes=31))
+        await home.wait(freezer, timedelta(minutes=31))
     for entry, account in zip(entries, accounts, strict=True):
-        assert len(cards(hass, entry)) == 1
-        assert state_of(hass, "binary_sensor.token", account) == "on"
+        assert len(cards(home.hass, entry)) == 1
+        assert home.state("binary_sensor.token", account) == "on"
     for entry, account in zip(entries, accounts, strict=True):
-        (card,) = cards(hass, entry)
-        result = await async_sign_in(hass, card["flow_id"], account)
+        (card,) = cards(home.hass, entry)
+        result = await async_sign_in(home.hass, card["flow_id"], account)
         assert result["reason"] == "reauth_successful"
-        assert state_of(hass, "binary_sensor.token", account) == "off"
-        assert not cards(hass, entry)
+        assert home.state("binary_sensor.token", account) == "off"
+        assert not cards(home.hass, entry)
 
 
 @pytest.mark.parametrize("source", ["reauth", "reconfigure"])
 async def test_new_sign_in_keeps_everything(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     entity_registry: er.EntityRegistry,
     device_registry: dr.DeviceRegistry,
     source: str,
 ) -> None:
     """A new sign-in keeps the entry, its servers, devices, entities and their names."""
-    anna = world.two_factor
-    source_of_a_server = f"server://{world.basement.machine_identifier}"
-    entry = await async_add_account(
-        hass,
-        simulator,
-        anna,
-        [server_data(world.living_room, anna, sources=[source_of_a_server])],
+    source_of_a_server = f"server://{home.world.basement.machine_identifier}"
+    entry = await home.add(
+        home.anna, server_data(home.server, home.anna, sources=[source_of_a_server])
     )
     entity_registry.async_update_entity(
-        entity_id_of(hass, "binary_sensor.token", anna),
+        home.entity_id("binary_sensor.token"),
         new_entity_id="binary_sensor.mine",
         name="Mine",
     )
-    await async_settle(hass)
+    await home.settle()
 
     def kept() -> Any:
         return (
@@ -468,59 +455,56 @@ async def test_new_sign_in_keeps_everything(
     before, token = kept(), entry.data[CONF_TOKEN]
     flow: Any
     if source == "reauth":
-        anna.revoke_tokens()
+        home.anna.revoke_tokens()
         await account_coordinator(entry).async_refresh()
-        (flow,) = cards(hass, entry)
-        result = await async_sign_in(hass, flow["flow_id"], anna)
+        (flow,) = cards(home.hass, entry)
+        result = await async_sign_in(home.hass, flow["flow_id"], home.anna)
     else:
-        flow = await entry.start_reconfigure_flow(hass)
+        flow = await entry.start_reconfigure_flow(home.hass)
         result = await async_sign_in(
-            hass, flow["flow_id"], anna, advanced={"api_url": simulator.api_url}
+            home.hass,
+            flow["flow_id"],
+            home.anna,
+            advanced={"api_url": home.simulator.api_url},
         )
     assert result["reason"] == f"{source}_successful"
     assert entry.state is ConfigEntryState.LOADED
     assert entry.data[CONF_TOKEN] != token
     assert kept() == before
-    assert await async_get_transient_token(hass, entry, world.living_room)
+    assert await home.transient_token()
 
 
-async def test_wrong_token_is_told(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_wrong_token_is_told(home: Home) -> None:
     """A pasted token that Plex does not take is called that, in the field's form."""
-    result = await async_begin(hass, simulator, "token", token="borrowed")
+    result = await async_begin(home.hass, home.simulator, "token", token="borrowed")
     assert result["errors"] == {"base": "invalid_token"}
-    hass.config_entries.flow.async_abort(result["flow_id"])
+    home.hass.config_entries.flow.async_abort(result["flow_id"])
 
 
-async def test_absent_server_is_listed_and_kept(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_absent_server_is_listed_and_kept(home: Home) -> None:
     """A server that plex.tv calls absent can be chosen and works all the same."""
-    world.living_room.presence = False
+    home.server.presence = False
     entry = await async_add(
-        hass, simulator, world.two_factor, world.living_room.machine_identifier
+        home.hass, home.simulator, home.anna, home.server.machine_identifier
     )
-    assert subentry_of(entry, world.living_room)
-    assert await async_get_transient_token(hass, entry, world.living_room)
+    assert subentry_of(entry, home.server)
+    assert await async_get_transient_token(home.hass, entry, home.server)
 
 
-async def test_forbidden_is_no_bad_credential(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_forbidden_is_no_bad_credential(home: Home) -> None:
     """A shared server is set up without any right of its owner; 403 asks for no sign-in."""
     entry = await async_add(
-        hass, simulator, world.free, world.living_room.machine_identifier
+        home.hass, home.simulator, home.ben, home.server.machine_identifier
     )
     assert entry.state is ConfigEntryState.LOADED
-    assert await async_get_transient_token(hass, entry, world.living_room)
-    world.living_room.faults.set("security_token", Fault.status(403))
+    assert await async_get_transient_token(home.hass, entry, home.server)
+    home.server.faults.set("security_token", Fault.status(403))
     with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, world.living_room)
+        await async_get_transient_token(home.hass, entry, home.server)
     assert error.value.translation_key == "not_permitted"
-    assert not cards(hass, entry)
-    assert state_of(hass, "binary_sensor.token", world.free) == "off"
-    asked = {request.endpoint for request in simulator.requests}
+    assert not cards(home.hass, entry)
+    assert home.state("binary_sensor.token", home.ben) == "off"
+    asked = {request.endpoint for request in home.simulator.requests}
     assert asked <= {
         "signin",
         "user",
@@ -550,55 +534,43 @@ async def test_ways_in_order(hass: HomeAssistant) -> None:
     ],
     ids=["503", "page", "500", "429"],
 )
-async def test_overload_while_linking(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    fault: Fault,
-    key: str,
-) -> None:
+async def test_overload_while_linking(home: Home, fault: Fault, key: str) -> None:
     """Plex being overloaded while it is linked is told as that; trying again works."""
-    simulator.faults.set("pins_create", fault, times=1)
-    result = await async_begin(hass, simulator, "link")
+    home.simulator.faults.set("pins_create", fault, times=1)
+    result = await async_begin(home.hass, home.simulator, "link")
     assert result["errors"] == {"base": key}
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"advanced": {"api_url": simulator.api_url}}
+    result = await home.hass.config_entries.flow.async_configure(
+        result["flow_id"], {"advanced": {"api_url": home.simulator.api_url}}
     )
     assert result["step_id"] == "link_wait"
-    hass.config_entries.flow.async_abort(result["flow_id"])
-    await async_settle(hass)
+    home.hass.config_entries.flow.async_abort(result["flow_id"])
+    await home.settle()
 
 
-async def test_one_device_at_plex(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_one_device_at_plex(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """Dialogs, polls, actions, reloads and renewals are one device in Plex's list."""
-    anna = world.two_factor
-    entry = await async_add(hass, simulator, anna, world.living_room.machine_identifier)
-    await async_pass(hass, freezer, timedelta(minutes=31))
-    await async_get_transient_token(hass, entry, world.living_room)
-    await hass.config_entries.async_reload(entry.entry_id)
-    await async_settle(hass)
-    anna.revoke_tokens()
+    entry = await async_add(
+        home.hass, home.simulator, home.anna, home.server.machine_identifier
+    )
+    await home.wait(freezer, timedelta(minutes=31))
+    await async_get_transient_token(home.hass, entry, home.server)
+    await home.reload(entry)
+    home.anna.revoke_tokens()
     await account_coordinator(entry).async_refresh()
-    (card,) = cards(hass, entry)
-    await async_sign_in(hass, card["flow_id"], anna)
-    await async_get_transient_token(hass, entry, world.living_room)
+    (card,) = cards(home.hass, entry)
+    await async_sign_in(home.hass, card["flow_id"], home.anna)
+    await async_get_transient_token(home.hass, entry, home.server)
     assert {
-        request.headers["X-Plex-Client-Identifier"] for request in simulator.requests
+        request.headers["X-Plex-Client-Identifier"]
+        for request in home.simulator.requests
     } == {entry.data["client_identifier"]}
-    assert list(anna.tokens) == [entry.data["client_identifier"]]
+    assert list(home.anna.tokens) == [entry.data["client_identifier"]]
 
 
-async def test_probes_name_the_client(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_probes_name_the_client(home: Home) -> None:
     """A probe of an address says who asks, carries no token, and is not repeated."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    probes = simulator.requests_to("identity")
+    probes = home.simulator.requests_to("identity")
     assert len(probes) == 1
     for probe in probes:
         for name in ("Client-Identifier", "Product", "Version", "Device-Name"):
@@ -606,92 +578,82 @@ async def test_probes_name_the_client(
         assert "X-Plex-Token" not in probe.headers
 
 
-async def test_identifier_is_random(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_identifier_is_random(home: Home) -> None:
     """Each entry has an identifier of its own, also one that was removed and added."""
-    first = await async_add(hass, simulator, world.yearly)
-    second = await async_add(hass, simulator, world.without_servers)
+    first = await async_add(home.hass, home.simulator, home.world.yearly)
+    second = await async_add(home.hass, home.simulator, home.world.without_servers)
     identifiers = {entry.data["client_identifier"] for entry in (first, second)}
-    await hass.config_entries.async_remove(second.entry_id)
-    again = await async_add(hass, simulator, world.without_servers)
+    await home.hass.config_entries.async_remove(second.entry_id)
+    again = await async_add(home.hass, home.simulator, home.world.without_servers)
     assert len({*identifiers, again.data["client_identifier"]}) == 3
 
 
-async def test_abandoned_sign_in(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_abandoned_sign_in(home: Home) -> None:
     """A dialog that is closed half-way leaves the token that works where it is."""
-    entry = await async_add_account(hass, simulator, world.two_factor)
+    entry = await home.add(home.anna)
     token = entry.data[CONF_TOKEN]
-    result: Any = await entry.start_reconfigure_flow(hass)
-    flow = hass.config_entries.flow
+    result: Any = await entry.start_reconfigure_flow(home.hass)
+    flow = home.hass.config_entries.flow
     await flow.async_configure(result["flow_id"], {"next_step_id": "password"})
     result = await flow.async_configure(
         result["flow_id"],
         {
             "username": "anna",
-            "password": world.two_factor.password,
-            "advanced": {"api_url": simulator.api_url},
+            "password": home.anna.password,
+            "advanced": {"api_url": home.simulator.api_url},
         },
     )
     assert result["step_id"] == "code"
     flow.async_abort(result["flow_id"])
-    await async_settle(hass)
+    await home.settle()
     assert entry.data[CONF_TOKEN] == token
     await account_coordinator(entry).async_refresh()
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
+    assert home.state("binary_sensor.token") == "off"
 
 
 async def test_nothing_signs_in_by_itself(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """Each try to sign in is one that a person has made; a dead token makes none."""
-    ben = world.free
+    ben = home.ben
     result = await async_begin(
-        hass, simulator, "password", username="ben", password="wrong"
+        home.hass, home.simulator, "password", username="ben", password="wrong"
     )
     assert result["errors"] == {"base": "invalid_auth"}
     for fault in (Fault.reset(), Fault.status(503), Fault.status(429)):
-        simulator.faults.set("signin", fault)
-        result = await hass.config_entries.flow.async_configure(
+        home.simulator.faults.set("signin", fault)
+        result = await home.hass.config_entries.flow.async_configure(
             result["flow_id"],
             {
                 "username": "ben",
                 "password": ben.password,
-                "advanced": {"api_url": simulator.api_url},
+                "advanced": {"api_url": home.simulator.api_url},
             },
         )
         assert result["errors"]
-    assert len(simulator.requests_to("signin")) == 4
-    hass.config_entries.flow.async_abort(result["flow_id"])
-    simulator.faults.clear()
-    entry = await async_add(hass, simulator, ben)
-    signed_in = len(simulator.requests_to("signin"))
+    assert len(home.simulator.requests_to("signin")) == 4
+    home.hass.config_entries.flow.async_abort(result["flow_id"])
+    home.simulator.faults.clear()
+    entry = await async_add(home.hass, home.simulator, ben)
+    signed_in = len(home.simulator.requests_to("signin"))
     ben.revoke_tokens()
     for _ in range(5):
-        await async_pass(hass, freezer, timedelta(hours=1))
-    await hass.config_entries.async_reload(entry.entry_id)
-    await async_settle(hass)
-    assert len(simulator.requests_to("signin")) == signed_in == 5
+        await home.wait(freezer, timedelta(hours=1))
+    await home.reload(entry)
+    assert len(home.simulator.requests_to("signin")) == signed_in == 5
 
 
-async def test_blocked_address_is_told_apart(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_blocked_address_is_told_apart(home: Home) -> None:
     """The right password from a blocked address is not called wrong, and works later."""
-    simulator.sign_in_guard.blocks_all = True
-    typed = {"username": "gina", "password": world.without_servers.password}
-    result = await async_begin(hass, simulator, "password", **typed)
+    home.simulator.sign_in_guard.blocks_all = True
+    typed = {"username": "gina", "password": home.world.without_servers.password}
+    result = await async_begin(home.hass, home.simulator, "password", **typed)
     assert result["errors"] == {"base": "sign_in_blocked"}
-    simulator.sign_in_guard.clear()
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {**typed, "advanced": {"api_url": simulator.api_url}}
+    home.simulator.sign_in_guard.clear()
+    result = await home.hass.config_entries.flow.async_configure(
+        result["flow_id"], {**typed, "advanced": {"api_url": home.simulator.api_url}}
     )
-    await async_settle(hass)
+    await home.settle()
     assert result["type"] == "create_entry"
 
 
@@ -704,84 +666,65 @@ async def test_blocked_address_is_told_apart(
     ],
     ids=["1003", "429", "with a time"],
 )
-async def test_rate_limit_while_signing_in(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, fault: Fault
-) -> None:
+async def test_rate_limit_while_signing_in(home: Home, fault: Fault) -> None:
     """Too many requests are told as that while signing in, and nothing is repeated."""
-    simulator.faults.set("signin", fault)
+    home.simulator.faults.set("signin", fault)
     result = await async_begin(
-        hass,
-        simulator,
+        home.hass,
+        home.simulator,
         "password",
         username="ben",
-        password=world.free.password,
+        password=home.ben.password,
     )
     assert result["errors"] == {"base": "rate_limited"}
-    assert len(simulator.requests_to("signin")) == 1
-    hass.config_entries.flow.async_abort(result["flow_id"])
+    assert len(home.simulator.requests_to("signin")) == 1
+    home.hass.config_entries.flow.async_abort(result["flow_id"])
 
 
 async def test_account_without_a_password(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    monkeypatch: pytest.MonkeyPatch,
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An account that signs in with Google or Apple is added by a link code."""
     monkeypatch.setattr("custom_components.plex_auth.link.POLL_SECONDS", 0.01)
-    result = await async_begin(hass, simulator, "link")
-    assert simulator.pins.link(simulator.pins.latest.code, world.social)
-    await async_settle(hass)
-    await hass.config_entries.flow.async_configure(result["flow_id"])
-    await async_settle(hass)
-    (entry,) = hass.config_entries.async_entries(DOMAIN)
-    assert entry.unique_id == world.social.uuid
+    result = await async_begin(home.hass, home.simulator, "link")
+    assert home.simulator.pins.link(home.simulator.pins.latest.code, home.world.social)
+    await home.settle()
+    await home.hass.config_entries.flow.async_configure(result["flow_id"])
+    await home.settle()
+    (entry,) = home.hass.config_entries.async_entries(DOMAIN)
+    assert entry.unique_id == home.world.social.uuid
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_shared_server_gets_its_own_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_shared_server_gets_its_own_token(home: Home) -> None:
     """A shared server is called with the token that plex.tv lists for it."""
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [world.shared, world.living_room]
-    )
-    for server in (world.shared, world.living_room):
-        assert await async_get_transient_token(hass, entry, server)
-        (request,) = simulator.requests_to("security_token", server.machine_identifier)
-        assert request.headers["X-Plex-Token"] == server.access_token_for(
-            world.two_factor
+    await home.add(home.anna, home.world.shared, home.server)
+    for server in (home.world.shared, home.server):
+        assert await home.transient_token(server)
+        (request,) = home.simulator.requests_to(
+            "security_token", server.machine_identifier
         )
+        assert request.headers["X-Plex-Token"] == server.access_token_for(home.anna)
 
 
 async def test_server_off_at_night(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
+    entry: MockConfigEntry,
 ) -> None:
     """A server that is off for a night is logged once, and nothing else notices."""
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [world.living_room]
-    )
-    before = state_of(hass, "sensor.subscription_status", world.two_factor)
+    before = home.state("sensor.subscription_status")
     caplog.clear()
-    await world.living_room.stop()
+    await home.server.stop()
     for _ in range(96):
-        await async_pass(hass, freezer, timedelta(minutes=5))
-    assert (
-        state_of(hass, "binary_sensor.reachable", world.two_factor, world.living_room)
-        == "off"
-    )
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
-    assert state_of(hass, "sensor.subscription_status", world.two_factor) == before
-    await world.living_room.start()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    assert (
-        state_of(hass, "binary_sensor.reachable", world.two_factor, world.living_room)
-        == "on"
-    )
+        await home.wait(freezer, timedelta(minutes=5))
+    assert home.state("binary_sensor.reachable") == "off"
+    assert home.state("binary_sensor.token") == "off"
+    assert home.state("sensor.subscription_status") == before
+    await home.server.start()
+    await home.wait(freezer, timedelta(minutes=5))
+    assert home.state("binary_sensor.reachable") == "on"
     ours = [
         record
         for record in caplog.records
@@ -790,29 +733,24 @@ async def test_server_off_at_night(
     ]
     assert len([record for record in ours if record.levelno >= logging.WARNING]) == 1
     assert len(ours) == 2
-    assert server_coordinator(entry, world.living_room).last_update_success
+    assert server_coordinator(entry, home.server).last_update_success
 
 
 @pytest.mark.parametrize("status", [200, 404, 502, 503, 504])
 async def test_page_of_a_proxy(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    status: int,
+    home: Home, freezer: FrozenDateTimeFactory, status: int
 ) -> None:
     """A proxy's page instead of the server's answer is a passing trouble."""
-    server = world.living_room
-    server.faults.set("*", Fault.html(status))
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    home.server.faults.set("*", Fault.html(status))
+    entry = await home.add(home.anna, home.server)
     assert entry.state is ConfigEntryState.LOADED
     with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, server)
+        await home.transient_token()
     assert error.value.translation_key == "unavailable"
-    assert not cards(hass, entry)
-    server.faults.clear()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    assert await async_get_transient_token(hass, entry, server)
+    assert not cards(home.hass, entry)
+    home.server.faults.clear()
+    await home.wait(freezer, timedelta(minutes=5))
+    assert await home.transient_token()
 
 
 @pytest.mark.parametrize(
@@ -824,38 +762,28 @@ async def test_page_of_a_proxy(
     ],
     ids=["none", "null", "empty"],
 )
-async def test_server_that_gives_no_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, answer: str
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_server_that_gives_no_token(home: Home, answer: str) -> None:
     """A server that answers without a token makes an error, never a token `None`."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
-    server.faults.set("security_token", Fault.body(answer))
+    home.server.faults.set("security_token", Fault.body(answer))
     with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, server)
+        await home.transient_token()
     assert error.value.translation_domain == DOMAIN
     assert error.value.translation_key == "unknown"
-    assert (
-        state_of(
-            hass, "sensor.transient_token_expires", world.two_factor, world.living_room
-        )
-        == "unknown"
-    )
+    assert home.state("sensor.transient_token_expires") == "unknown"
 
 
 async def test_rejection_is_logged_once(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
+    entry: MockConfigEntry,
 ) -> None:
     """A dead token is one line in the log, for as long as it is dead."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    world.two_factor.revoke_tokens()
+    home.anna.revoke_tokens()
     caplog.clear()
     for _ in range(48):
-        await async_pass(hass, freezer, timedelta(minutes=30))
+        await home.wait(freezer, timedelta(minutes=30))
     lines = [
         record
         for record in caplog.records
@@ -865,83 +793,65 @@ async def test_rejection_is_logged_once(
     assert len(lines) == 1
 
 
-async def test_unclaimed_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_unclaimed_server(home: Home) -> None:
     """A server that is unclaimed and no longer listed is told as such, not as a token."""
-    server = world.living_room
-    entry = await async_add_account(
-        hass,
-        simulator,
-        world.two_factor,
-        [
-            server_data(
-                server,
-                world.two_factor,
-                last_known={**known_server(server, world.two_factor), "token": None},
-            )
-        ],
+    entry = await home.add(
+        home.anna,
+        server_data(
+            home.server,
+            home.anna,
+            last_known={**known_server(home.server, home.anna), "token": None},
+        ),
     )
-    server.claimed = False
-    server.rotate_access_tokens()
-    simulator.faults.set("resources", Fault.body("[]"))
-    await hass.config_entries.async_reload(entry.entry_id)
-    await async_settle(hass)
+    home.server.claimed = False
+    home.server.rotate_access_tokens()
+    home.simulator.faults.set("resources", Fault.body("[]"))
+    await home.reload(entry)
     with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, server)
+        await home.transient_token()
     assert error.value.translation_domain == DOMAIN
     assert error.value.translation_key == "not_claimed"
-    assert not cards(hass, entry)
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
+    assert not cards(home.hass, entry)
+    assert home.state("binary_sensor.token") == "off"
 
 
 async def test_gone_is_no_rejection(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """410 ends no sign-in, and no address of the first API is ever asked."""
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [world.living_room]
-    )
-    simulator.faults.set("*", Fault.status(410))
-    await async_pass(hass, freezer, timedelta(hours=2))
-    assert not cards(hass, entry)
+    home.simulator.faults.set("*", Fault.status(410))
+    await home.wait(freezer, timedelta(hours=2))
+    assert not cards(home.hass, entry)
     assert not account_coordinator(entry).token_rejected
     assert all(
         request.path.startswith("/api/v2/")
-        for request in simulator.requests
+        for request in home.simulator.requests
         if request.host == "plex.tv"
     )
 
 
 @pytest.mark.parametrize("name", ["anna", "ANNA", "anna@example.com", " anna "])
-async def test_name_or_address(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, name: str
-) -> None:
+async def test_name_or_address(home: Home, name: str) -> None:
     """The user name and the e-mail address both sign in."""
     result = await async_begin(
-        hass,
-        simulator,
+        home.hass,
+        home.simulator,
         "password",
         username=name,
-        password=world.two_factor.password,
+        password=home.anna.password,
     )
     assert result["step_id"] == "code"
-    hass.config_entries.flow.async_abort(result["flow_id"])
+    home.hass.config_entries.flow.async_abort(result["flow_id"])
 
 
-async def test_card_goes_after_an_outage(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_card_goes_after_an_outage(home: Home) -> None:
     """A card made by mistake goes as soon as Plex accepts the token, outage between or not."""
-    entry = await async_add_account(hass, simulator, world.two_factor)
+    entry = await home.add(home.anna)
     for fault in (Fault.plex_error(1001), Fault.status(503)):
-        simulator.faults.set("user", fault)
+        home.simulator.faults.set("user", fault)
         await account_coordinator(entry).async_refresh()
-        assert len(cards(hass, entry)) == 1
-    simulator.faults.clear()
+        assert len(cards(home.hass, entry)) == 1
+    home.simulator.faults.clear()
     await account_coordinator(entry).async_refresh()
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
-    assert not cards(hass, entry)
+    assert home.state("binary_sensor.token") == "off"
+    assert not cards(home.hass, entry)
