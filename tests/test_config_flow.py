@@ -39,7 +39,13 @@ from .flow_matrix import (
     async_open,
     config_dialog,
 )
-from .helpers import async_add_account, async_settle, known_server
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_settle,
+    known_server,
+    server_coordinator,
+)
 from .plex_simulator import Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 
@@ -141,6 +147,16 @@ async def async_arrived(scene: Scene, endpoint: str) -> None:
     """Wait until a request has arrived at plex.tv."""
     while not scene.simulator.requests_to(endpoint):
         await asyncio.sleep(0.01)
+
+
+async def async_add_new(scene: Scene, *servers: str) -> MockConfigEntry:
+    """Add an account as a person does, with some of its servers."""
+    dialog = await async_sign_in(scene, "password")
+    if dialog.type is FlowResultType.FORM:
+        await dialog.submit({"servers": list(servers)})
+    await async_settle(scene.hass)
+    entry: MockConfigEntry = dialog.result["result"]
+    return entry
 
 
 async def async_submit_and_close(
@@ -418,6 +434,13 @@ async def test_own_servers_are_chosen(people: People, world: DemoWorld) -> None:
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_absent_server_can_be_chosen(people: People, world: DemoWorld) -> None:
+    """A server that plex.tv calls absent is offered, and works all the same."""
+    world.living_room.presence = False
+    entry = await async_add_new(people, world.living_room.machine_identifier)
+    assert server_coordinator(entry, world.living_room).last_update_success
+
+
 async def test_account_without_servers(people: People, world: DemoWorld) -> None:
     """An account without servers is set up without a further question."""
     people.account = world.without_servers
@@ -606,7 +629,56 @@ async def test_reconfigure_without_advanced(people: People) -> None:
     assert entry.data["api_url"] == api_url
 
 
+async def test_one_device_at_plex(people: People) -> None:
+    """Dialogs, polls, reloads and renewals are one device in Plex's list."""
+    people.entry = entry = await async_add_new(people)
+    people.source = SOURCE_REAUTH
+    await people.hass.config_entries.async_reload(entry.entry_id)
+    people.account.revoke_tokens()
+    await account_coordinator(entry).async_refresh()
+    dialog = await async_sign_in(people, "password")
+    assert dialog.result["reason"] == "reauth_successful"
+    await async_settle(people.hass)
+    assert {
+        request.headers["X-Plex-Client-Identifier"]
+        for request in people.simulator.requests
+    } == {entry.data["client_identifier"]}
+    assert list(people.account.tokens) == [entry.data["client_identifier"]]
+
+
+async def test_identifier_is_random(people: People, world: DemoWorld) -> None:
+    """Each entry has an identifier of its own, also one that was removed and added."""
+    first = await async_add_new(people)
+    people.account = world.without_servers
+    second = await async_add_new(people)
+    await people.hass.config_entries.async_remove(second.entry_id)
+    again = await async_add_new(people)
+    entries = (first, second, again)
+    assert len({entry.data["client_identifier"] for entry in entries}) == 3
+
+
+async def test_spaces_around_a_name(people: People) -> None:
+    """The e-mail address signs in as well as the name, in whatever way it is typed."""
+    dialog = await async_choose(people, "password")
+    await dialog.submit(people.right("password") | {"username": " BEN@example.com "})
+    assert dialog.step == "servers"
+
+
 # Sign-ins that end in no entry
+
+
+async def test_abandoned_at_the_code(people: People, world: DemoWorld) -> None:
+    """A dialog that is closed half-way leaves the token that works where it is."""
+    people.account = world.two_factor
+    entry = await people.add(SOURCE_RECONFIGURE)
+    before = dict(entry.data)
+    dialog = await async_choose(people, "password")
+    await dialog.submit(people.right("password"))
+    assert dialog.step == "code"
+    dialog.close()
+    await async_settle(people.hass)
+    assert entry.data == before
+    assert list(people.account.tokens.values()) == [before["token"]]
 
 
 @pytest.mark.parametrize("way", WAYS)

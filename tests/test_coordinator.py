@@ -1,7 +1,6 @@
 """Polling, failures, and how accounts and servers recover by themselves."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import pairwise
@@ -59,16 +58,19 @@ MAINTENANCE = Fault.status(
 )
 
 
-def asked(simulator: PlexSimulator) -> Counter[str]:
-    """Return how often each endpoint was asked, and forget it."""
-    counts = Counter(request.endpoint for request in simulator.requests)
-    simulator.requests.clear()
-    return counts
-
-
 def server_named(simulator: PlexSimulator, name: str) -> MediaServer:
     """Return the server with a name."""
     return next(server for server in simulator.servers.values() if server.name == name)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the integration has logged, but for what only helps to debug."""
+    return [
+        record.message
+        for record in caplog.records
+        if record.name.startswith("custom_components.plex_auth")
+        and record.levelno > logging.DEBUG
+    ]
 
 
 def failure_of(entry: MockConfigEntry, server: MediaServer) -> str | None:
@@ -206,6 +208,7 @@ async def test_kinds_of_failure(home: Home, entry: MockConfigEntry) -> None:
         (outage, STATE_UNAVAILABLE, 1),
         (REJECTED, "on", 1),
         (REJECTED, "on", 1),
+        (outage, STATE_UNAVAILABLE, 1),
     ):
         home.simulator.faults.set("user", fault)
         await account.async_verify()
@@ -238,6 +241,36 @@ async def test_rejected_in_a_poll(
     assert home.reauth_flows(entry) == 1
 
 
+async def test_rejection_is_logged_once(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+    entry: MockConfigEntry,
+) -> None:
+    """A dead token is one line in the log, for as long as it is dead."""
+    home.anna.revoke_tokens()
+    for _ in range(48):
+        await home.wait(freezer, timedelta(minutes=30))
+    assert len(logged(caplog)) == 1
+
+
+async def test_signed_out_everywhere(
+    home: Home, freezer: FrozenDateTimeFactory
+) -> None:
+    """When everything is signed out at once each account is asked for once."""
+    accounts = [home.anna, home.ben, home.world.managed]
+    entries = [await home.add(account, home.server) for account in accounts]
+    for account in accounts:
+        account.revoke_tokens()
+    said_by_an_old_server = Fault.plex_error(1999, 422, message="Invalid token")
+    home.simulator.faults.set("user", said_by_an_old_server, times=1)
+    for _ in range(4):
+        await home.wait(freezer, timedelta(minutes=31))
+    assert [home.reauth_flows(entry) for entry in entries] == [1, 1, 1]
+    states = [home.state("binary_sensor.token", account) for account in accounts]
+    assert states == ["on", "on", "on"]
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -247,6 +280,7 @@ async def test_rejected_in_a_poll(
         Fault.html(401),
         Fault.html(200),
         Fault.status(404),
+        Fault.status(410),
         Fault.status(500),
         Fault.redirect("https://example.invalid/"),
         Fault.reset(),
@@ -261,6 +295,7 @@ async def test_rejected_in_a_poll(
         "401 page",
         "200 page",
         "404",
+        "410",
         "500",
         "redirect",
         "cut",
@@ -291,13 +326,7 @@ async def test_recovery_after_an_outage(
     await home.simulator.start_plex_tv()
     await home.wait(freezer, timedelta(minutes=30))
     assert home.state("binary_sensor.token") == "off"
-    messages = [
-        record.message
-        for record in caplog.records
-        if record.name.startswith("custom_components.plex_auth")
-        and record.levelno > logging.DEBUG
-    ]
-    assert messages == [
+    assert logged(caplog) == [
         "Error fetching Plex account Anna data: The connection to Anna failed",
         "Fetching Plex account Anna data recovered",
     ]
@@ -399,10 +428,10 @@ async def test_server_down(
     before = {
         state.entity_id: state
         for state in home.hass.states.async_all()
-        if "living_room" not in state.entity_id
+        if "living_room" not in state.entity_id and "verified" not in state.entity_id
     }
     await home.server.stop()
-    for _ in range(5):
+    for _ in range(7):
         await home.wait(freezer, POLL)
         assert home.state("binary_sensor.reachable") == "off"
         assert home.state("sensor.connection") == STATE_UNAVAILABLE
@@ -414,15 +443,9 @@ async def test_server_down(
     await home.server.start()
     await home.wait(freezer, POLL)
     assert home.state("binary_sensor.reachable") == "on"
-    messages = [
-        record.message
-        for record in caplog.records
-        if record.name.startswith("custom_components.plex_auth")
-        and record.levelno > logging.DEBUG
-    ]
-    assert len(messages) == 2
-    assert messages[0].startswith("Error fetching Plex server Living Room data: ")
-    assert messages[1] == "Fetching Plex server Living Room data recovered"
+    failed, recovered = logged(caplog)
+    assert failed.startswith("Error fetching Plex server Living Room data: ")
+    assert recovered == "Fetching Plex server Living Room data recovered"
 
 
 async def test_polls_ask_for_addresses_every_15_minutes_at_most(
@@ -484,8 +507,7 @@ async def test_server_and_plex_tv_away(
     for _ in range(4):
         await home.wait(freezer, POLL)
     assert home.state("binary_sensor.reachable") == "off"
-    with pytest.raises(HomeAssistantError):
-        await home.transient_token()
+    await home.failure("get_transient_token")
     await home.server.start()
     await home.wait(freezer, POLL)
     assert home.state("binary_sensor.reachable") == "on"
@@ -502,8 +524,7 @@ async def test_typed_token_accepted_again(home: Home) -> None:
     coordinator = server_coordinator(entry, home.server)
     for endpoint in ("security_token", "root"):
         home.server.faults.set(endpoint, Fault.status(401))
-    with pytest.raises(HomeAssistantError):
-        await home.transient_token()
+    await home.failure("get_transient_token")
     assert coordinator.token_refused
     home.server.faults.clear()
     await home.transient_token()
@@ -525,9 +546,8 @@ async def test_starting_up(
     assert home.asked() == {"identity": 1}
     assert failure_of(entry, home.server) == "starting_up"
     assert home.state("binary_sensor.reachable") == "off"
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "starting_up"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "starting_up"
     assert home.asked() == {"identity": 1, "security_token": 1}
     home.server.booting = None
     await home.wait(freezer, POLL)
@@ -546,9 +566,8 @@ async def test_maintenance(
     await home.wait(freezer, POLL)
     assert home.asked() == {"identity": 1}
     assert failure_of(entry, home.server) == "maintenance"
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "maintenance"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "maintenance"
     assert home.asked() == {"identity": 1}
     home.server.booting = None
     home.server.faults.clear()
@@ -585,6 +604,36 @@ async def test_secure_connection_required(home: Home) -> None:
     vault = server_named(home.simulator, "Vault")
     entry = await home.add(hugo, server_data(vault, hugo, url=vault.http_url))
     assert failure_of(entry, vault) == "secure_connection_required"
+
+
+@pytest.mark.parametrize("status", [200, 404, 502, 503, 504])
+async def test_page_of_a_proxy(
+    home: Home, freezer: FrozenDateTimeFactory, status: int
+) -> None:
+    """A proxy's page instead of the server's answer is a passing trouble."""
+    home.server.faults.set("*", Fault.html(status))
+    entry = await home.add(home.anna, home.server)
+    assert entry.state is ConfigEntryState.LOADED
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "unavailable"
+    assert home.reauth_flows(entry) == 0
+    home.server.faults.clear()
+    await home.wait(freezer, POLL)
+    assert await home.transient_token()
+
+
+async def test_unclaimed_server(home: Home) -> None:
+    """A server that is unclaimed and no longer listed is told as such, not as a token."""
+    without_token = known_server(home.server, home.anna) | {"token": None}
+    home.server.claimed = False
+    home.simulator.faults.set("resources", Fault.body("[]"))
+    entry = await home.add(
+        home.anna, server_data(home.server, home.anna, last_known=without_token)
+    )
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_claimed"
+    assert home.reauth_flows(entry) == 0
+    assert home.state("binary_sensor.token") == "off"
 
 
 # Healing
@@ -819,9 +868,8 @@ async def test_refused_token_that_stays_the_same(
     """A refusal is reported once plex.tv has no other token; the account is fine."""
     home.server.faults.set("security_token", Fault.status(403))
     home.simulator.requests.clear()
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "not_permitted"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert [request.endpoint for request in home.simulator.requests] == [
         "identity",
         "security_token",
@@ -839,9 +887,8 @@ async def test_renewed_token_refused_too(home: Home) -> None:
     home.server.faults.set("security_token", Fault.status(401))
     home.server.rotate_access_tokens()
     home.simulator.requests.clear()
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "not_permitted"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert home.asked() == {
         "identity": 2,  # once more: whether the home.server belongs to nobody
         "security_token": 2,
@@ -857,9 +904,8 @@ async def test_refused_because_the_sign_in_ended(
     home.anna.revoke_tokens()
     home.server.rotate_access_tokens()
     home.simulator.requests.clear()
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "invalid_token"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "invalid_token"
     await home.settle()
     assert home.asked() == {"identity": 1, "security_token": 1, "user": 1}
     assert home.state("binary_sensor.token") == "on"
@@ -872,8 +918,7 @@ async def test_refused_while_plex_tv_is_away(
     """A refusal proves nothing while plex.tv cannot be asked about it."""
     home.server.rotate_access_tokens()
     await home.simulator.stop_plex_tv()
-    with pytest.raises(HomeAssistantError):
-        await home.transient_token()
+    await home.failure("get_transient_token")
     await home.settle()
     assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
     assert home.reauth_flows(entry) == 0
@@ -902,9 +947,8 @@ async def test_typed_token_refused(home: Home) -> None:
     typed: dict[str, Any] = {"url": home.server.http_url, "token": "typed by the user"}
     await home.add(home.anna, server_data(home.server, home.anna, **typed))
     home.asked()
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "not_permitted"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert not home.simulator.requests_to("user")
     assert not home.simulator.requests_to("resources")
 
@@ -917,9 +961,8 @@ async def test_typed_token_that_may_not_do_everything(home: Home) -> None:
     }
     entry = await home.add(home.anna, server_data(home.server, home.anna, **typed))
     home.server.faults.set("security_token", Fault.status(403))
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token()
-    assert caught.value.translation_key == "not_permitted"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert not server_coordinator(entry, home.server).token_refused
 
 
@@ -929,9 +972,8 @@ async def test_no_token_for_a_server(home: Home) -> None:
     await home.add(
         home.anna, server_data(attic, home.anna, last_known={}, url=attic.http_url)
     )
-    with pytest.raises(HomeAssistantError) as caught:
-        await home.transient_token(attic)
-    assert caught.value.translation_key == "not_permitted"
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert not home.simulator.requests_to("security_token")
 
 

@@ -79,6 +79,7 @@ async def test_every_request_names_the_client(
         assert request.headers["X-Plex-Product"] == "Plex Auth for Home Assistant"
         assert "X-Plex-Token" not in request.query
         assert "Cookie" not in request.headers
+        assert request.path.startswith("/api/v2/") is (request.host == PLEX_TV)
 
 
 async def test_account_without_servers(home: Home) -> None:
@@ -86,6 +87,14 @@ async def test_account_without_servers(home: Home) -> None:
     entry = await home.add(home.world.without_servers)
     assert entry.state is ConfigEntryState.LOADED
     assert home.state("sensor.servers", home.world.without_servers) == "0"
+
+
+async def test_shared_server(home: Home) -> None:
+    """A server of somebody else is set up without anything that is its owner's."""
+    entry = await home.add(home.ben, home.server)
+    assert entry.state is ConfigEntryState.LOADED
+    assert await home.transient_token(account=home.ben)
+    assert home.asked().keys() == {"user", "resources", "identity", "security_token"}
 
 
 async def test_managed_user(home: Home) -> None:

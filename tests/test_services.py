@@ -29,6 +29,7 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.error_keys import error_key
+from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -224,6 +225,16 @@ async def test_get_transient_token(
     (request,) = home.simulator.requests_to("security_token")
     assert request.query == {"type": "delegation", "scope": "all"}
     assert request.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+
+
+async def test_get_transient_token_of_a_shared_server(home: Home) -> None:
+    """A shared server is asked with the token that plex.tv lists for it."""
+    shared = home.world.shared
+    await home.add(home.anna, shared, home.server)
+    await home.transient_token(shared)
+    (request,) = home.simulator.requests_to("security_token")
+    assert request.host == shared.machine_identifier
+    assert request.headers["X-Plex-Token"] == shared.access_token_for(home.anna)
 
 
 @pytest.mark.parametrize("data", [{"type": "other"}, {"scope": "some"}, {"more": 1}])
@@ -881,6 +892,17 @@ async def test_failures_of_a_server(
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Living Room"}
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"token": null}', '{"token": ""}'])
+@pytest.mark.usefixtures("entry")
+async def test_server_that_gives_no_token(home: Home, answer: str) -> None:
+    """A server that answers without a token makes an error, never a token `None`."""
+    body = f'{{"MediaContainer": {answer}}}'
+    home.server.faults.set("security_token", Fault.body(body))
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "unknown"
+    assert home.state("sensor.transient_token_expires") == STATE_UNKNOWN
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)

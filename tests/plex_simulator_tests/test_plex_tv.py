@@ -9,6 +9,8 @@ from tests.plex_simulator import Fault, Subscription
 
 from .stage import CLIENT, PASSWORD, Stage
 
+THEN = datetime(2020, 5, 1, 12, 30, 15, tzinfo=UTC)
+
 
 @pytest.mark.parametrize(
     ("login", "password", "code", "error"),
@@ -51,7 +53,7 @@ async def test_steps_of_a_code(stage: Stage) -> None:
     # In the middle of a step, so that none ends while the test runs.
     clock.advance(timedelta(seconds=15 - clock.now().second % 30))
     code = stage.anna.code()
-    for seconds, status in ((0, 201), (0, 201), (30, 201), (60, 401)):
+    for seconds, status in ((0, 201), (0, 201), (30, 201), (30, 401)):
         clock.advance(timedelta(seconds=seconds))
         assert (await stage.sign_in("anna", code=code)).status == status
     joined = PASSWORD + stage.anna.wrong_code()
@@ -95,8 +97,7 @@ async def test_remembered_for_14_days(stage: Stage, remembered: bool) -> None:
 
 async def test_formats(stage: Stage, token: str) -> None:
     """JSON has null and ISO times; XML leaves out, and has another form of a time."""
-    then = datetime(2020, 5, 1, 12, 30, 15, tzinfo=UTC)
-    stage.ben.subscription = Subscription.lifetime(then)
+    stage.ben.subscription = Subscription.lifetime(THEN)
     found = (await stage.get("/user", token)).json
     assert found["subscription"]["subscribedAt"] == "2020-05-01T12:30:15Z"
     assert found["locale"] is None
@@ -108,6 +109,37 @@ async def test_formats(stage: Stage, token: str) -> None:
     assert subscription is not None
     assert subscription.get("subscribedAt") == "2020-05-01 12:30:15 UTC"
     assert (await stage.get("/user.json", token, accept=None)).json["username"] == "ben"
+
+
+@pytest.mark.parametrize(
+    ("subscription", "current", "past"),
+    [
+        (Subscription.lifetime(THEN), ["lifetime"], []),
+        (Subscription.ended(THEN, THEN), [], [int(THEN.timestamp())]),
+        (Subscription(), [], []),
+    ],
+    ids=["lifetime", "ended", "none"],
+)
+async def test_subscriptions(
+    stage: Stage,
+    token: str,
+    subscription: Subscription,
+    current: list[str],
+    past: list[int],
+) -> None:
+    """A Plex Pass that is over is in a list of its own."""
+    stage.ben.subscription = subscription
+    found = (await stage.get("/user", token)).json
+    assert [item["mode"] for item in found["subscriptions"]] == current
+    assert [item["endsAt"] for item in found["pastSubscriptions"]] == past
+
+
+async def test_managed_user(stage: Stage) -> None:
+    """A managed user has but a title."""
+    emil = stage.simulator.add_account("", title="Emil", password=None, restricted=True)
+    user = (await stage.get("/user", emil.sign_in_token(CLIENT))).json
+    assert (user["title"], user["username"], user["email"]) == ("Emil", "", "")
+    assert user["mailingListStatus"] is None
 
 
 @pytest.mark.parametrize(
