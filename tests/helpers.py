@@ -44,7 +44,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util.yaml import parse_yaml
 
-from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription
+from .plex_simulator import Account, Fault, MediaServer, PlexSimulator, Subscription
 
 
 @contextmanager
@@ -159,6 +159,12 @@ def with_typed_token(
         title=server.name,
         unique_id=server.machine_identifier,
     )
+
+
+def refuse_tokens(server: MediaServer) -> None:
+    """Let a server refuse all tokens, until its faults are cleared."""
+    for endpoint in ("security_token", "root"):
+        server.faults.set(endpoint, Fault.status(401))
 
 
 def make_entry(

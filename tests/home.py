@@ -15,7 +15,13 @@ from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .helpers import async_add_account, async_pass, async_settle, reauth_flows
+from .helpers import (
+    async_add_account,
+    async_pass,
+    async_settle,
+    reauth_flows,
+    subentry_of,
+)
 from .plex_simulator import Account, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 
@@ -53,6 +59,29 @@ class Home:
         return await async_add_account(
             self.hass, self.simulator, account, servers, origin=origin
         )
+
+    async def add_hidden_server(
+        self, *, remote_access: bool = False, relay: bool = False
+    ) -> MediaServer:
+        """Add a server of Hugo's that wants secure connections, with few ways to it."""
+        return await self.simulator.add_server(
+            "Bunker",
+            self.world.three_servers,
+            https_required=True,
+            remote_access=remote_access,
+            relay=relay,
+        )
+
+    async def remove(
+        self, entry: MockConfigEntry, server: MediaServer | None = None
+    ) -> None:
+        """Remove an entry, or only one of its servers."""
+        if server is None:
+            await self.hass.config_entries.async_remove(entry.entry_id)
+        else:
+            subentry_id = subentry_of(entry, server).subentry_id
+            self.hass.config_entries.async_remove_subentry(entry, subentry_id)
+        await self.settle()
 
     async def reload(self, entry: MockConfigEntry) -> None:
         """Reload an entry."""

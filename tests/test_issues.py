@@ -12,23 +12,21 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
 from .flow_matrix import TRANSLATIONS
 from .helpers import (
-    async_add_account,
-    async_get_transient_token,
-    async_pass,
+    refuse_tokens,
     server_coordinator,
     server_data,
     subentry_of,
     with_typed_token,
 )
 from .home import Home
-from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
+from .plex_simulator import Fault, MediaServer, Way
 
 HOUR = timedelta(hours=1, minutes=1)
 SERVER_POLL = timedelta(minutes=5, seconds=10)
@@ -126,17 +124,10 @@ async def test_too_old(home: Home, freezer: FrozenDateTimeFactory) -> None:
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("has_relay", [False, True])
 async def test_plex_direct_not_resolved(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    dns: Dns,
-    freezer: FrozenDateTimeFactory,
-    has_relay: bool,
+    home: Home, dns: Dns, freezer: FrozenDateTimeFactory, has_relay: bool
 ) -> None:
     """A server not reached locally for want of names is told of, until they resolve."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=False, relay=has_relay
-    )
+    server = await home.add_hidden_server(relay=has_relay)
     if has_relay:
         listed = server.connections
         relay = next(connection for connection in listed if connection.relay)
@@ -153,65 +144,52 @@ async def test_plex_direct_not_resolved(
         server.connections = [local, relay]
         server._site.set_certificate(("localhost", *server._names()))
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    coordinator = server_coordinator(entry, server)
-    assert coordinator.last_update_success is has_relay
-    if has_relay:
-        assert coordinator.data.connection.kind == "relay"
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+    hugo = server.owner
+    entry = await home.add(hugo, server)
+    before = home.state("sensor.connection", hugo, server)
+    assert before == ("relay" if has_relay else STATE_UNAVAILABLE)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
     dns.plex_direct = True
     if has_relay:
         await server.close_way(Way.RELAY)
-    await async_pass(hass, freezer, SERVER_POLL)
-    coordinator = server_coordinator(entry, server)
-    assert coordinator.data.connection.kind == "local"
-    assert issues(hass, entry, server) == []
+    await home.wait(freezer, SERVER_POLL)
+    assert home.state("sensor.connection", hugo, server) == "local"
+    assert issues(home.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("missing", ["all names", "plex.tv"])
-async def test_internet_that_is_missing(
-    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, missing: str
-) -> None:
+async def test_internet_that_is_missing(home: Home, dns: Dns, missing: str) -> None:
     """Without internet no name resolves: no router is to blame."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=missing == "all names"
-    )
+    every_way = missing == "all names"
+    server = await home.add_hidden_server(remote_access=every_way, relay=every_way)
     if missing == "plex.tv":
-        server.connections = [one for one in server.connections if not one.relay]
-        simulator.faults.set("user", Fault.html(502))
+        home.simulator.faults.set("user", Fault.html(502))
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    coordinator = server_coordinator(entry, server)
-    assert any(isinstance(one, DnsError) for one in coordinator.failures.values())
-    assert issues(hass, entry, server) == []
+    entry = await home.add(server.owner, server)
+    failures = server_coordinator(entry, server).failures.values()
+    assert any(isinstance(failure, DnsError) for failure in failures)
+    assert issues(home.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 async def test_internet_is_no_reason_to_ask_again(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    dns: Dns,
-    freezer: FrozenDateTimeFactory,
+    home: Home, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:
     """While plex.tv is away the issue stays as it is, ignored or not."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=False, relay=False
-    )
+    server = await home.add_hidden_server()
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
-    ignore(hass)
-    simulator.faults.set("user", Fault.html(502))
-    await async_pass(hass, freezer, SOURCE_POLL)
-    simulator.faults.clear()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert is_ignored(hass)
-    hugo.revoke_tokens()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+    entry = await home.add(server.owner, server)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
+    ignore(home.hass)
+    home.simulator.faults.set("user", Fault.html(502))
+    await home.wait(freezer, SOURCE_POLL)
+    home.simulator.faults.clear()
+    await home.wait(freezer, SOURCE_POLL)
+    assert is_ignored(home.hass)
+    server.owner.revoke_tokens()
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
 
 
 def ignore(hass: HomeAssistant) -> None:
@@ -234,48 +212,33 @@ async def test_ignored_until_it_is_removed(home: Home, how: str) -> None:
     ignore(home.hass)
     await home.reload(entry)
     assert is_ignored(home.hass)
-    if how == "entry":
-        await home.hass.config_entries.async_remove(entry.entry_id)
-    else:
-        subentry = subentry_of(entry, home.server)
-        home.hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
-    await home.settle()
+    await home.remove(entry, home.server if how == "subentry" else None)
     assert not ir.async_get(home.hass).issues
 
 
 async def test_token_that_is_taken_again(
-    hass: HomeAssistant, simulator: PlexSimulator, freezer: FrozenDateTimeFactory
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """A refused token is tried at each poll until it is taken again."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo)
-    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
-    for endpoint in ("security_token", "root"):
-        server.faults.set(endpoint, Fault.status(401))
-    with pytest.raises(HomeAssistantError):
-        await async_get_transient_token(hass, entry, server)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    server.faults.clear()
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.anna, with_typed_token(home.server))
+    refuse_tokens(home.server)
+    await home.failure("get_transient_token")
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    home.server.faults.clear()
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_unclaimed_server_is_no_matter_of_tokens(
-    hass: HomeAssistant, simulator: PlexSimulator
-) -> None:
+async def test_unclaimed_server_is_no_matter_of_tokens(home: Home) -> None:
     """No new token is asked for where none is any good."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo)
-    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
-    server.claimed = False
-    for endpoint in ("security_token", "root"):
-        server.faults.set(endpoint, Fault.status(401))
-    with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, server)
-    assert error.value.translation_key == "not_claimed"
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.anna, with_typed_token(home.server))
+    home.server.claimed = False
+    refuse_tokens(home.server)
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_claimed"
+    assert issues(home.hass, entry, home.server) == []
 
 
 async def test_plain_http_instead_of_plex_direct(home: Home) -> None:
@@ -359,13 +322,8 @@ async def test_nothing_is_left(
     assert issues(home.hass, entry, home.server) == ["server_not_listed"]
     if how == "unload":
         await home.hass.config_entries.async_unload(entry.entry_id)
-    elif how == "remove":
-        await home.hass.config_entries.async_remove(entry.entry_id)
     else:
-        home.hass.config_entries.async_remove_subentry(
-            entry, subentry_of(entry, home.server).subentry_id
-        )
-    await home.settle()
+        await home.remove(entry, home.server if how == "remove_subentry" else None)
     assert not [
         issue
         for issue in ir.async_get(home.hass).issues.values()
