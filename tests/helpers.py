@@ -106,6 +106,11 @@ async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
     )
 
 
+def source_of(server: MediaServer) -> str:
+    """Return a server as a source of another one."""
+    return f"server://{server.machine_identifier}"
+
+
 def known_server(server: MediaServer, account: Account) -> dict[str, Any]:
     """Return what a subentry keeps of a server that plex.tv lists as it is now."""
     return KnownServer(

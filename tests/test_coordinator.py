@@ -36,13 +36,13 @@ from .helpers import (
     server_data,
     state_of,
     subentry_of,
+    with_typed_token,
 )
 from .home import Home
 from .plex_simulator import (
     PLEX_TV,
     Account,
     Certificate,
-    Connection,
     Fault,
     MediaServer,
     PlexSimulator,
@@ -107,17 +107,6 @@ async def test_resources_are_asked_for_at_every_second_poll(
         assert len(home.simulator.requests_to("resources")) == count
         freezer.tick(timedelta(minutes=29, seconds=59.9))
         await account_coordinator(entry).async_refresh()
-
-
-async def test_resources_are_asked_for_with_all_addresses(home: Home) -> None:
-    """plex.tv is asked for secure, relayed and IPv6 addresses as well."""
-    await home.add(home.anna)
-    (request,) = home.simulator.requests_to("resources")
-    assert request.query == {
-        "includeHttps": "1",
-        "includeRelay": "1",
-        "includeIPv6": "1",
-    }
 
 
 async def test_transient_token_is_checked_at_each_poll(
@@ -516,11 +505,7 @@ async def test_server_and_plex_tv_away(
 
 async def test_typed_token_accepted_again(home: Home) -> None:
     """A typed token that is accepted again is refused no longer."""
-    typed: dict[str, Any] = {
-        "url": home.server.http_url,
-        "token": home.server.access_token_for(home.anna),
-    }
-    entry = await home.add(home.anna, server_data(home.server, home.anna, **typed))
+    entry = await home.add(home.anna, with_typed_token(home.server))
     coordinator = server_coordinator(entry, home.server)
     for endpoint in ("security_token", "root"):
         home.server.faults.set(endpoint, Fault.status(401))
@@ -784,15 +769,7 @@ async def test_wrong_machine_gets_no_token_from_a_poll(
 ) -> None:
     """A poll that finds another machine at the address shows it no token."""
     anna, server, other = home.anna, home.server, home.world.shared
-    server.connections = [
-        Connection(
-            protocol="http",
-            address="127.0.0.1",
-            port=server.port,
-            uri=server.http_url,
-            local=True,
-        )
-    ]
+    server.connections = server.listed_connections(https=False, relay=False, ipv6=False)
     entry = await home.add(anna, server)
     await home.transient_token(server, anna)
     await _take_over(server, other)
@@ -955,11 +932,7 @@ async def test_typed_token_refused(home: Home) -> None:
 
 async def test_typed_token_that_may_not_do_everything(home: Home) -> None:
     """A server that takes a typed token but refuses a request does not refuse the token."""
-    typed: dict[str, Any] = {
-        "url": home.server.http_url,
-        "token": home.server.access_token_for(home.anna),
-    }
-    entry = await home.add(home.anna, server_data(home.server, home.anna, **typed))
+    entry = await home.add(home.anna, with_typed_token(home.server))
     home.server.faults.set("security_token", Fault.status(403))
     failure = await home.failure("get_transient_token")
     assert failure.translation_key == "not_permitted"

@@ -35,6 +35,7 @@ from .helpers import (
     make_entry,
     server_coordinator,
     server_data,
+    source_of,
     subentry_of,
 )
 from .home import Home
@@ -315,7 +316,7 @@ async def test_plex_tv_away_at_start(
     source = await home.hass.services.async_call(
         DOMAIN,
         "get_source_connection_information",
-        {"source": f"server://{home.world.basement.machine_identifier}"},
+        {"source": source_of(home.world.basement)},
         blocking=True,
         return_response=True,
     )
@@ -571,7 +572,7 @@ async def test_changed_server(home: Home, entry: MockConfigEntry) -> None:
         subentry,
         data={
             **subentry.data,
-            CONF_SOURCES: [f"server://{home.world.basement.machine_identifier}"],
+            CONF_SOURCES: [source_of(home.world.basement)],
         },
     )
     await home.settle()

@@ -22,6 +22,7 @@ from .helpers import (
     refuse_tokens,
     server_coordinator,
     server_data,
+    source_of,
     subentry_of,
     with_typed_token,
 )
@@ -90,7 +91,7 @@ async def test_unlisted_server_with_a_typed_token(home: Home) -> None:
 
 async def test_token_refused(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A typed token that its server refuses is told of, until it is taken again."""
-    source = f"server://{home.world.basement.machine_identifier}"
+    source = source_of(home.world.basement)
     entry = await home.add(
         home.world.yearly, with_typed_token(home.server, sources=[source])
     )
@@ -107,7 +108,7 @@ async def test_token_refused(home: Home, freezer: FrozenDateTimeFactory) -> None
 async def test_too_old(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A server too old for its watched sources is told of, until it is updated."""
     version = home.server.version
-    source = f"server://{home.world.basement.machine_identifier}"
+    source = source_of(home.world.basement)
     data = server_data(home.server, home.anna, sources=[source])
     entry = await home.add(home.anna, data, home.world.basement)
     assert issues(home.hass, entry, home.server) == []

@@ -22,6 +22,7 @@ from .helpers import (
     disabled_at_first,
     make_entry,
     server_data,
+    source_of,
     subentry_of,
 )
 from .home import Home
@@ -273,11 +274,6 @@ async def test_transient_token_of_a_server_that_is_away(
 
 
 # Watched sources
-
-
-def source_of(server: MediaServer) -> str:
-    """Return a server as a source."""
-    return f"server://{server.machine_identifier}"
 
 
 def watching(

@@ -30,22 +30,17 @@ from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.error_keys import error_key
 from homeassistant.const import STATE_UNKNOWN
-from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import (
-    HomeAssistantError,
-    ServiceValidationError,
-    Unauthorized,
-    UnknownUser,
-)
+from homeassistant.core import Context
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import selector
 from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .helpers import async_add_account, async_fixed_world, device_of, server_data
+from .helpers import async_fixed_world, device_of, server_data, source_of
 from .home import Home
-from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
+from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.worlds import PODCASTS
 
 ACCOUNT_ACTIONS = ("get_token_details", "get_servers")
@@ -74,37 +69,14 @@ async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
                     assert takes(field[key]) == field[key], (action, name)
 
 
-async def async_call(
-    hass: HomeAssistant, action: str, context: Context | None = None, /, **data: Any
-) -> dict[str, Any]:
-    """Call an action and return its response."""
-    response = await hass.services.async_call(
-        DOMAIN, action, data, blocking=True, context=context, return_response=True
-    )
-    assert response is not None
-    return response
-
-
-async def async_failure(
-    hass: HomeAssistant, action: str, **data: Any
-) -> HomeAssistantError:
-    """Call an action that fails, and return the error."""
-    with pytest.raises(HomeAssistantError) as caught:
-        await async_call(hass, action, **data)
-    return caught.value
-
-
-async def async_failure_without_entries(
-    hass: HomeAssistant, action: str, **data: Any
-) -> HomeAssistantError:
-    """Set the integration up without an entry, and return an action's error."""
-    assert await async_setup_component(hass, DOMAIN, {})
-    return await async_failure(hass, action, **data)
-
-
-def source_of(server: MediaServer) -> str:
-    """Return a server as a source."""
-    return f"server://{server.machine_identifier}"
+async def assert_refused(home: Home, action: str, key: str, **data: str) -> None:
+    """Assert that what was typed is the user's mistake, and that nobody was asked."""
+    home.simulator.requests.clear()
+    failure = await home.failure(action, **data)
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == key
+    assert failure.translation_placeholders == data
+    assert not home.simulator.requests
 
 
 def connections_of(server: MediaServer) -> list[dict[str, Any]]:
@@ -126,20 +98,17 @@ def connections_of(server: MediaServer) -> list[dict[str, Any]]:
 
 
 async def test_get_token_details(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    freezer: FrozenDateTimeFactory,
-    snapshot: SnapshotAssertion,
+    home: Home, freezer: FrozenDateTimeFactory, snapshot: SnapshotAssertion
 ) -> None:
     """The details of the account are fresh, complete, and without a secret."""
     freezer.move_to("2026-11-24 12:00:00+00:00")
-    world = await async_fixed_world(simulator)
-    await async_add_account(hass, simulator, world.plex_pass)
-    world.plex_pass.friendly_name = "Paula P."
-    response = await async_call(hass, "get_token_details")
+    paula = (await async_fixed_world(home.simulator)).plex_pass
+    await home.add(paula)
+    paula.friendly_name = "Paula P."
+    response = await home.call("get_token_details")
     assert response == snapshot
     assert response["account"]["friendly_name"] == "Paula P."
-    assert not any(secret in str(response) for secret in simulator.secrets())
+    assert not any(secret in str(response) for secret in home.simulator.secrets())
 
 
 async def test_get_token_details_again_after_a_rejection(
@@ -335,7 +304,8 @@ async def test_get_source_connection_information_without_a_connection(
 @pytest.mark.parametrize("action", ACCOUNT_ACTIONS)
 async def test_account_of_a_call(home: Home, action: str) -> None:
     """The only account is meant where none is named; of several one must be."""
-    failure = await async_failure_without_entries(home.hass, action)
+    assert await async_setup_component(home.hass, DOMAIN, {})
+    failure = await home.failure(action)
     assert failure.translation_key == "service_found_no_config_entry_for_domain"
     anna, ben = home.anna, home.ben
     first = await home.add(anna)
@@ -384,7 +354,8 @@ async def test_address_without_an_identity(home: Home) -> None:
 async def test_server_of_a_call(home: Home, action: str) -> None:
     """The only server is meant where none is named; of several one must be."""
     data = SERVER_ACTIONS[action]
-    failure = await async_failure_without_entries(home.hass, action, **data)
+    assert await async_setup_component(home.hass, DOMAIN, {})
+    failure = await home.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "no_server"
     await home.add(home.ben)
@@ -658,12 +629,7 @@ async def test_path_behind_a_proxy(home: Home) -> None:
 @pytest.mark.usefixtures("entry")
 async def test_what_is_no_path(home: Home, path: str) -> None:
     """What may lead elsewhere is refused before any request."""
-    home.simulator.requests.clear()
-    failure = await home.failure("get_transient_token", path=path)
-    assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "invalid_path"
-    assert failure.translation_placeholders == {"path": path}
-    assert not home.simulator.requests
+    await assert_refused(home, "get_transient_token", "invalid_path", path=path)
 
 
 @pytest.mark.parametrize(
@@ -710,12 +676,8 @@ async def test_path_stays_on_the_server(home: Home, path: str) -> None:
 @pytest.mark.usefixtures("entry")
 async def test_what_is_no_source(home: Home, source: str) -> None:
     """What is no source is refused before any request."""
-    home.simulator.requests.clear()
-    failure = await home.failure("get_source_connection_information", source=source)
-    assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "invalid_source"
-    assert failure.translation_placeholders == {"source": source}
-    assert not home.simulator.requests
+    action = "get_source_connection_information"
+    await assert_refused(home, action, "invalid_source", source=source)
 
 
 @pytest.mark.usefixtures("entry")
