@@ -126,45 +126,31 @@ class Home:
         """Return how many dialogs ask to sign in to an account again."""
         return reauth_flows(self.hass, entry)
 
-    def entity_id(
-        self,
-        name: str,
-        account: Account | None = None,
-        server: MediaServer | None = None,
-    ) -> str:
+    def entity_id(self, name: str, *of: Account | MediaServer) -> str:
         """Return the entity that `name`, written platform.key, means.
 
-        It is of the account, Anna unless another is given, or else of the server.
+        It is of an account, Anna unless another is given, or of one of its servers.
         """
         platform, _, key = name.partition(".")
-        uuid = (account or self.anna).uuid
-        machine_identifier = (server or self.server).machine_identifier
+        account = next((one for one in of if isinstance(one, Account)), self.anna)
+        server = next((one for one in of if isinstance(one, MediaServer)), self.server)
         registry = er.async_get(self.hass)
-        for unique_id in (f"{uuid}_{key}", f"{uuid}_{machine_identifier}_{key}"):
+        for owner in (account.uuid, f"{account.uuid}_{server.machine_identifier}"):
+            unique_id = f"{owner}_{key}"
             found = registry.async_get_entity_id(platform, DOMAIN, unique_id)
             if found is not None:
                 return found
         raise AssertionError(name)
 
-    def entity(
-        self,
-        name: str,
-        account: Account | None = None,
-        server: MediaServer | None = None,
-    ) -> State:
+    def entity(self, name: str, *of: Account | MediaServer) -> State:
         """Return the state object of the entity that `name` means."""
-        state = self.hass.states.get(self.entity_id(name, account, server))
+        state = self.hass.states.get(self.entity_id(name, *of))
         assert state is not None, f"{name} has no state"
         return state
 
-    def state(
-        self,
-        name: str,
-        account: Account | None = None,
-        server: MediaServer | None = None,
-    ) -> str:
+    def state(self, name: str, *of: Account | MediaServer) -> str:
         """Return the state of the entity that `name` means."""
-        return self.entity(name, account, server).state
+        return self.entity(name, *of).state
 
     def asked(self) -> Counter[str]:
         """Return how often each endpoint was asked, and forget it."""

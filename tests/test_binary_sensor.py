@@ -6,30 +6,19 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from syrupy.assertion import SnapshotAssertion
 
 from homeassistant.const import STATE_UNKNOWN, Platform
-from homeassistant.core import HomeAssistant
 
-from .helpers import async_snapshot_platform, disabled_at_first
+from .fixed_world import SnapshotPlatform
+from .helpers import disabled_at_first
 from .home import Home
-from .plex_simulator import Fault, PlexSimulator, Subscription
+from .plex_simulator import Fault, Subscription
 
 
-@pytest.mark.usefixtures("all_enabled")
 @pytest.mark.parametrize("kind", ["plex_pass", "free", "managed"])
-async def test_binary_sensors(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    freezer: FrozenDateTimeFactory,
-    snapshot: SnapshotAssertion,
-    kind: str,
-) -> None:
+async def test_binary_sensors(snapshot_platform: SnapshotPlatform, kind: str) -> None:
     """Every binary sensor of each kind of account is as the snapshot shows it."""
-    freezer.move_to("2026-11-24 12:00:00+00:00")
-    await async_snapshot_platform(
-        hass, simulator, Platform.BINARY_SENSOR, kind, snapshot
-    )
+    await snapshot_platform(Platform.BINARY_SENSOR, kind)
 
 
 async def test_disabled_by_default(home: Home) -> None:

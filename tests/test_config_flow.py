@@ -52,6 +52,10 @@ from .plex_simulator.worlds import DemoWorld
 WAYS = ("password", "link", "token")
 OUTAGE = Fault.status(503)
 
+EACH_WAY = pytest.mark.parametrize("way", WAYS)
+RENEWALS = pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+LOADED_OR_NOT = pytest.mark.parametrize("is_loaded", [True, False])
+
 type Group = tuple[Trouble, ...]
 
 
@@ -296,7 +300,7 @@ def test_table() -> None:
 # Every way in, and what it leaves behind
 
 
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_new_entry(people: People, way: str) -> None:
     """A new entry holds exactly the token, its origin, the identifier and the address."""
     dialog = await async_sign_in(people, way)
@@ -323,8 +327,8 @@ async def test_new_entry(people: People, way: str) -> None:
     assert len(people.simulator.requests_to("signin")) == (way == "password")
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("way", WAYS)
+@RENEWALS
+@EACH_WAY
 async def test_renewal(people: People, source: str, way: str) -> None:
     """A new sign-in changes the token and its origin, and nothing else."""
     people.source = source
@@ -360,7 +364,7 @@ async def test_renewal(people: People, source: str, way: str) -> None:
     assert not people.signed_out
 
 
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_rejected_at_start(people: People, way: str) -> None:
     """The sign-in that a set-up asked for ends in a success, and sets the entry up."""
     entry = people.entry = people.add_entry(origin=TokenOrigin.LINK)
@@ -503,7 +507,7 @@ async def test_two_accounts_share_a_server(people: People, world: DemoWorld) -> 
 # Whose account, and under which identifier
 
 
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_already_configured(people: People, way: str) -> None:
     """An account is set up once; the new sign-in is ended, a pasted token is not."""
     entry = await async_add_account(people.hass, people.simulator, people.account)
@@ -518,8 +522,8 @@ async def test_already_configured(people: People, way: str) -> None:
     assert len(people.account.tokens) == (2 if way == "token" else 1)
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("way", WAYS)
+@RENEWALS
+@EACH_WAY
 async def test_wrong_account(
     people: People, world: DemoWorld, source: str, way: str
 ) -> None:
@@ -681,7 +685,7 @@ async def test_abandoned_at_the_code(people: People, world: DemoWorld) -> None:
     assert list(people.account.tokens.values()) == [before["token"]]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_closed_at_servers(people: People, way: str) -> None:
     """A dialog closed before its end leaves no sign-in behind, but a pasted token."""
     dialog = await async_sign_in(people, way)
@@ -714,7 +718,7 @@ async def test_closed_while_signing_in(people: People, endpoint: str) -> None:
     assert not people.hass.config_entries.async_entries(DOMAIN)
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@RENEWALS
 async def test_closed_while_renewing(people: People, source: str) -> None:
     """A new token is stored even if its dialog was closed: the old one is dead."""
     entry = await people.add(source)
@@ -741,7 +745,7 @@ async def test_closed_while_renewing_to_another_account(
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@RENEWALS
 async def test_replaced_by_a_pasted_token(
     people: People, source: str, origin: TokenOrigin
 ) -> None:
@@ -834,8 +838,8 @@ async def test_closed_while_plex_tv_is_away(people: People) -> None:
     assert not link_tasks()
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("is_loaded", [True, False])
+@RENEWALS
+@LOADED_OR_NOT
 async def test_claimed_just_before_it_is_closed(
     people: People, source: str, is_loaded: bool
 ) -> None:
@@ -876,8 +880,8 @@ async def test_closed_while_the_code_is_made(people: People) -> None:
     assert len(people.simulator.requests_to("pins_check")) == 1
 
 
-@pytest.mark.parametrize("is_loaded", [True, False])
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@LOADED_OR_NOT
+@RENEWALS
 async def test_stored_before_a_page_asks(
     people: People, source: str, is_loaded: bool
 ) -> None:
@@ -956,7 +960,7 @@ async def test_other_identifier_after_the_claim(people: People) -> None:
     assert people.account.tokens == {"my-client": dialog.result["result"].data["token"]}
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@RENEWALS
 async def test_entry_removed_while_waiting(people: People, source: str) -> None:
     """A code typed for an entry that is gone is no sign-in."""
     entry = await people.add(source, origin=TokenOrigin.TOKEN, is_loaded=False)
@@ -1021,7 +1025,7 @@ async def test_link_page_loaded_again(people: People) -> None:
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_renewal_of_a_loaded_entry_by_any_way(
     people: People, way: str, origin: TokenOrigin
 ) -> None:

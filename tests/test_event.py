@@ -19,12 +19,8 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .helpers import (
-    async_add_account,
-    async_fixed_world,
-    async_get_transient_token,
-    subentry_of,
-)
+from .fixed_world import NOON, async_add_kind
+from .helpers import async_get_transient_token, subentry_of
 from .home import Home
 from .plex_simulator import PlexSimulator
 
@@ -42,13 +38,11 @@ async def test_events(
     kind: str,
 ) -> None:
     """The event entity of each server is as the snapshot shows it."""
-    freezer.move_to("2026-11-24 12:00:00+00:00")
-    world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
-    with patch("custom_components.plex_auth.PLATFORMS", [Platform.EVENT]):
-        entry = await async_add_account(hass, simulator, getattr(world, kind), servers)
-        await async_get_transient_token(hass, entry, world.attic)
-        await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    freezer.move_to(NOON)
+    entry = await async_add_kind(hass, simulator, Platform.EVENT, kind)
+    attic = next(iter(simulator.servers.values()))
+    await async_get_transient_token(hass, entry, attic)
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
 async def test_life_of_a_token(

@@ -510,7 +510,7 @@ async def test_server_down_at_start(home: Home, freezer: FrozenDateTimeFactory) 
     assert home.state("binary_sensor.token") == "off"
     assert home.state("binary_sensor.reachable") == "off"
     assert home.state("sensor.connection") == STATE_UNAVAILABLE
-    assert home.state("binary_sensor.reachable", home.anna, home.world.basement) == "on"
+    assert home.state("binary_sensor.reachable", home.world.basement) == "on"
     await home.server.start()
     await home.wait(freezer, timedelta(minutes=5, seconds=1))
     assert home.state("binary_sensor.reachable") == "on"
@@ -552,7 +552,7 @@ async def test_added_server(home: Home, entry: MockConfigEntry) -> None:
     )
     await home.settle()
     assert device_of(home.hass, entry, home.world.basement).name == "Basement"
-    assert home.state("binary_sensor.reachable", home.anna, home.world.basement) == "on"
+    assert home.state("binary_sensor.reachable", home.world.basement) == "on"
 
 
 async def test_changed_server(home: Home, entry: MockConfigEntry) -> None:

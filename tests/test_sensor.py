@@ -5,19 +5,17 @@ from datetime import datetime, timedelta
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from syrupy.assertion import SnapshotAssertion
 
 from custom_components.plex_auth.const import CONF_SOURCES, DOMAIN
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
+from .fixed_world import SnapshotPlatform
 from .helpers import (
     account_coordinator,
     async_set_up,
-    async_snapshot_platform,
     device_of,
     disabled_at_first,
     make_entry,
@@ -26,7 +24,7 @@ from .helpers import (
     subentry_of,
 )
 from .home import Home
-from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription, Way
+from .plex_simulator import Account, MediaServer, Subscription, Way
 from .plex_simulator.worlds import PODCASTS
 
 
@@ -37,18 +35,10 @@ def moment(state: str) -> datetime:
     return parsed
 
 
-@pytest.mark.usefixtures("all_enabled")
 @pytest.mark.parametrize("kind", ["plex_pass", "free", "managed"])
-async def test_sensors(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    freezer: FrozenDateTimeFactory,
-    snapshot: SnapshotAssertion,
-    kind: str,
-) -> None:
+async def test_sensors(snapshot_platform: SnapshotPlatform, kind: str) -> None:
     """Every sensor of each kind of account is as the snapshot shows it."""
-    freezer.move_to("2026-11-24 12:00:00+00:00")
-    await async_snapshot_platform(hass, simulator, Platform.SENSOR, kind, snapshot)
+    await snapshot_platform(Platform.SENSOR, kind)
 
 
 async def test_disabled_by_default(home: Home) -> None:
@@ -358,8 +348,8 @@ async def test_server_that_tells_no_sources(home: Home, reason: str) -> None:
         server.version = "1.15.3.876-ad6e39743"
     source = source_of(home.world.basement)
     entry = await home.add(home.anna, watching(server, home.anna, source))
-    assert home.state(f"sensor.source_{source}", home.anna, server) == STATE_UNAVAILABLE
-    assert home.state("binary_sensor.reachable", home.anna, server) == "on"
+    assert home.state(f"sensor.source_{source}", server) == STATE_UNAVAILABLE
+    assert home.state("binary_sensor.reachable", server) == "on"
     assert not home.simulator.requests_to("security_resources")
     assert not home.reauth_flows(entry)
 

@@ -38,7 +38,8 @@ from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .helpers import async_fixed_world, device_of, server_data, source_of
+from .fixed_world import async_fixed_world
+from .helpers import device_of, server_data, source_of
 from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.worlds import PODCASTS

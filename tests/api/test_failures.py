@@ -42,35 +42,6 @@ def failure(status: int, body: bytes = b"", retry_after: str | None = None) -> F
     return Failure(status, retry_after, body)
 
 
-@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (400, 1000, errors.BadRequestError),
-        (400, 1004, errors.BadRequestError),
-        (401, 1001, errors.WrongCredentialsError),
-        (401, 1028, errors.VerificationCodeWrongError),
-        (401, 1029, errors.VerificationCodeRequiredError),
-        (401, 1030, errors.EmailRequiredError),
-        (401, 1031, errors.SignInBlockedError),
-        (422, 1008, errors.BadRequestError),
-        (429, 1003, errors.RateLimitedError),
-        (401, 1003, errors.RateLimitedError),
-        (500, 1007, errors.UnavailableError),
-        (503, 1013, errors.UnavailableError),
-        (502, 1001, errors.UnavailableError),
-    ],
-    ids=short,
-)
-def test_sign_in_is_decided_by_the_code(
-    body: Callable[[int], bytes], status: int, code: int, kind: type[errors.PlexError]
-) -> None:
-    """Each code of a sign-in has its own error, which knows status and code."""
-    error = sign_in_error(failure(status, body(code)))
-    assert type(error) is kind
-    assert (error.status, error.code) == (status, code)
-
-
 def test_text_never_decides_between_the_codes() -> None:
     """A wrong code is not taken for a missing one because the texts are alike."""
     body = json_body(1028, "Please enter the verification code")
@@ -79,34 +50,51 @@ def test_text_never_decides_between_the_codes() -> None:
 
 @pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
+    ("read", "status", "code", "kind"),
     [
-        (401, 1001, errors.TokenRejectedError),
-        (401, 1042, errors.TokenRejectedError),
-        (401, 1031, errors.SignInBlockedError),
-        (401, 1003, errors.RateLimitedError),
-        (400, 1001, errors.BadRequestError),
-        (403, 1001, errors.NotPermittedError),
-        (404, 1001, errors.NotFoundError),
-        (422, 1001, errors.BadRequestError),
-        (429, 1001, errors.RateLimitedError),
-        (302, 1001, errors.UnexpectedAnswerError),
-        (500, 1001, errors.UnavailableError),
-        (403, 1009, errors.NotPermittedError),
-        (403, 1013, errors.NotPermittedError),
-        (404, 1002, errors.NotFoundError),
-        (404, 1020, errors.NotFoundError),
-        (410, 1002, errors.NotFoundError),
-        (405, 1005, errors.UnexpectedAnswerError),
-        (406, 1006, errors.BadRequestError),
+        (sign_in_error, 400, 1000, errors.BadRequestError),
+        (sign_in_error, 400, 1004, errors.BadRequestError),
+        (sign_in_error, 401, 1001, errors.WrongCredentialsError),
+        (sign_in_error, 401, 1028, errors.VerificationCodeWrongError),
+        (sign_in_error, 401, 1029, errors.VerificationCodeRequiredError),
+        (sign_in_error, 401, 1030, errors.EmailRequiredError),
+        (sign_in_error, 401, 1031, errors.SignInBlockedError),
+        (sign_in_error, 422, 1008, errors.BadRequestError),
+        (sign_in_error, 429, 1003, errors.RateLimitedError),
+        (sign_in_error, 401, 1003, errors.RateLimitedError),
+        (sign_in_error, 500, 1007, errors.UnavailableError),
+        (sign_in_error, 503, 1013, errors.UnavailableError),
+        (sign_in_error, 502, 1001, errors.UnavailableError),
+        (plex_tv_error, 401, 1001, errors.TokenRejectedError),
+        (plex_tv_error, 401, 1042, errors.TokenRejectedError),
+        (plex_tv_error, 401, 1031, errors.SignInBlockedError),
+        (plex_tv_error, 401, 1003, errors.RateLimitedError),
+        (plex_tv_error, 400, 1001, errors.BadRequestError),
+        (plex_tv_error, 403, 1001, errors.NotPermittedError),
+        (plex_tv_error, 404, 1001, errors.NotFoundError),
+        (plex_tv_error, 422, 1001, errors.BadRequestError),
+        (plex_tv_error, 429, 1001, errors.RateLimitedError),
+        (plex_tv_error, 302, 1001, errors.UnexpectedAnswerError),
+        (plex_tv_error, 500, 1001, errors.UnavailableError),
+        (plex_tv_error, 403, 1009, errors.NotPermittedError),
+        (plex_tv_error, 403, 1013, errors.NotPermittedError),
+        (plex_tv_error, 404, 1002, errors.NotFoundError),
+        (plex_tv_error, 404, 1020, errors.NotFoundError),
+        (plex_tv_error, 410, 1002, errors.NotFoundError),
+        (plex_tv_error, 405, 1005, errors.UnexpectedAnswerError),
+        (plex_tv_error, 406, 1006, errors.BadRequestError),
     ],
     ids=short,
 )
-def test_plex_tv_is_decided_by_code_and_status(
-    body: Callable[[int], bytes], status: int, code: int, kind: type[errors.PlexError]
+def test_code_and_status_decide(
+    body: Callable[[int], bytes],
+    read: Callable[[Failure], errors.PlexError],
+    status: int,
+    code: int,
+    kind: type[errors.PlexError],
 ) -> None:
-    """The code for a dead token counts with status 401 only."""
-    error = plex_tv_error(failure(status, body(code)))
+    """Each code of a sign-in has its own error; a dead token is one with 401 only."""
+    error = read(failure(status, body(code)))
     assert type(error) is kind
     assert (error.status, error.code) == (status, code)
 
