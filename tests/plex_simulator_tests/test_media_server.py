@@ -155,6 +155,9 @@ async def test_source(stage: Stage) -> None:
     xml = (await stage.get(source(stage), token, accept=None)).xml
     relays = [item.get("relay") for item in xml.iterfind("Device/Connection")]
     assert relays == [None, None, "1"]
+    stage.server.device_as_list = True
+    listed = (await stage.get(source(stage), token)).json["MediaContainer"]["Device"]
+    assert [item["name"] for item in listed] == [device["name"]]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ async def test_people(stage: Stage) -> None:
         stage.simulator.add_account("ben")
     with pytest.raises(ValueError, match="no two-factor"):
         stage.ben.code()
+    stage.ben.sign_in_token(CLIENT)
     stage.simulator.remove_account(stage.ben)
+    assert not stage.ben.tokens
     assert (await stage.sign_in("ben")).error == (401, 1001)
 
 
