@@ -7,15 +7,22 @@ from typing import override
 from unittest.mock import patch
 
 from aiohttp.abc import ResolveResult
+from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component import common
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 # Home Assistant finds the integration only when it was imported before it starts.
 import custom_components.plex_auth  # noqa: F401
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 
+from .fixed_world import NOON, SnapshotPlatform, async_add_kind
 from .helpers import everything_enabled
+from .home import Home
 from .plex_simulator import PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 
@@ -65,6 +72,37 @@ async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
 async def world(simulator: PlexSimulator) -> DemoWorld:
     """Return a simulated Plex with an account of each kind."""
     return await demo(simulator)
+
+
+@pytest.fixture
+def snapshot_platform(
+    hass: HomeAssistant,
+    simulator: PlexSimulator,
+    freezer: FrozenDateTimeFactory,
+    all_enabled: None,
+    snapshot: SnapshotAssertion,
+) -> SnapshotPlatform:
+    """Return what compares a platform of one kind of account with the snapshot."""
+    freezer.move_to(NOON)
+
+    async def _async_compare(platform: Platform, kind: str) -> None:
+        entry = await async_add_kind(hass, simulator, platform, kind)
+        registry = er.async_get(hass)
+        await common.snapshot_platform(hass, registry, snapshot, entry.entry_id)
+
+    return _async_compare
+
+
+@pytest.fixture
+def home(hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld) -> Home:
+    """Return Home Assistant, to which no account has been added, with a Plex."""
+    return Home(hass=hass, simulator=simulator, world=world)
+
+
+@pytest.fixture
+async def entry(home: Home) -> MockConfigEntry:
+    """Return Anna's entry with one of her servers, set up."""
+    return await home.add(home.anna, home.server)
 
 
 class Dns(PlexDirectResolver):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 import re
 from typing import Any
@@ -14,9 +13,7 @@ from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
-    snapshot_platform,
 )
-from syrupy.assertion import SnapshotAssertion
 
 from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Connection
@@ -44,7 +41,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util.yaml import parse_yaml
 
-from .plex_simulator import Account, MediaServer, PlexSimulator, Subscription
+from .plex_simulator import Account, Fault, MediaServer, PlexSimulator
 
 
 @contextmanager
@@ -56,54 +53,9 @@ def everything_enabled() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, kw_only=True)
-class FixedWorld:
-    """Hold accounts and servers whose identifiers are always the same."""
-
-    plex_pass: Account
-    free: Account
-    managed: Account
-    attic: MediaServer
-    cellar: MediaServer
-
-
-async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
-    """Fill the simulator with a world that snapshots can show."""
-    now = simulator.clock.now()
-    plex_pass = simulator.add_account(
-        "paula",
-        id=1001,
-        uuid="aaaaaaaaaaaaaaaa",
-        title="Paula",
-        totp_secret="JBSWY3DPEHPK3PXP",
-        subscription=Subscription.yearly(
-            now - timedelta(days=300), now + timedelta(days=65)
-        ),
-        home=True,
-        home_size=3,
-        home_admin=True,
-    )
-    free = simulator.add_account(
-        "frank", id=1002, uuid="bbbbbbbbbbbbbbbb", title="Frank", confirmed=False
-    )
-    managed = simulator.add_account(
-        "",
-        id=1003,
-        uuid="cccccccccccccccc",
-        title="Mia",
-        password=None,
-        restricted=True,
-        home=True,
-        home_size=3,
-        home_owner=plex_pass,
-    )
-    attic = await simulator.add_server("Attic", plex_pass, shared_with=[free, managed])
-    cellar = await simulator.add_server("Cellar", plex_pass)
-    attic.machine_identifier = "a" * 40
-    cellar.machine_identifier = "c" * 40
-    return FixedWorld(
-        plex_pass=plex_pass, free=free, managed=managed, attic=attic, cellar=cellar
-    )
+def source_of(server: MediaServer) -> str:
+    """Return a server as a source of another one."""
+    return f"server://{server.machine_identifier}"
 
 
 def known_server(server: MediaServer, account: Account) -> dict[str, Any]:
@@ -159,6 +111,12 @@ def with_typed_token(
         title=server.name,
         unique_id=server.machine_identifier,
     )
+
+
+def refuse_tokens(server: MediaServer) -> None:
+    """Let a server refuse all tokens, until its faults are cleared."""
+    for endpoint in ("security_token", "root"):
+        server.faults.set(endpoint, Fault.status(401))
 
 
 def make_entry(
@@ -329,21 +287,6 @@ def yaml_examples(page: str) -> list[dict[str, Any]]:
         assert isinstance(example, dict)
         examples.append(example)
     return examples
-
-
-async def async_snapshot_platform(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    platform: Platform,
-    kind: str,
-    snapshot: SnapshotAssertion,
-) -> None:
-    """Compare all entities of a platform of one kind of account with the snapshot."""
-    world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
-    with patch("custom_components.plex_auth.PLATFORMS", [platform]):
-        entry = await async_add_account(hass, simulator, getattr(world, kind), servers)
-    await snapshot_platform(hass, er.async_get(hass), snapshot, entry.entry_id)
 
 
 def disabled_at_first(

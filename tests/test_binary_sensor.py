@@ -5,97 +5,59 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from syrupy.assertion import SnapshotAssertion
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from homeassistant.const import STATE_UNKNOWN, Platform
-from homeassistant.core import HomeAssistant
 
-from .helpers import (
-    async_add_account,
-    async_pass,
-    async_snapshot_platform,
-    disabled_at_first,
-    entity_id_of,
-    state_of,
-)
-from .plex_simulator import Fault, PlexSimulator, Subscription
-from .plex_simulator.worlds import DemoWorld
+from .fixed_world import SnapshotPlatform
+from .helpers import disabled_at_first
+from .home import Home
+from .plex_simulator import Fault, Subscription
 
 
-@pytest.mark.usefixtures("all_enabled")
 @pytest.mark.parametrize("kind", ["plex_pass", "free", "managed"])
-async def test_binary_sensors(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    freezer: FrozenDateTimeFactory,
-    snapshot: SnapshotAssertion,
-    kind: str,
-) -> None:
+async def test_binary_sensors(snapshot_platform: SnapshotPlatform, kind: str) -> None:
     """Every binary sensor of each kind of account is as the snapshot shows it."""
-    freezer.move_to("2026-11-24 12:00:00+00:00")
-    await async_snapshot_platform(
-        hass, simulator, Platform.BINARY_SENSOR, kind, snapshot
-    )
+    await snapshot_platform(Platform.BINARY_SENSOR, kind)
 
 
-async def test_disabled_by_default(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-) -> None:
+async def test_disabled_by_default(home: Home) -> None:
     """What few need is there, but disabled."""
-    entry = await async_add_account(hass, simulator, world.free, [world.living_room])
-    prefix = f"{world.free.uuid}_"
-    found = disabled_at_first(hass, entry, Platform.BINARY_SENSOR)
+    entry = await home.add(home.ben, home.server)
+    prefix = f"{home.ben.uuid}_"
+    found = disabled_at_first(home.hass, entry, Platform.BINARY_SENSOR)
     assert {one.removeprefix(prefix) for one in found} == {
         "email_confirmed",
         "services",
     }
 
 
-async def test_token(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_token(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """The token is a problem from the poll on in which plex.tv rejects it."""
-    anna = world.two_factor
-    await async_add_account(hass, simulator, anna)
-    assert state_of(hass, "binary_sensor.token", anna) == "off"
-    anna.revoke_tokens()
-    await async_pass(hass, freezer, timedelta(minutes=30))
-    assert state_of(hass, "binary_sensor.token", anna) == "on"
+    await home.add(home.anna)
+    assert home.state("binary_sensor.token") == "off"
+    home.anna.revoke_tokens()
+    await home.wait(freezer, timedelta(minutes=30))
+    assert home.state("binary_sensor.token") == "on"
 
 
 @pytest.mark.parametrize(
     ("account", "state"),
     [("two_factor", "on"), ("yearly", "on"), ("free", "off"), ("managed", "off")],
 )
-async def test_plex_pass(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    account: str,
-    state: str,
-) -> None:
+async def test_plex_pass(home: Home, account: str, state: str) -> None:
     """Plex Pass is on for accounts that have one."""
-    await async_add_account(hass, simulator, getattr(world, account))
-    assert state_of(hass, "binary_sensor.plex_pass", getattr(world, account)) == state
+    await home.add(getattr(home.world, account))
+    assert home.state("binary_sensor.plex_pass", getattr(home.world, account)) == state
 
 
-async def test_plex_pass_changes(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_plex_pass_changes(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A Plex Pass that is bought is there after the next poll."""
-    ben = world.free
-    await async_add_account(hass, simulator, ben)
-    ben.subscription = Subscription.lifetime(simulator.clock.now())
-    await async_pass(hass, freezer, timedelta(minutes=30))
-    assert state_of(hass, "binary_sensor.plex_pass", ben) == "on"
+    ben = home.ben
+    await home.add(ben)
+    ben.subscription = Subscription.lifetime(home.simulator.clock.now())
+    await home.wait(freezer, timedelta(minutes=30))
+    assert home.state("binary_sensor.plex_pass", ben) == "on"
 
 
 @pytest.mark.usefixtures("all_enabled")
@@ -116,42 +78,31 @@ async def test_plex_pass_changes(
         ("nonsense", STATE_UNKNOWN),
     ],
 )
-async def test_services(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    services: Any,
-    state: str,
-) -> None:
+async def test_services(home: Home, services: Any, state: str) -> None:
     """Plex services are a problem when one of them is offline."""
-    world.free.overrides["services"] = services
-    await async_add_account(hass, simulator, world.free)
-    assert state_of(hass, "binary_sensor.services", world.free) == state
+    home.ben.overrides["services"] = services
+    await home.add(home.ben)
+    assert home.state("binary_sensor.services", home.ben) == state
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_what_plex_does_not_tell(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_what_plex_does_not_tell(home: Home) -> None:
     """What is missing or of a wrong type is unknown, and the rest is there."""
-    ben = world.free
+    ben = home.ben
     ben.omitted |= {"subscription", "confirmed"}
     ben.overrides["twoFactorEnabled"] = ["nonsense"]
-    await async_add_account(hass, simulator, ben)
+    await home.add(ben)
     for key in ("plex_pass", "email_confirmed", "two_factor"):
-        assert state_of(hass, f"binary_sensor.{key}", ben) == STATE_UNKNOWN
-    assert state_of(hass, "binary_sensor.token", ben) == "off"
+        assert home.state(f"binary_sensor.{key}", ben) == STATE_UNKNOWN
+    assert home.state("binary_sensor.token", ben) == "off"
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_answer_in_xml(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_answer_in_xml(home: Home) -> None:
     """An account that Plex tells of in XML has the same states."""
-    anna = world.two_factor
-    simulator.faults.set("user", Fault.xml_instead())
-    simulator.faults.set("resources", Fault.xml_instead())
-    await async_add_account(hass, simulator, anna, [world.living_room])
+    home.simulator.faults.set("user", Fault.xml_instead())
+    home.simulator.faults.set("resources", Fault.xml_instead())
+    await home.add(home.anna, home.server)
     for key, state in (
         ("token", "off"),
         ("plex_pass", "on"),
@@ -159,42 +110,31 @@ async def test_answer_in_xml(
         ("email_confirmed", "on"),
         ("services", "on"),
     ):
-        assert state_of(hass, f"binary_sensor.{key}", anna) == state
-    assert state_of(hass, "sensor.servers", anna) == "3"
+        assert home.state(f"binary_sensor.{key}") == state
+    assert home.state("sensor.servers") == "3"
 
 
 async def test_reachable(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A server is reachable or not, and that is known while it is away as well."""
-    anna, server = world.two_factor, world.living_room
-    await async_add_account(hass, simulator, anna, [server])
-    assert state_of(hass, "binary_sensor.reachable", anna, server) == "on"
-    await server.stop()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    assert state_of(hass, "binary_sensor.reachable", anna, server) == "off"
-    await server.start()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    assert state_of(hass, "binary_sensor.reachable", anna, server) == "on"
+    assert home.state("binary_sensor.reachable") == "on"
+    await home.server.stop()
+    await home.wait(freezer, timedelta(minutes=5))
+    assert home.state("binary_sensor.reachable") == "off"
+    await home.server.start()
+    await home.wait(freezer, timedelta(minutes=5))
+    assert home.state("binary_sensor.reachable") == "on"
 
 
-async def test_two_accounts(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_two_accounts(home: Home) -> None:
     """Two accounts that share a server have entities of their own for it."""
-    server = world.living_room
-    accounts = (world.two_factor, world.free, world.managed)
+    accounts = (home.anna, home.ben, home.world.managed)
     for account in accounts:
-        await async_add_account(hass, simulator, account, [server])
+        await home.add(account, home.server)
     assert (
         len(
-            {
-                entity_id_of(hass, "binary_sensor.reachable", account, server)
-                for account in accounts
-            }
+            {home.entity_id("binary_sensor.reachable", account) for account in accounts}
         )
         == 3
     )

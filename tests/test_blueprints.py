@@ -27,17 +27,9 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 
-from .helpers import (
-    account_coordinator,
-    async_add_account,
-    async_pass,
-    async_settle,
-    device_of,
-    entity_id_of,
-    state_of,
-)
-from .plex_simulator import Account, Fault, PlexSimulator, Subscription
-from .plex_simulator.worlds import DemoWorld
+from .helpers import account_coordinator, async_settle, device_of
+from .home import Home
+from .plex_simulator import Account, Fault, Subscription
 
 FOLDER = Path(__file__).parent.parent / "blueprints" / "automation" / DOMAIN
 ADDRESS = f"https://github.com/seed-6e2aef77/plex-auth/blob/main/blueprints/automation/{DOMAIN}"
@@ -153,37 +145,33 @@ def test_inputs_that_are_missing_are_named() -> None:
 
 
 async def test_sign_in_stopped(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    told: list[ServiceCall],
+    home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
 ) -> None:
     """It tells which account is rejected, once, and that the sign-in works again."""
-    entry = await async_add_account(hass, simulator, world.yearly)
-    await async_add_account(hass, simulator, world.free)
+    entry = await home.add(home.world.yearly)
+    await home.add(home.ben)
     await async_use(
-        hass,
+        home.hass,
         "sign_in_stopped.yaml",
-        accounts={"device_id": device_of(hass, entry).id},
+        accounts={"device_id": device_of(home.hass, entry).id},
         rejected_actions=[TELL],
         accepted_actions=[TELL],
     )
-    world.free.revoke_tokens()
-    await async_pass(hass, freezer, POLL)
-    simulator.faults.set("user", Fault.html(502))
-    await async_pass(hass, freezer, POLL)
-    assert state_of(hass, "binary_sensor.token", world.yearly) == STATE_UNAVAILABLE
+    home.ben.revoke_tokens()
+    await home.wait(freezer, POLL)
+    home.simulator.faults.set("user", Fault.html(502))
+    await home.wait(freezer, POLL)
+    assert home.state("binary_sensor.token", home.world.yearly) == STATE_UNAVAILABLE
     assert told == []
-    world.yearly.revoke_tokens()
-    simulator.faults.clear()
+    home.world.yearly.revoke_tokens()
+    home.simulator.faults.clear()
     for _ in range(3):
-        await async_pass(hass, freezer, POLL)
+        await home.wait(freezer, POLL)
     assert messages(told) == [
         "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
         "& services, Plex Auth."
     ]
-    await async_sign_in_again(hass, entry, world.yearly)
+    await async_sign_in_again(home.hass, entry, home.world.yearly)
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
 
 
@@ -200,46 +188,37 @@ async def async_sign_in_again(
 
 
 async def test_sign_in_stopped_without_choices(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """Whoever chooses only the account gets a notification in Home Assistant."""
-    calls = async_mock_service(hass, "persistent_notification", "create")
-    entry = await async_add_account(hass, simulator, world.yearly)
-    target = {"entity_id": entity_id_of(hass, "binary_sensor.token", world.yearly)}
-    await async_use(hass, "sign_in_stopped.yaml", accounts=target)
-    world.yearly.revoke_tokens()
-    await async_pass(hass, freezer, POLL)
+    calls = async_mock_service(home.hass, "persistent_notification", "create")
+    entry = await home.add(home.world.yearly)
+    target = {"entity_id": home.entity_id("binary_sensor.token", home.world.yearly)}
+    await async_use(home.hass, "sign_in_stopped.yaml", accounts=target)
+    home.world.yearly.revoke_tokens()
+    await home.wait(freezer, POLL)
     assert len(calls) == 1
     assert calls[0].data["message"].startswith("Plex rejects the sign-in of Carla.")
-    await async_sign_in_again(hass, entry, world.yearly)
+    await async_sign_in_again(home.hass, entry, home.world.yearly)
     assert len(calls) == 1
 
 
-async def test_play(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """The player gets a URL that the server serves, until it restarts."""
-    calls = async_mock_service(hass, "media_player", "play_media")
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server, world.basement])
+    calls = async_mock_service(home.hass, "media_player", "play_media")
+    entry = await home.add(home.anna, home.server, home.world.basement)
     await async_use(
-        hass,
+        home.hass,
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(hass, entry, server).id,
+        server=device_of(home.hass, entry, home.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
         media_type="image",
     )
     assert calls == []
-    hass.bus.async_fire("film_night")
-    await async_settle(hass)
+    home.hass.bus.async_fire("film_night")
+    await home.settle()
     [call] = calls
     assert call.data["entity_id"] == ["media_player.tv"]
     media = call.data["media"]
@@ -250,31 +229,28 @@ async def test_play(
         async with session.get(url) as response:
             assert response.status == 200
             assert response.content_type == "image/png"
-        await server.restart()
+        await home.server.restart()
         async with session.get(url) as response:
             assert response.status == 401
     assert url not in caplog.text
-    assert await async_list_traces(hass, "automation", None) == []
+    assert await async_list_traces(home.hass, "automation", None) == []
 
 
-async def test_play_nothing_without_the_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_play_nothing_without_the_server(home: Home) -> None:
     """Nothing is played when there is no token."""
-    calls = async_mock_service(hass, "media_player", "play_media")
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server])
+    calls = async_mock_service(home.hass, "media_player", "play_media")
+    entry = await home.add(home.anna, home.server)
     await async_use(
-        hass,
+        home.hass,
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(hass, entry, server).id,
+        server=device_of(home.hass, entry, home.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
     )
-    await server.stop()
-    hass.bus.async_fire("film_night")
-    await async_settle(hass)
+    await home.server.stop()
+    home.hass.bus.async_fire("film_night")
+    await home.settle()
     assert calls == []
 
 
@@ -282,26 +258,27 @@ class PlexPass:
     """Hold an account with a Plex Pass, and the automation that watches it."""
 
     def __init__(
-        self,
-        hass: HomeAssistant,
-        simulator: PlexSimulator,
-        account: Account,
-        freezer: FrozenDateTimeFactory,
+        self, home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
     ) -> None:
         """Begin at noon of a day."""
-        self.hass = hass
-        self.simulator = simulator
-        self.account = account
+        self.home = home
+        self.account = home.world.yearly
         self.freezer = freezer
+        self._told = told
         freezer.move_to("2026-12-01 12:00:00+00:00")
+
+    @property
+    def told(self) -> list[str]:
+        """Return what the automation has told."""
+        return messages(self._told)
 
     async def set_up(self, **inputs: Any) -> str:
         """Add the account and the automation; return the sensor's entity."""
-        await self.hass.config.async_set_time_zone("UTC")
-        await async_add_account(self.hass, self.simulator, self.account)
-        ends = entity_id_of(self.hass, "sensor.subscription_ends", self.account)
+        await self.home.hass.config.async_set_time_zone("UTC")
+        await self.home.add(self.account)
+        ends = self.home.entity_id("sensor.subscription_ends", self.account)
         await async_use(
-            self.hass, "plex_pass_ends.yaml", ends=ends, actions=[TELL], **inputs
+            self.home.hass, "plex_pass_ends.yaml", ends=ends, actions=[TELL], **inputs
         )
         return ends
 
@@ -321,20 +298,16 @@ class PlexPass:
         """Let time pass, some polls at a time."""
         end = datetime.fromisoformat(moment)
         while dt_util.utcnow() < end:
-            await async_pass(self.hass, self.freezer, timedelta(hours=3))
+            await self.home.wait(self.freezer, timedelta(hours=3))
 
 
 @pytest.fixture
 async def plex_pass(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    told: list[ServiceCall],
+    home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
 ) -> AsyncIterator[PlexPass]:
     """Return an account with a Plex Pass; in the end its automation is turned off."""
-    yield PlexPass(hass, simulator, world.yearly, freezer)
-    await hass.services.async_call(
+    yield PlexPass(home, freezer, told)
+    await home.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )
 
@@ -342,72 +315,66 @@ async def plex_pass(
 ENDS_ON_10 = "The Plex Pass of Carla ends on 2026-12-10."
 
 
-async def test_plex_pass_ends(plex_pass: PlexPass, told: list[ServiceCall]) -> None:
+async def test_plex_pass_ends(plex_pass: PlexPass) -> None:
     """It tells once: at the time of day, when the end is as near as asked for."""
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.set_up(days=3)
     await plex_pass.until("2026-12-08T06:00:00Z")
-    assert told == []
+    assert plex_pass.told == []
     await plex_pass.until("2026-12-08T09:00:00Z")
-    assert messages(told) == [ENDS_ON_10]
+    assert plex_pass.told == [ENDS_ON_10]
     await plex_pass.until("2026-12-12T12:00:00Z")
-    assert messages(told) == [ENDS_ON_10]
+    assert plex_pass.told == [ENDS_ON_10]
 
 
-async def test_plex_pass_renews(plex_pass: PlexPass, told: list[ServiceCall]) -> None:
+async def test_plex_pass_renews(plex_pass: PlexPass) -> None:
     """It does nothing while the Plex Pass renews, or lasts for ever."""
     plex_pass.renew()
     ends = await plex_pass.set_up()
     await plex_pass.until("2026-12-03T12:00:00Z")
-    state = plex_pass.hass.states.get(ends)
+    state = plex_pass.home.hass.states.get(ends)
     assert state is not None
     assert state.state == STATE_UNKNOWN
     plex_pass.account.subscription = Subscription.lifetime(dt_util.utcnow())
     await plex_pass.until("2026-12-04T12:00:00Z")
-    assert told == []
+    assert plex_pass.told == []
 
 
-async def test_plex_pass_cancelled_late(
-    plex_pass: PlexPass, told: list[ServiceCall]
-) -> None:
+async def test_plex_pass_cancelled_late(plex_pass: PlexPass) -> None:
     """It tells the next morning when the end is nearer than asked for from the start."""
     plex_pass.renew()
     await plex_pass.set_up(days=30, at="10:00:00")
     await plex_pass.until("2026-12-02T12:00:00Z")
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.until("2026-12-03T09:00:00Z")
-    assert told == []
+    assert plex_pass.told == []
     await plex_pass.until("2026-12-05T12:00:00Z")
-    assert messages(told) == [ENDS_ON_10]
+    assert plex_pass.told == [ENDS_ON_10]
 
 
-async def test_plex_pass_while_plex_is_away(
-    plex_pass: PlexPass, told: list[ServiceCall]
-) -> None:
+async def test_plex_pass_while_plex_is_away(plex_pass: PlexPass) -> None:
     """A morning on which plex.tv is away is made up for, and tells nothing twice."""
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.set_up(days=9)
-    plex_pass.simulator.faults.set("user", Fault.html(502))
+    plex_pass.home.simulator.faults.set("user", Fault.html(502))
     await plex_pass.until("2026-12-02T12:00:00Z")
-    assert told == []
-    plex_pass.simulator.faults.clear()
+    assert plex_pass.told == []
+    plex_pass.home.simulator.faults.clear()
     await plex_pass.until("2026-12-03T12:00:00Z")
-    assert messages(told) == [ENDS_ON_10]
-    plex_pass.simulator.faults.set("user", Fault.html(502))
+    assert plex_pass.told == [ENDS_ON_10]
+    plex_pass.home.simulator.faults.set("user", Fault.html(502))
     await plex_pass.until("2026-12-03T18:00:00Z")
-    plex_pass.simulator.faults.clear()
+    plex_pass.home.simulator.faults.clear()
     await plex_pass.until("2026-12-05T12:00:00Z")
-    assert messages(told) == [ENDS_ON_10]
+    assert plex_pass.told == [ENDS_ON_10]
 
 
-async def test_plex_pass_ends_again(
-    plex_pass: PlexPass, told: list[ServiceCall]
-) -> None:
+async def test_plex_pass_ends_again(plex_pass: PlexPass) -> None:
     """A Plex Pass that was renewed and cancelled anew ends anew."""
     plex_pass.cancel("2026-12-05T15:00:00Z")
     await plex_pass.set_up(days=3)
     await plex_pass.until("2026-12-04T12:00:00Z")
-    assert messages(told) == ["The Plex Pass of Carla ends on 2026-12-05."]
+    assert plex_pass.told == ["The Plex Pass of Carla ends on 2026-12-05."]
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.until("2026-12-09T12:00:00Z")
-    assert messages(told)[1:] == [ENDS_ON_10]
+    assert plex_pass.told[1:] == [ENDS_ON_10]

@@ -26,16 +26,9 @@ from homeassistant.helpers import (
 from homeassistant.helpers.condition import async_validate_condition_config
 from homeassistant.setup import async_setup_component
 
-from .helpers import (
-    async_add_account,
-    async_pass,
-    async_settle,
-    device_of,
-    entity_id_of,
-    everything_enabled,
-)
-from .plex_simulator import Account, Fault, MediaServer, PlexSimulator, Subscription
-from .plex_simulator.worlds import DemoWorld
+from .helpers import async_settle, device_of, entity_id_of, everything_enabled
+from .home import Home
+from .plex_simulator import Account, Fault, MediaServer, Subscription
 
 POLL = timedelta(minutes=30)
 LOOK = "look"
@@ -120,26 +113,23 @@ def entity_id(
 @each_condition
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_passes(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
+    entry: MockConfigEntry,
     condition: str,
     name: str,
     cause: Cause,
     behavior: str,
 ) -> None:
     """A condition passes until the poll that tells otherwise."""
-    anna, server = world.two_factor, world.living_room
-    await async_add_account(hass, simulator, anna, [server])
     caplog.clear()
-    target = {"entity_id": entity_id(hass, name, anna, server)}
-    guarded = await async_guard(hass, condition, target, behavior=behavior)
+    target = {"entity_id": entity_id(home.hass, name, home.anna, home.server)}
+    guarded = await async_guard(home.hass, condition, target, behavior=behavior)
     assert await guarded.passes()
-    await cause(anna, server)
+    await cause(home.anna, home.server)
     assert await guarded.passes()
-    await async_pass(hass, freezer, POLL)
+    await home.wait(freezer, POLL)
     assert not await guarded.passes()
     assert not [
         record.getMessage()
@@ -151,30 +141,27 @@ async def test_passes(
 @each_condition
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_what_is_not_known_does_not_pass(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
+    entry: MockConfigEntry,
     condition: str,
     name: str,
     cause: Cause,
     behavior: str,
 ) -> None:
     """A condition on an entity that is unavailable or does not exist does not pass."""
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server])
-    found = entity_id(hass, name, anna, server)
+    found = entity_id(home.hass, name, home.anna, home.server)
     guarded = await async_guard(
-        hass, condition, {"entity_id": found}, behavior=behavior
+        home.hass, condition, {"entity_id": found}, behavior=behavior
     )
     assert await guarded.passes()
-    await hass.config_entries.async_unload(entry.entry_id)
-    state = hass.states.get(found)
+    await home.hass.config_entries.async_unload(entry.entry_id)
+    state = home.hass.states.get(found)
     assert state is not None
     assert state.state == STATE_UNAVAILABLE
     assert not await guarded.passes()
-    await hass.config_entries.async_remove(entry.entry_id)
-    await async_settle(hass)
-    assert hass.states.get(found) is None
+    await home.hass.config_entries.async_remove(entry.entry_id)
+    await home.settle()
+    assert home.hass.states.get(found) is None
     assert not await guarded.passes()
 
 
@@ -184,9 +171,7 @@ async def test_what_is_not_known_does_not_pass(
 )
 @pytest.mark.parametrize(("behavior", "passes"), [("any", True), ("all", False)])
 async def test_one_of_two_is_not_known(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     freezer: FrozenDateTimeFactory,
     condition: str,
     name: str,
@@ -194,16 +179,16 @@ async def test_one_of_two_is_not_known(
     passes: bool,
 ) -> None:
     """Where all have to match, one that cannot be asked about does not."""
-    accounts = [world.two_factor, world.yearly]
+    accounts = [home.anna, home.world.yearly]
     for account in accounts:
-        await async_add_account(hass, simulator, account)
-    target = {"entity_id": [entity_id_of(hass, name, account) for account in accounts]}
-    guarded = await async_guard(hass, condition, target, behavior=behavior)
+        await home.add(account)
+    target = {"entity_id": [home.entity_id(name, account) for account in accounts]}
+    guarded = await async_guard(home.hass, condition, target, behavior=behavior)
     assert await guarded.passes()
-    simulator.faults.set("user", Fault.html(502), times=1)
-    await async_pass(hass, freezer, POLL)
+    home.simulator.faults.set("user", Fault.html(502), times=1)
+    await home.wait(freezer, POLL)
     states = sorted(
-        state.state for state in map(hass.states.get, target["entity_id"]) if state
+        state.state for state in map(home.hass.states.get, target["entity_id"]) if state
     )
     assert len(set(states)) == 2
     assert STATE_UNAVAILABLE in states
@@ -215,56 +200,45 @@ async def test_one_of_two_is_not_known(
     [({}, True), ({"behavior": "any"}, True), ({"behavior": "all"}, False)],
 )
 async def test_behavior(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    options: dict[str, Any],
-    passes: bool,
+    home: Home, freezer: FrozenDateTimeFactory, options: dict[str, Any], passes: bool
 ) -> None:
     """One of two servers is enough, unless all have to be reachable."""
-    anna, servers = world.two_factor, [world.living_room, world.basement]
-    await async_add_account(hass, simulator, anna, servers)
+    anna, servers = home.anna, [home.server, home.world.basement]
+    await home.add(anna, *servers)
     target = {
-        "entity_id": [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+        "entity_id": [home.entity_id(REACHABLE, anna, server) for server in servers]
     }
-    guarded = await async_guard(hass, "server_is_reachable", target, **options)
+    guarded = await async_guard(home.hass, "server_is_reachable", target, **options)
     assert await guarded.passes()
     await servers[0].stop()
-    await async_pass(hass, freezer, POLL)
+    await home.wait(freezer, POLL)
     assert await guarded.passes() is passes
     await servers[1].stop()
-    await async_pass(hass, freezer, POLL)
+    await home.wait(freezer, POLL)
     assert not await guarded.passes()
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_for(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    behavior: str,
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, behavior: str
 ) -> None:
     """A server has to be reachable for the time that is asked for."""
-    anna, server = world.two_factor, world.living_room
-    await async_add_account(hass, simulator, anna, [server])
-    target = {"entity_id": entity_id_of(hass, REACHABLE, anna, server)}
+    target = {"entity_id": home.entity_id(REACHABLE)}
     guarded = await async_guard(
-        hass,
+        home.hass,
         "server_is_reachable",
         target,
         **{"for": {"hours": 1}, "behavior": behavior},
     )
     assert not await guarded.passes()
-    await async_pass(hass, freezer, POLL)
+    await home.wait(freezer, POLL)
     assert not await guarded.passes()
-    await async_pass(hass, freezer, POLL)
+    await home.wait(freezer, POLL)
     assert await guarded.passes()
-    await server.stop()
-    await async_pass(hass, freezer, POLL)
-    await server.start()
-    await async_pass(hass, freezer, POLL)
+    await home.server.stop()
+    await home.wait(freezer, POLL)
+    await home.server.start()
+    await home.wait(freezer, POLL)
     assert not await guarded.passes()
 
 
@@ -272,10 +246,9 @@ async def test_for(
 @pytest.mark.parametrize("kind", ["entity", "device", "area", "label"])
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_targets(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
     condition: str,
     name: str,
     cause: Cause,
@@ -286,22 +259,20 @@ async def test_targets(
 
     A stranger would pass where our entity does not, and the other way about.
     """
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(hass, simulator, anna, [server])
-    stranger = add_stranger(hass, name)
+    stranger = add_stranger(home.hass, name)
     own = "off" if name == TOKEN else "on"
     opposite = {"on": "off", "off": "on"}[own]
     guarded = await async_guard(
-        hass,
+        home.hass,
         condition,
-        prepare_targets(hass, entry, server, stranger)[kind],
+        prepare_targets(home.hass, entry, home.server, stranger)[kind],
         behavior=behavior,
     )
-    hass.states.async_set(stranger, opposite)
+    home.hass.states.async_set(stranger, opposite)
     assert await guarded.passes()
-    await cause(anna, server)
-    await async_pass(hass, freezer, POLL)
-    hass.states.async_set(stranger, own)
+    await cause(home.anna, home.server)
+    await home.wait(freezer, POLL)
+    home.hass.states.async_set(stranger, own)
     assert not await guarded.passes()
 
 
@@ -342,16 +313,13 @@ def prepare_targets(
     }
 
 
-async def test_other_entity_of_ours(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_other_entity_of_ours(home: Home) -> None:
     """An entity of this integration that has the same device class does not count."""
-    anna = world.two_factor
-    anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
+    home.anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
-        await async_add_account(hass, simulator, anna)
-    services = entity_id_of(hass, "binary_sensor.services", anna)
-    guarded = await async_guard(hass, "token_is_valid", {"entity_id": services})
+        await home.add(home.anna)
+    services = home.entity_id("binary_sensor.services")
+    guarded = await async_guard(home.hass, "token_is_valid", {"entity_id": services})
     assert not await guarded.passes()
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pyotp
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN, TokenOrigin
 from homeassistant.config_entries import (
@@ -38,11 +39,22 @@ from .flow_matrix import (
     async_open,
     config_dialog,
 )
-from .helpers import async_add_account, async_settle, known_server
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_settle,
+    known_server,
+    server_coordinator,
+)
 from .plex_simulator import Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 
 WAYS = ("password", "link", "token")
+OUTAGE = Fault.status(503)
+
+EACH_WAY = pytest.mark.parametrize("way", WAYS)
+RENEWALS = pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+LOADED_OR_NOT = pytest.mark.parametrize("is_loaded", [True, False])
 
 type Group = tuple[Trouble, ...]
 
@@ -59,10 +71,24 @@ def groups() -> Iterator[tuple[str, Group]]:
 
 
 @dataclass(kw_only=True)
-class Home(Scene):
+class People(Scene):
     """Hold a simulated Plex with an account of each kind, and one of its servers."""
 
     server: MediaServer
+
+    async def add(
+        self,
+        source: str,
+        *,
+        origin: TokenOrigin = TokenOrigin.PASSWORD,
+        is_loaded: bool = True,
+    ) -> MockConfigEntry:
+        """Add the account's entry; dialogs of this source are about it from now on."""
+        self.source = source
+        self.entry = entry = self.add_entry(origin=origin)
+        if is_loaded:
+            await self.hass.config_entries.async_setup(entry.entry_id)
+        return entry
 
 
 @pytest.fixture(autouse=True)
@@ -85,15 +111,15 @@ async def scene(
 
 
 @pytest.fixture
-def home(
+def people(
     hass: HomeAssistant,
     simulator: PlexSimulator,
     world: DemoWorld,
     dns: Dns,
     plex_direct: None,
-) -> Home:
+) -> People:
     """Return a simulated Plex with an account of each kind."""
-    return Home(
+    return People(
         hass=hass,
         simulator=simulator,
         dns=dns,
@@ -102,10 +128,16 @@ def home(
     )
 
 
-async def async_sign_in(scene: Scene, way: str) -> Dialog:
-    """Open a dialog and sign in, without trouble, up to the choice of servers."""
+async def async_choose(scene: Scene, way: str) -> Dialog:
+    """Open a dialog and choose a way to sign in."""
     dialog = await async_open(scene)
     await dialog.choose(way)
+    return dialog
+
+
+async def async_sign_in(scene: Scene, way: str) -> Dialog:
+    """Open a dialog and sign in, without trouble, up to the choice of servers."""
+    dialog = await async_choose(scene, way)
     await dialog.submit(scene.right(way))
     if dialog.type is FlowResultType.FORM and dialog.step == "code":
         await dialog.submit(scene.right("code"))
@@ -119,6 +151,42 @@ async def async_arrived(scene: Scene, endpoint: str) -> None:
     """Wait until a request has arrived at plex.tv."""
     while not scene.simulator.requests_to(endpoint):
         await asyncio.sleep(0.01)
+
+
+async def async_add_new(scene: Scene, *servers: str) -> MockConfigEntry:
+    """Add an account as a person does, with some of its servers."""
+    dialog = await async_sign_in(scene, "password")
+    if dialog.type is FlowResultType.FORM:
+        await dialog.submit({"servers": list(servers)})
+    await async_settle(scene.hass)
+    entry: MockConfigEntry = dialog.result["result"]
+    return entry
+
+
+async def async_submit_and_close(
+    scene: Scene, dialog: Dialog, endpoint: str
+) -> asyncio.Task[None]:
+    """Submit a form, and close the dialog while plex.tv is asked."""
+    scene.simulator.faults.set(endpoint, Fault.delay(0.3))
+    submitting = asyncio.create_task(dialog.submit(scene.right(dialog.step)))
+    await async_arrived(scene, endpoint)
+    dialog.close()
+    return submitting
+
+
+async def async_link_with_trouble(
+    scene: Scene, endpoint: str, fault: Fault = OUTAGE
+) -> Dialog:
+    """Ask for a link code, claim it unless it cannot be looked at, and meet an error."""
+    dialog = await async_choose(scene, "link")
+    scene.simulator.faults.set(endpoint, fault)
+    await dialog.submit(scene.right("link"))
+    if endpoint == "user":
+        await async_claim(scene)
+    await async_settle(scene.hass)
+    await dialog.look()
+    assert dialog.errors == {"base": "unavailable"}
+    return dialog
 
 
 async def async_reach(scene: Scene, dialog: Dialog, moment: str) -> None:
@@ -232,119 +300,118 @@ def test_table() -> None:
 # Every way in, and what it leaves behind
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_new_entry(home: Home, way: str) -> None:
+@EACH_WAY
+async def test_new_entry(people: People, way: str) -> None:
     """A new entry holds exactly the token, its origin, the identifier and the address."""
-    dialog = await async_sign_in(home, way)
+    dialog = await async_sign_in(people, way)
     assert dialog.step == "servers"
-    flow = home.hass.config_entries.flow._progress[dialog.result["flow_id"]]
+    flow = people.hass.config_entries.flow._progress[dialog.result["flow_id"]]
     await dialog.submit({"servers": []})
     assert dialog.type is FlowResultType.CREATE_ENTRY
     entry = dialog.result["result"]
     identifier = entry.data["client_identifier"]
     user = "another client" if way == "token" else identifier
     assert entry.data == {
-        "token": home.account.tokens[user],
+        "token": people.account.tokens[user],
         "token_origin": way,
         "client_identifier": identifier,
-        "api_url": home.api_url,
+        "api_url": people.api_url,
     }
     assert str(UUID(identifier)) == identifier
     assert entry.title == "Ben"
-    assert entry.unique_id == home.account.uuid
+    assert entry.unique_id == people.account.uuid
     assert not entry.subentries
-    assert home.account.password is not None
-    assert home.account.password not in repr(vars(flow))
-    assert not home.signed_out
-    assert len(home.simulator.requests_to("signin")) == (way == "password")
+    assert people.account.password is not None
+    assert people.account.password not in repr(vars(flow))
+    assert not people.signed_out
+    assert len(people.simulator.requests_to("signin")) == (way == "password")
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("way", WAYS)
-async def test_renewal(home: Home, source: str, way: str) -> None:
+@RENEWALS
+@EACH_WAY
+async def test_renewal(people: People, source: str, way: str) -> None:
     """A new sign-in changes the token and its origin, and nothing else."""
-    home.source = source
-    home.entry = await async_add_account(
-        home.hass,
-        home.simulator,
-        home.account,
-        [home.server],
+    people.source = source
+    people.entry = await async_add_account(
+        people.hass,
+        people.simulator,
+        people.account,
+        [people.server],
         origin=TokenOrigin(way),
     )
-    before = dict(home.entry.data)
-    subentries = dict(home.entry.subentries)
-    states = set(home.hass.states.async_entity_ids())
-    runtime_data = home.entry.runtime_data
-    home.simulator.requests.clear()
+    before = dict(people.entry.data)
+    subentries = dict(people.entry.subentries)
+    states = set(people.hass.states.async_entity_ids())
+    runtime_data = people.entry.runtime_data
+    people.simulator.requests.clear()
 
-    dialog = await async_sign_in(home, way)
+    dialog = await async_sign_in(people, way)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == f"{source}_successful"
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     user = "another client" if way == "token" else before["client_identifier"]
-    assert home.entry.data == before | {"token": home.account.tokens[user]}
-    assert home.entry.data["token"] != before["token"]
-    assert dict(home.entry.subentries) == subentries
-    assert set(home.hass.states.async_entity_ids()) == states
-    assert home.entry.runtime_data is runtime_data, "reloaded"
-    asked = home.simulator.requests_to("user")[-1]
-    assert asked.headers["X-Plex-Token"] == home.entry.data["token"]
-    assert len(home.simulator.requests_to("signin")) == (way == "password")
-    for request in home.simulator.requests:
+    assert people.entry.data == before | {"token": people.account.tokens[user]}
+    assert people.entry.data["token"] != before["token"]
+    assert dict(people.entry.subentries) == subentries
+    assert set(people.hass.states.async_entity_ids()) == states
+    assert people.entry.runtime_data is runtime_data, "reloaded"
+    asked = people.simulator.requests_to("user")[-1]
+    assert asked.headers["X-Plex-Token"] == people.entry.data["token"]
+    assert len(people.simulator.requests_to("signin")) == (way == "password")
+    for request in people.simulator.requests:
         identifier = request.headers["X-Plex-Client-Identifier"]
         assert identifier == before["client_identifier"]
-    assert not home.signed_out
+    assert not people.signed_out
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_rejected_at_start(home: Home, way: str) -> None:
+@EACH_WAY
+async def test_rejected_at_start(people: People, way: str) -> None:
     """The sign-in that a set-up asked for ends in a success, and sets the entry up."""
-    entry = home.entry = home.add_entry(origin=TokenOrigin.LINK)
-    home.source = SOURCE_REAUTH
-    home.account.revoke_tokens()
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    (flow,) = home.hass.config_entries.flow.async_progress()
+    entry = people.entry = people.add_entry(origin=TokenOrigin.LINK)
+    people.source = SOURCE_REAUTH
+    people.account.revoke_tokens()
+    await people.hass.config_entries.async_setup(entry.entry_id)
+    (flow,) = people.hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
-    dialog = config_dialog(home.hass, home.simulator)
+    dialog = config_dialog(people.hass, people.simulator)
     dialog.result = flow
     await dialog.look()
     await dialog.choose(way)
     assert "advanced" not in dialog.fields
-    await async_finish(home, dialog)
+    await async_finish(people, dialog)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "reauth_successful"
     assert entry.state is ConfigEntryState.LOADED
     assert entry.data["token_origin"] == way
-    assert not home.hass.config_entries.flow.async_progress()
+    assert not people.hass.config_entries.flow.async_progress()
 
 
-async def test_two_factor_keeps_code_and_password_nowhere(home: Home) -> None:
+async def test_two_factor_keeps_code_and_password_nowhere(people: People) -> None:
     """After a sign-in with a code neither the flow nor the entry has it or the password."""
-    home.account = home.simulator.accounts["anna"]
-    code = home.account.code()
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    await dialog.submit(home.right("password"))
+    people.account = people.simulator.accounts["anna"]
+    code = people.account.code()
+    dialog = await async_choose(people, "password")
+    await dialog.submit(people.right("password"))
     assert dialog.step == "code"
     await dialog.submit({"verification_code": f" {code[:3]} {code[3:]} "})
     assert dialog.step == "servers"
     assert [
         request.form.get("verificationCode")
-        for request in (home.simulator.requests_to("signin"))
+        for request in (people.simulator.requests_to("signin"))
     ] == [None, code]
-    flow = home.hass.config_entries.flow._progress[dialog.result["flow_id"]]
+    flow = people.hass.config_entries.flow._progress[dialog.result["flow_id"]]
     await dialog.submit({})
     entry = dialog.result["result"]
-    password = str(home.account.password)
+    password = str(people.account.password)
     for text in (repr(vars(flow)), repr(entry.as_dict())):
         assert password not in text
         assert code not in text
 
 
-async def test_own_servers_are_chosen(home: Home, world: DemoWorld) -> None:
+async def test_own_servers_are_chosen(people: People, world: DemoWorld) -> None:
     """The form offers all servers, own ones chosen; each chosen one is a subentry."""
-    home.account = world.two_factor
-    dialog = await async_sign_in(home, "password")
+    people.account = world.two_factor
+    dialog = await async_sign_in(people, "password")
     own = [world.living_room, world.basement]
     assert dialog.shown == {"servers": [server.machine_identifier for server in own]}
     (selector,) = dialog.result["data_schema"].schema.values()
@@ -363,61 +430,68 @@ async def test_own_servers_are_chosen(home: Home, world: DemoWorld) -> None:
         (
             server.name,
             server.machine_identifier,
-            {"sources": [], "last_known": known_server(server, home.account)},
+            {"sources": [], "last_known": known_server(server, people.account)},
         )
         for server in (world.basement, world.shared)
     ]
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_account_without_servers(home: Home, world: DemoWorld) -> None:
+async def test_absent_server_can_be_chosen(people: People, world: DemoWorld) -> None:
+    """A server that plex.tv calls absent is offered, and works all the same."""
+    world.living_room.presence = False
+    entry = await async_add_new(people, world.living_room.machine_identifier)
+    assert server_coordinator(entry, world.living_room).last_update_success
+
+
+async def test_account_without_servers(people: People, world: DemoWorld) -> None:
     """An account without servers is set up without a further question."""
-    home.account = world.without_servers
-    dialog = await async_sign_in(home, "password")
+    people.account = world.without_servers
+    dialog = await async_sign_in(people, "password")
     assert dialog.type is FlowResultType.CREATE_ENTRY
     assert not dialog.result["result"].subentries
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert dialog.result["result"].state is ConfigEntryState.LOADED
 
 
-async def test_three_servers(home: Home, world: DemoWorld) -> None:
+async def test_three_servers(people: People, world: DemoWorld) -> None:
     """An account with three own servers gets three subentries."""
-    home.account = world.three_servers
-    dialog = await async_sign_in(home, "password")
+    people.account = world.three_servers
+    dialog = await async_sign_in(people, "password")
     await dialog.submit({})
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     subentries = dialog.result["result"].subentries.values()
     assert [entry.title for entry in subentries] == ["Attic", "Garage", "Vault"]
     assert len({entry.unique_id for entry in subentries}) == 3
 
 
-async def test_managed_user(home: Home, world: DemoWorld) -> None:
+async def test_managed_user(people: People, world: DemoWorld) -> None:
     """A managed user without user name and e-mail signs in by a code; the title is his."""
-    home.account = world.managed
-    dialog = await async_sign_in(home, "link")
+    people.account = world.managed
+    dialog = await async_sign_in(people, "link")
     await dialog.submit({"servers": [world.living_room.machine_identifier]})
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     entry = dialog.result["result"]
     assert entry.title == "Emil"
     assert entry.unique_id == world.managed.uuid
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_two_accounts_share_a_server(home: Home, world: DemoWorld) -> None:
+async def test_two_accounts_share_a_server(people: People, world: DemoWorld) -> None:
     """Two accounts may have the same server; identifiers and entities are apart."""
     entries = []
     for account in (world.free, world.managed):
-        home.account = account
-        dialog = await async_sign_in(home, "link")
+        people.account = account
+        dialog = await async_sign_in(people, "link")
         await dialog.submit({"servers": [world.living_room.machine_identifier]})
-        await async_settle(home.hass)
+        await async_settle(people.hass)
         entries.append(dialog.result["result"])
     one, other = entries
     assert one.state is other.state is ConfigEntryState.LOADED
     assert one.data["client_identifier"] != other.data["client_identifier"]
     assert one.data["token"] != other.data["token"]
-    registry = er.async_get(home.hass)
+    registry = er.async_get(people.hass)
     found = [
         [
             entity.unique_id
@@ -433,79 +507,78 @@ async def test_two_accounts_share_a_server(home: Home, world: DemoWorld) -> None
 # Whose account, and under which identifier
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_already_configured(home: Home, way: str) -> None:
+@EACH_WAY
+async def test_already_configured(people: People, way: str) -> None:
     """An account is set up once; the new sign-in is ended, a pasted token is not."""
-    entry = await async_add_account(home.hass, home.simulator, home.account)
-    dialog = await async_sign_in(home, way)
+    entry = await async_add_account(people.hass, people.simulator, people.account)
+    dialog = await async_sign_in(people, way)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "already_configured"
     assert dialog.result["description_placeholders"] == {"name": "Ben"}
-    await async_settle(home.hass)
-    assert len(home.signed_out) == (way != "token")
-    assert entry.data["token"] not in home.signed_out
-    assert entry.data["token"] in home.account.tokens.values()
-    assert len(home.account.tokens) == (2 if way == "token" else 1)
+    await async_settle(people.hass)
+    assert len(people.signed_out) == (way != "token")
+    assert entry.data["token"] not in people.signed_out
+    assert entry.data["token"] in people.account.tokens.values()
+    assert len(people.account.tokens) == (2 if way == "token" else 1)
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("way", WAYS)
+@RENEWALS
+@EACH_WAY
 async def test_wrong_account(
-    home: Home, world: DemoWorld, source: str, way: str
+    people: People, world: DemoWorld, source: str, way: str
 ) -> None:
     """Another account is refused by name; its sign-in is ended, the entry is unharmed."""
-    home.entry = await async_add_account(home.hass, home.simulator, home.account)
-    home.source = source
-    before = dict(home.entry.data)
-    home.account = world.yearly
-    dialog = await async_sign_in(home, way)
+    entry = await people.add(source)
+    before = dict(entry.data)
+    people.account = world.yearly
+    dialog = await async_sign_in(people, way)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "wrong_account"
     placeholders = {"name": "Ben", "other": "Carla"}
     assert dialog.result["description_placeholders"] == placeholders
-    await async_settle(home.hass)
-    assert home.entry.data == before
+    await async_settle(people.hass)
+    assert entry.data == before
     assert before["token"] in world.free.tokens.values()
-    assert len(home.signed_out) == (way != "token")
+    assert len(people.signed_out) == (way != "token")
     assert len(world.yearly.tokens) == (way == "token")
 
 
-async def test_same_account_in_two_dialogs(home: Home) -> None:
+async def test_same_account_in_two_dialogs(people: People) -> None:
     """The second dialog gives way to the first, and only its sign-in is ended."""
-    first = await async_sign_in(home, "password")
-    second = await async_sign_in(home, "password")
+    first = await async_sign_in(people, "password")
+    second = await async_sign_in(people, "password")
     assert second.type is FlowResultType.ABORT
     assert second.result["reason"] == "already_in_progress"
-    await async_settle(home.hass)
-    assert len(home.signed_out) == 1
+    await async_settle(people.hass)
+    assert len(people.signed_out) == 1
     await first.submit({})
     entry = first.result["result"]
-    assert home.account.tokens == {entry.data["client_identifier"]: entry.data["token"]}
+    assert people.account.tokens == {
+        entry.data["client_identifier"]: entry.data["token"]
+    }
 
 
-async def test_typed_client_identifier(home: Home) -> None:
+async def test_typed_client_identifier(people: People) -> None:
     """A typed identifier is on every request, and in the entry."""
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    advanced = {"api_url": f" {home.api_url}/ ", "client_identifier": " my-client "}
-    await dialog.submit(home.right("password") | {"advanced": advanced})
+    dialog = await async_choose(people, "password")
+    advanced = {"api_url": f" {people.api_url}/ ", "client_identifier": " my-client "}
+    await dialog.submit(people.right("password") | {"advanced": advanced})
     await dialog.submit({})
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     entry = dialog.result["result"]
     assert entry.data["client_identifier"] == "my-client"
-    assert entry.data["api_url"] == home.api_url
+    assert entry.data["api_url"] == people.api_url
     assert {
         request.headers["X-Plex-Client-Identifier"]
-        for request in home.simulator.requests
+        for request in people.simulator.requests
     } == {"my-client"}
 
 
-async def test_emptied_client_identifier(home: Home) -> None:
+async def test_emptied_client_identifier(people: People) -> None:
     """An identifier that was typed and then emptied is not used."""
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    right = home.right("password")
-    advanced = {"api_url": home.api_url, "client_identifier": "my-client"}
+    dialog = await async_choose(people, "password")
+    right = people.right("password")
+    advanced = {"api_url": people.api_url, "client_identifier": "my-client"}
     await dialog.submit(right | {"password": "wrong", "advanced": advanced})
     assert dialog.errors == {"base": "invalid_auth"}
     await dialog.submit(right)
@@ -513,172 +586,201 @@ async def test_emptied_client_identifier(home: Home) -> None:
     assert dialog.result["result"].data["client_identifier"] != "my-client"
 
 
-async def test_plex_tv_is_the_default(home: Home) -> None:
+async def test_plex_tv_is_the_default(people: People) -> None:
     """Without `advanced`, or with it left empty, plex.tv itself is asked."""
     typed: Mapping[str, Any]
     for typed in ({}, {"advanced": {}}, {"advanced": {"api_url": " "}}):
-        dialog = await async_open(home)
+        dialog = await async_open(people)
         await dialog.choose("password")
         await dialog.submit({"username": "ben", "password": "unsent", **typed})
         assert dialog.errors == {"base": "dns_error"}
         dialog.close()
-    assert not home.simulator.requests
+    assert not people.simulator.requests
 
 
-async def test_reconfigure_changes_the_address(home: Home) -> None:
+async def test_reconfigure_changes_the_address(people: People) -> None:
     """Another address of Plex's API is shown, checked, stored and used after a reload."""
-    home.entry = await async_add_account(home.hass, home.simulator, home.account)
-    home.source = SOURCE_RECONFIGURE
-    old = home.entry.data["api_url"]
-    assert old != home.api_url
-    runtime_data = home.entry.runtime_data
-    dialog = await async_open(home)
-    await dialog.choose("password")
+    entry = people.entry = await async_add_account(
+        people.hass, people.simulator, people.account
+    )
+    people.source = SOURCE_RECONFIGURE
+    old = entry.data["api_url"]
+    assert old != people.api_url
+    runtime_data = entry.runtime_data
+    dialog = await async_choose(people, "password")
     assert dialog.shown == {"advanced": {"api_url": old}}
-    right = home.right("password")
+    right = people.right("password")
     await dialog.submit(right | {"advanced": {"api_url": "https://localhost:1/api/v2"}})
     assert dialog.errors == {"base": "cannot_connect"}
-    assert home.entry.data["api_url"] == old
-    await dialog.submit(right | {"advanced": {"api_url": home.api_url}})
+    assert entry.data["api_url"] == old
+    await dialog.submit(right | {"advanced": {"api_url": people.api_url}})
     assert dialog.result["reason"] == "reconfigure_successful"
-    await async_settle(home.hass)
-    assert home.entry.data["api_url"] == home.api_url
-    assert home.entry.state is ConfigEntryState.LOADED
-    assert home.entry.runtime_data is not runtime_data
-    assert home.simulator.requests_to("user")[-1].secure
+    await async_settle(people.hass)
+    assert entry.data["api_url"] == people.api_url
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.runtime_data is not runtime_data
+    assert people.simulator.requests_to("user")[-1].secure
 
 
-async def test_reconfigure_without_advanced(home: Home) -> None:
+async def test_reconfigure_without_advanced(people: People) -> None:
     """A page that leaves `advanced` out keeps the entry's address."""
-    home.entry = await async_add_account(home.hass, home.simulator, home.account)
-    home.source = SOURCE_RECONFIGURE
-    api_url = home.entry.data["api_url"]
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    await dialog.submit({"username": "ben", "password": home.account.password})
+    entry = await people.add(SOURCE_RECONFIGURE)
+    api_url = entry.data["api_url"]
+    dialog = await async_choose(people, "password")
+    await dialog.submit({"username": "ben", "password": people.account.password})
     assert dialog.result["reason"] == "reconfigure_successful"
-    await async_settle(home.hass)
-    assert home.entry.data["api_url"] == api_url
+    await async_settle(people.hass)
+    assert entry.data["api_url"] == api_url
+
+
+async def test_one_device_at_plex(people: People) -> None:
+    """Dialogs, polls, reloads and renewals are one device in Plex's list."""
+    people.entry = entry = await async_add_new(people)
+    people.source = SOURCE_REAUTH
+    await people.hass.config_entries.async_reload(entry.entry_id)
+    people.account.revoke_tokens()
+    await account_coordinator(entry).async_refresh()
+    dialog = await async_sign_in(people, "password")
+    assert dialog.result["reason"] == "reauth_successful"
+    await async_settle(people.hass)
+    assert {
+        request.headers["X-Plex-Client-Identifier"]
+        for request in people.simulator.requests
+    } == {entry.data["client_identifier"]}
+    assert list(people.account.tokens) == [entry.data["client_identifier"]]
+
+
+async def test_identifier_is_random(people: People, world: DemoWorld) -> None:
+    """Each entry has an identifier of its own, also one that was removed and added."""
+    first = await async_add_new(people)
+    people.account = world.without_servers
+    second = await async_add_new(people)
+    await people.hass.config_entries.async_remove(second.entry_id)
+    again = await async_add_new(people)
+    entries = (first, second, again)
+    assert len({entry.data["client_identifier"] for entry in entries}) == 3
+
+
+async def test_spaces_around_a_name(people: People) -> None:
+    """The e-mail address signs in as well as the name, in whatever way it is typed."""
+    dialog = await async_choose(people, "password")
+    await dialog.submit(people.right("password") | {"username": " BEN@example.com "})
+    assert dialog.step == "servers"
 
 
 # Sign-ins that end in no entry
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_closed_at_servers(home: Home, way: str) -> None:
+async def test_abandoned_at_the_code(people: People, world: DemoWorld) -> None:
+    """A dialog that is closed half-way leaves the token that works where it is."""
+    people.account = world.two_factor
+    entry = await people.add(SOURCE_RECONFIGURE)
+    before = dict(entry.data)
+    dialog = await async_choose(people, "password")
+    await dialog.submit(people.right("password"))
+    assert dialog.step == "code"
+    dialog.close()
+    await async_settle(people.hass)
+    assert entry.data == before
+    assert list(people.account.tokens.values()) == [before["token"]]
+
+
+@EACH_WAY
+async def test_closed_at_servers(people: People, way: str) -> None:
     """A dialog closed before its end leaves no sign-in behind, but a pasted token."""
-    dialog = await async_sign_in(home, way)
+    dialog = await async_sign_in(people, way)
     assert dialog.step == "servers"
     dialog.close()
-    await async_settle(home.hass)
-    assert list(home.account.tokens) == (["another client"] if way == "token" else [])
-    assert not home.hass.config_entries.async_entries(DOMAIN)
+    await async_settle(people.hass)
+    assert list(people.account.tokens) == (["another client"] if way == "token" else [])
+    assert not people.hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_failed_sign_out_is_no_trouble(home: Home) -> None:
+async def test_failed_sign_out_is_no_trouble(people: People) -> None:
     """A sign-out that plex.tv does not take is left at that."""
-    dialog = await async_sign_in(home, "password")
-    home.simulator.faults.set("signout", Fault.status(503))
+    dialog = await async_sign_in(people, "password")
+    people.simulator.faults.set("signout", Fault.status(503))
     dialog.close()
-    await async_settle(home.hass)
-    assert len(home.signed_out) == 1
+    await async_settle(people.hass)
+    assert len(people.signed_out) == 1
 
 
 @pytest.mark.parametrize("endpoint", ["signin", "resources"])
-async def test_closed_while_signing_in(home: Home, endpoint: str) -> None:
+async def test_closed_while_signing_in(people: People, endpoint: str) -> None:
     """A dialog closed while plex.tv is asked leaves no sign-in behind."""
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    home.simulator.faults.set(endpoint, Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit(home.right("password")))
-    await async_arrived(home, endpoint)
-    dialog.close()
+    dialog = await async_choose(people, "password")
+    submitting = await async_submit_and_close(people, dialog, endpoint)
     with pytest.raises(UnknownFlow):
         await submitting
-    await async_settle(home.hass)
-    assert len(home.signed_out) == 1
-    assert not home.account.tokens
-    assert not home.hass.config_entries.async_entries(DOMAIN)
+    await async_settle(people.hass)
+    assert len(people.signed_out) == 1
+    assert not people.account.tokens
+    assert not people.hass.config_entries.async_entries(DOMAIN)
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-async def test_closed_while_renewing(home: Home, source: str) -> None:
+@RENEWALS
+async def test_closed_while_renewing(people: People, source: str) -> None:
     """A new token is stored even if its dialog was closed: the old one is dead."""
-    home.entry = await async_add_account(home.hass, home.simulator, home.account)
-    home.source = source
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    home.simulator.faults.set("signin", Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit(home.right("password")))
-    await async_arrived(home, "signin")
-    dialog.close()
+    entry = await people.add(source)
+    dialog = await async_choose(people, "password")
+    submitting = await async_submit_and_close(people, dialog, "signin")
     await submitting
-    await async_settle(home.hass)
-    assert not home.signed_out
-    assert list(home.account.tokens.values()) == [home.entry.data["token"]]
+    await async_settle(people.hass)
+    assert not people.signed_out
+    assert list(people.account.tokens.values()) == [entry.data["token"]]
 
 
 async def test_closed_while_renewing_to_another_account(
-    home: Home, world: DemoWorld
+    people: People, world: DemoWorld
 ) -> None:
     """A sign-in to another account is ended even if its dialog was closed meanwhile."""
-    home.entry = await async_add_account(home.hass, home.simulator, home.account)
-    home.source = SOURCE_REAUTH
-    home.account = world.yearly
-    dialog = await async_open(home)
-    await dialog.choose("password")
-    home.simulator.faults.set("signin", Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit(home.right("password")))
-    await async_arrived(home, "signin")
-    dialog.close()
+    entry = await people.add(SOURCE_REAUTH)
+    people.account = world.yearly
+    dialog = await async_choose(people, "password")
+    submitting = await async_submit_and_close(people, dialog, "signin")
     await submitting
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert not world.yearly.tokens
-    assert home.entry.data["token"] in world.free.tokens.values()
+    assert entry.data["token"] in world.free.tokens.values()
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@RENEWALS
 async def test_replaced_by_a_pasted_token(
-    home: Home, source: str, origin: TokenOrigin
+    people: People, source: str, origin: TokenOrigin
 ) -> None:
     """A pasted token replaces our own sign-in, which is ended; a pasted one is not."""
-    home.entry = home.add_entry(origin=origin)
-    home.source = source
-    old = home.entry.data["token"]
-    dialog = await async_sign_in(home, "token")
+    entry = await people.add(source, origin=origin, is_loaded=False)
+    old = entry.data["token"]
+    dialog = await async_sign_in(people, "token")
     assert dialog.result["reason"] == f"{source}_successful"
-    await async_settle(home.hass)
-    assert home.entry.data["token_origin"] == "token"
-    assert home.signed_out == ([] if origin is TokenOrigin.TOKEN else [old])
+    await async_settle(people.hass)
+    assert entry.data["token_origin"] == "token"
+    assert people.signed_out == ([] if origin is TokenOrigin.TOKEN else [old])
 
 
-async def test_same_token_pasted(home: Home) -> None:
+async def test_same_token_pasted(people: People) -> None:
     """Pasting the entry's own token signs nothing out."""
-    home.entry = home.add_entry()
-    home.source = SOURCE_RECONFIGURE
-    dialog = await async_open(home)
-    await dialog.choose("token")
-    await dialog.submit({"token": home.entry.data["token"]})
+    entry = await people.add(SOURCE_RECONFIGURE, is_loaded=False)
+    dialog = await async_choose(people, "token")
+    await dialog.submit({"token": entry.data["token"]})
     assert dialog.result["reason"] == "reconfigure_successful"
-    await async_settle(home.hass)
-    assert not home.signed_out
+    await async_settle(people.hass)
+    assert not people.signed_out
 
 
 @pytest.mark.parametrize("way", ["password", "token"])
-async def test_entry_removed_meanwhile(home: Home, way: str) -> None:
+async def test_entry_removed_meanwhile(people: People, way: str) -> None:
     """An entry that was removed while its dialog was open cannot get a token."""
-    home.entry = home.add_entry()
-    home.source = SOURCE_RECONFIGURE
-    dialog = await async_open(home)
-    await dialog.choose(way)
-    right = home.right(way)
-    await home.hass.config_entries.async_remove(home.entry.entry_id)
+    entry = await people.add(SOURCE_RECONFIGURE, is_loaded=False)
+    dialog = await async_choose(people, way)
+    right = people.right(way)
+    await people.hass.config_entries.async_remove(entry.entry_id)
     with pytest.raises(UnknownEntry):
         await dialog.submit(right)
     dialog.close()
-    await async_settle(home.hass)
-    assert list(home.account.tokens) == (
+    await async_settle(people.hass)
+    assert list(people.account.tokens) == (
         [] if way == "password" else ["another client"]
     )
 
@@ -686,15 +788,14 @@ async def test_entry_removed_meanwhile(home: Home, way: str) -> None:
 # The link: what comes of it whatever becomes of its dialog
 
 
-async def async_open_link(home: Home, *, seconds: float) -> Dialog:
+async def async_open_link(people: People, *, seconds: float) -> Dialog:
     """Open a dialog and let it show a code, which is looked at once in `seconds`."""
-    dialog = await async_open(home)
-    await dialog.choose("link")
+    dialog = await async_choose(people, "link")
     with patch("custom_components.plex_auth.flows.link.POLL_SECONDS", seconds):
-        await dialog.submit(home.right("link"))
-        await async_arrived(home, "pins_check")
+        await dialog.submit(people.right("link"))
+        await async_arrived(people, "pins_check")
         await asyncio.sleep(0.05)
-    pin = home.simulator.pins.latest
+    pin = people.simulator.pins.latest
     assert dialog.result["description_placeholders"] == {
         "code": pin.code,
         "url": "https://plex.tv/link",
@@ -709,227 +810,195 @@ def link_tasks() -> list[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_closed_while_waiting(home: Home, source: str) -> None:
+async def test_closed_while_waiting(people: People, source: str) -> None:
     """A closed dialog looks at the code once more, and leaves nothing behind."""
     if source != SOURCE_USER:
-        home.entry = await async_add_account(home.hass, home.simulator, home.account)
-        home.source = source
-    tokens = dict(home.account.tokens)
-    dialog = await async_open_link(home, seconds=60)
-    looks = len(home.simulator.requests_to("pins_check"))
+        people.entry = await async_add_account(
+            people.hass, people.simulator, people.account
+        )
+        people.source = source
+    tokens = dict(people.account.tokens)
+    dialog = await async_open_link(people, seconds=60)
+    looks = len(people.simulator.requests_to("pins_check"))
     assert link_tasks()
     dialog.close()
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert not link_tasks()
-    assert len(home.simulator.requests_to("pins_check")) == looks + 1
-    assert not home.signed_out
-    assert dict(home.account.tokens) == tokens
+    assert len(people.simulator.requests_to("pins_check")) == looks + 1
+    assert not people.signed_out
+    assert dict(people.account.tokens) == tokens
 
 
-async def test_closed_while_plex_tv_is_away(home: Home) -> None:
+async def test_closed_while_plex_tv_is_away(people: People) -> None:
     """A closed dialog does not wait for plex.tv."""
-    dialog = await async_open_link(home, seconds=60)
-    home.simulator.faults.set("pins_check", Fault.status(503))
+    dialog = await async_open_link(people, seconds=60)
+    people.simulator.faults.set("pins_check", Fault.status(503))
     dialog.close()
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert not link_tasks()
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-@pytest.mark.parametrize("is_loaded", [True, False])
+@RENEWALS
+@LOADED_OR_NOT
 async def test_claimed_just_before_it_is_closed(
-    home: Home, source: str, is_loaded: bool
+    people: People, source: str, is_loaded: bool
 ) -> None:
     """A code typed before its dialog is closed gives the entry its token."""
-    home.entry = entry = home.add_entry(origin=TokenOrigin.LINK)
-    home.source = source
-    if is_loaded:
-        await home.hass.config_entries.async_setup(entry.entry_id)
-    dialog = await async_open_link(home, seconds=60)
-    pin = home.simulator.pins.latest
-    home.simulator.pins.link(pin.code, home.account)
-    assert entry.data["token"] not in home.account.tokens.values()
+    entry = await people.add(source, origin=TokenOrigin.LINK, is_loaded=is_loaded)
+    dialog = await async_open_link(people, seconds=60)
+    pin = people.simulator.pins.latest
+    people.simulator.pins.link(pin.code, people.account)
+    assert entry.data["token"] not in people.account.tokens.values()
     dialog.close()
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert entry.data["token"] == pin.auth_token
     assert entry.state is ConfigEntryState.LOADED
-    assert not home.signed_out
+    assert not people.signed_out
     assert not link_tasks()
 
 
-async def test_new_account_claimed_just_before_it_is_closed(home: Home) -> None:
+async def test_new_account_claimed_just_before_it_is_closed(people: People) -> None:
     """A code typed for a new entry whose dialog is then closed is no sign-in."""
-    dialog = await async_open_link(home, seconds=60)
-    pin = home.simulator.pins.latest
-    home.simulator.pins.link(pin.code, home.account)
+    dialog = await async_open_link(people, seconds=60)
+    pin = people.simulator.pins.latest
+    people.simulator.pins.link(pin.code, people.account)
     dialog.close()
-    await async_settle(home.hass)
-    assert home.signed_out == [pin.auth_token]
-    assert not home.account.tokens
-    assert not home.hass.config_entries.async_entries(DOMAIN)
+    await async_settle(people.hass)
+    assert people.signed_out == [pin.auth_token]
+    assert not people.account.tokens
+    assert not people.hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_closed_while_the_code_is_made(home: Home) -> None:
+async def test_closed_while_the_code_is_made(people: People) -> None:
     """A dialog closed before there is a code leaves no task that waits for it."""
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    home.simulator.faults.set("pins_create", Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit(home.right("link")))
-    await async_arrived(home, "pins_create")
-    dialog.close()
+    dialog = await async_choose(people, "link")
+    submitting = await async_submit_and_close(people, dialog, "pins_create")
     with pytest.raises(UnknownFlow):
         await submitting
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert not link_tasks()
-    assert len(home.simulator.requests_to("pins_check")) == 1
+    assert len(people.simulator.requests_to("pins_check")) == 1
 
 
-@pytest.mark.parametrize("is_loaded", [True, False])
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@LOADED_OR_NOT
+@RENEWALS
 async def test_stored_before_a_page_asks(
-    home: Home, source: str, is_loaded: bool
+    people: People, source: str, is_loaded: bool
 ) -> None:
     """The token is stored when the code was typed, also if no page asks any more."""
-    home.entry = entry = home.add_entry(origin=TokenOrigin.LINK)
-    home.source = source
-    if is_loaded:
-        await home.hass.config_entries.async_setup(entry.entry_id)
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    await dialog.submit(home.right("link"))
-    await async_claim(home)
-    assert entry.data["token"] == home.simulator.pins.latest.auth_token
+    entry = await people.add(source, origin=TokenOrigin.LINK, is_loaded=is_loaded)
+    dialog = await async_choose(people, "link")
+    await dialog.submit(people.right("link"))
+    await async_claim(people)
+    assert entry.data["token"] == people.simulator.pins.latest.auth_token
     assert entry.data["token_origin"] == "link"
     # The dialog is still there for a page that asks late.
     await dialog.look()
     assert dialog.result["reason"] == f"{source}_successful"
-    await async_settle(home.hass)
+    await async_settle(people.hass)
     assert entry.state is ConfigEntryState.LOADED
-    assert not home.signed_out
+    assert not people.signed_out
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_account_not_known_after_the_claim(home: Home, source: str) -> None:
+async def test_account_not_known_after_the_claim(people: People, source: str) -> None:
     """A token whose account could not be asked for is used by the next try."""
     if source != SOURCE_USER:
-        home.entry = home.add_entry()
-        home.source = source
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    home.simulator.faults.set("user", Fault.html(502))
-    await dialog.submit(home.right("link"))
-    await async_claim(home)
-    await dialog.look()
+        people.entry = people.add_entry()
+        people.source = source
+    dialog = await async_link_with_trouble(people, "user", Fault.html(502))
     assert dialog.step == "link"
     assert dialog.errors == {"base": "unavailable"}
-    home.simulator.faults.clear()
-    await async_finish(home, dialog)
-    assert len(home.simulator.pins) == 1
-    assert not home.signed_out
-    (entry,) = home.hass.config_entries.async_entries(DOMAIN)
-    assert entry.data["token"] == home.simulator.pins.latest.auth_token
+    people.simulator.faults.clear()
+    await async_finish(people, dialog)
+    assert len(people.simulator.pins) == 1
+    assert not people.signed_out
+    (entry,) = people.hass.config_entries.async_entries(DOMAIN)
+    assert entry.data["token"] == people.simulator.pins.latest.auth_token
 
 
 @pytest.mark.parametrize("is_back", [True, False])
-async def test_closed_after_trouble(home: Home, is_back: bool) -> None:
+async def test_closed_after_trouble(people: People, is_back: bool) -> None:
     """A claimed token is looked at again when its dialog is closed: stored, or ended."""
-    home.entry = home.add_entry(origin=TokenOrigin.LINK)
-    home.source = SOURCE_RECONFIGURE
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    home.simulator.faults.set("user", Fault.status(503))
-    await dialog.submit(home.right("link"))
-    await async_claim(home)
-    await dialog.look()
-    assert dialog.errors == {"base": "unavailable"}
+    entry = await people.add(
+        SOURCE_RECONFIGURE, origin=TokenOrigin.LINK, is_loaded=False
+    )
+    dialog = await async_link_with_trouble(people, "user")
     if is_back:
-        home.simulator.faults.clear()
+        people.simulator.faults.clear()
     dialog.close()
-    await async_settle(home.hass)
-    token = home.simulator.pins.latest.auth_token
-    assert (home.entry.data["token"] == token) is is_back
-    assert home.signed_out == ([] if is_back else [token])
+    await async_settle(people.hass)
+    token = people.simulator.pins.latest.auth_token
+    assert (entry.data["token"] == token) is is_back
+    assert people.signed_out == ([] if is_back else [token])
 
 
-async def test_claimed_while_plex_tv_was_away(home: Home) -> None:
+async def test_claimed_while_plex_tv_was_away(people: People) -> None:
     """A code typed while the dialog showed an error counts when the dialog is closed."""
-    home.entry = home.add_entry(origin=TokenOrigin.LINK)
-    home.source = SOURCE_REAUTH
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    home.simulator.faults.set("pins_check", Fault.status(503))
-    await dialog.submit(home.right("link"))
-    await async_settle(home.hass)
-    await dialog.look()
-    assert dialog.errors == {"base": "unavailable"}
-    home.simulator.faults.clear()
-    pin = home.simulator.pins.latest
-    home.simulator.pins.link(pin.code, home.account)
+    entry = await people.add(SOURCE_REAUTH, origin=TokenOrigin.LINK, is_loaded=False)
+    dialog = await async_link_with_trouble(people, "pins_check")
+    people.simulator.faults.clear()
+    pin = people.simulator.pins.latest
+    people.simulator.pins.link(pin.code, people.account)
     dialog.close()
-    await async_settle(home.hass)
-    assert home.entry.data["token"] == pin.auth_token
+    await async_settle(people.hass)
+    assert entry.data["token"] == pin.auth_token
 
 
-async def test_other_identifier_after_the_claim(home: Home) -> None:
+async def test_other_identifier_after_the_claim(people: People) -> None:
     """A token belongs to its client identifier: with another one there is a new code."""
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    home.simulator.faults.set("user", Fault.status(503))
-    await dialog.submit(home.right("link"))
-    await async_claim(home)
-    await dialog.look()
-    home.simulator.faults.clear()
-    first = home.simulator.pins.latest.auth_token
-    advanced = {"api_url": home.api_url, "client_identifier": "my-client"}
+    dialog = await async_link_with_trouble(people, "user")
+    people.simulator.faults.clear()
+    first = people.simulator.pins.latest.auth_token
+    advanced = {"api_url": people.api_url, "client_identifier": "my-client"}
     await dialog.submit({"advanced": advanced})
-    await async_claim(home)
+    await async_claim(people)
     await dialog.look()
     await dialog.submit({"servers": []})
-    assert home.signed_out == [first]
+    assert people.signed_out == [first]
     assert dialog.result["result"].data["client_identifier"] == "my-client"
-    assert home.account.tokens == {"my-client": dialog.result["result"].data["token"]}
+    assert people.account.tokens == {"my-client": dialog.result["result"].data["token"]}
 
 
-@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
-async def test_entry_removed_while_waiting(home: Home, source: str) -> None:
+@RENEWALS
+async def test_entry_removed_while_waiting(people: People, source: str) -> None:
     """A code typed for an entry that is gone is no sign-in."""
-    home.entry = home.add_entry(origin=TokenOrigin.TOKEN)
-    home.source = source
-    dialog = await async_open_link(home, seconds=0.3)
-    home.simulator.pins.link(home.simulator.pins.latest.code, home.account)
-    await home.hass.config_entries.async_remove(home.entry.entry_id)
-    await async_settle(home.hass)
+    entry = await people.add(source, origin=TokenOrigin.TOKEN, is_loaded=False)
+    dialog = await async_open_link(people, seconds=0.3)
+    people.simulator.pins.link(people.simulator.pins.latest.code, people.account)
+    await people.hass.config_entries.async_remove(entry.entry_id)
+    await async_settle(people.hass)
     if source == SOURCE_RECONFIGURE:
         with pytest.raises(UnknownEntry):
             await dialog.look()
         dialog.close()
-        await async_settle(home.hass)
-    assert home.signed_out == [home.simulator.pins.latest.auth_token]
-    assert not home.account.tokens
+        await async_settle(people.hass)
+    assert people.signed_out == [people.simulator.pins.latest.auth_token]
+    assert not people.account.tokens
 
 
-async def test_entry_removed_before_the_reload(home: Home) -> None:
+async def test_entry_removed_before_the_reload(people: People) -> None:
     """An entry removed between storing its token and the end of the dialog stays gone."""
-    home.entry = home.add_entry(origin=TokenOrigin.TOKEN)
-    home.source = SOURCE_RECONFIGURE
-    dialog = await async_open(home)
-    await dialog.choose("link")
-    await dialog.submit(home.right("link"))
-    await async_claim(home)
-    await home.hass.config_entries.async_remove(home.entry.entry_id)
+    entry = await people.add(
+        SOURCE_RECONFIGURE, origin=TokenOrigin.TOKEN, is_loaded=False
+    )
+    dialog = await async_choose(people, "link")
+    await dialog.submit(people.right("link"))
+    await async_claim(people)
+    await people.hass.config_entries.async_remove(entry.entry_id)
     await dialog.look()
     assert dialog.result["reason"] == "reconfigure_successful"
-    assert not home.hass.config_entries.async_entries(DOMAIN)
+    assert not people.hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_page_loaded_again(home: Home) -> None:
+async def test_page_loaded_again(people: People) -> None:
     """A page that is loaded again shows the same step, without error and secret."""
-    home.account = home.simulator.accounts["anna"]
-    dialog = await async_open(home)
+    people.account = people.simulator.accounts["anna"]
+    dialog = await async_open(people)
     await dialog.look()
     assert dialog.step == "user"
     await dialog.choose("password")
-    typed = home.right("password")
+    typed = people.right("password")
     await dialog.submit({**typed, "password": "wrong"})
     await dialog.look()
     assert (dialog.step, dialog.errors) == ("password", {})
@@ -937,37 +1006,37 @@ async def test_page_loaded_again(home: Home) -> None:
     await dialog.submit(typed)
     await dialog.look()
     assert (dialog.step, dialog.errors) == ("code", {})
-    await dialog.submit(home.right("code"))
+    await dialog.submit(people.right("code"))
     shown = dialog.shown
     await dialog.look()
     assert (dialog.step, dialog.shown) == ("servers", shown)
-    assert len(home.simulator.requests_to("signin")) == 3
+    assert len(people.simulator.requests_to("signin")) == 3
 
 
-async def test_link_page_loaded_again(home: Home) -> None:
+async def test_link_page_loaded_again(people: People) -> None:
     """A page that is loaded again while a code is shown shows that code."""
-    dialog = await async_open_link(home, seconds=60)
+    dialog = await async_open_link(people, seconds=60)
     shown = dialog.result["description_placeholders"]
     await dialog.look()
     assert dialog.result["description_placeholders"] == shown
-    assert len(home.simulator.pins) == 1
+    assert len(people.simulator.pins) == 1
     dialog.close()
-    await async_settle(home.hass)
+    await async_settle(people.hass)
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)
-@pytest.mark.parametrize("way", WAYS)
+@EACH_WAY
 async def test_renewal_of_a_loaded_entry_by_any_way(
-    home: Home, way: str, origin: TokenOrigin
+    people: People, way: str, origin: TokenOrigin
 ) -> None:
     """Whatever way the old token came by, the new sign-in ends in its success."""
-    home.source = SOURCE_REAUTH
-    home.entry = await async_add_account(
-        home.hass, home.simulator, home.account, [home.server], origin=origin
+    people.source = SOURCE_REAUTH
+    people.entry = await async_add_account(
+        people.hass, people.simulator, people.account, [people.server], origin=origin
     )
-    dialog = await async_sign_in(home, way)
+    dialog = await async_sign_in(people, way)
     assert dialog.result["reason"] == "reauth_successful"
-    await async_settle(home.hass)
-    assert home.entry.data["token_origin"] == way
-    assert home.entry.state is ConfigEntryState.LOADED
-    assert home.simulator.requests_to("user")
+    await async_settle(people.hass)
+    assert people.entry.data["token_origin"] == way
+    assert people.entry.state is ConfigEntryState.LOADED
+    assert people.simulator.requests_to("user")

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
     get_diagnostics_for_device,
@@ -12,25 +14,40 @@ from syrupy.assertion import SnapshotAssertion
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .helpers import async_add_account, async_fixed_world, device_of
+from .fixed_world import FixedWorld, async_fixed_world
+from .helpers import async_add_account, device_of
 from .plex_simulator import Fault, PlexSimulator
+
+
+@pytest.fixture
+async def fixed(hass: HomeAssistant, simulator: PlexSimulator) -> FixedWorld:
+    """Return a world whose identifiers are always the same, and set diagnostics up."""
+    assert await async_setup_component(hass, "diagnostics", {})
+    return await async_fixed_world(simulator)
+
+
+@pytest.fixture
+async def paula(
+    hass: HomeAssistant, simulator: PlexSimulator, fixed: FixedWorld
+) -> MockConfigEntry:
+    """Return the entry of an account with a server."""
+    return await async_add_account(hass, simulator, fixed.plex_pass, [fixed.attic])
 
 
 async def test_entry(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     simulator: PlexSimulator,
+    fixed: FixedWorld,
+    paula: MockConfigEntry,
     snapshot: SnapshotAssertion,
 ) -> None:
     """An entry's diagnostics have facts, but no secret, name, address or identifier."""
-    assert await async_setup_component(hass, "diagnostics", {})
-    world = await async_fixed_world(simulator)
-    entry = await async_add_account(hass, simulator, world.plex_pass, [world.attic])
-    found = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    found = await get_diagnostics_for_config_entry(hass, hass_client, paula)
     assert found == snapshot
     text = json.dumps(found)
     names = {"paula", "Paula", "paula@example.com", "Attic", "Cellar", "127.0.0.1"}
-    identifiers = {world.plex_pass.uuid, world.attic.machine_identifier}
+    identifiers = {fixed.plex_pass.uuid, fixed.attic.machine_identifier}
     assert not [
         word for word in simulator.secrets() | names | identifiers if word in text
     ]
@@ -39,18 +56,14 @@ async def test_entry(
 async def test_devices(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
+    fixed: FixedWorld,
+    paula: MockConfigEntry,
 ) -> None:
     """A device's diagnostics are those of its account or of its server."""
-    assert await async_setup_component(hass, "diagnostics", {})
-    world = await async_fixed_world(simulator)
-    entry = await async_add_account(hass, simulator, world.plex_pass, [world.attic])
-    account = await get_diagnostics_for_device(
-        hass, hass_client, entry, device_of(hass, entry)
-    )
-    server = await get_diagnostics_for_device(
-        hass, hass_client, entry, device_of(hass, entry, world.attic)
-    )
+    account, server = [
+        await get_diagnostics_for_device(hass, hass_client, paula, device)
+        for device in (device_of(hass, paula), device_of(hass, paula, fixed.attic))
+    ]
     assert account["token_origin"] == "password"
     assert account["subscription_plan"] == "yearly"
     assert server["connection"] == "local"
@@ -61,13 +74,12 @@ async def test_trouble(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     simulator: PlexSimulator,
+    fixed: FixedWorld,
 ) -> None:
     """Diagnostics name the kind of a failure, of plex.tv and of a server."""
-    assert await async_setup_component(hass, "diagnostics", {})
-    world = await async_fixed_world(simulator)
     simulator.faults.set("*", Fault.status(503))
-    await world.attic.stop()
-    entry = await async_add_account(hass, simulator, world.plex_pass, [world.attic])
+    await fixed.attic.stop()
+    entry = await async_add_account(hass, simulator, fixed.plex_pass, [fixed.attic])
     found = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert found["account"]["failure"] == "UnavailableError"
     assert found["account"]["listed_servers"] is None

@@ -12,24 +12,22 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
 from .flow_matrix import TRANSLATIONS
 from .helpers import (
-    async_add_account,
-    async_get_transient_token,
-    async_pass,
-    async_settle,
+    refuse_tokens,
     server_coordinator,
     server_data,
+    source_of,
     subentry_of,
     with_typed_token,
 )
-from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
-from .plex_simulator.worlds import DemoWorld
+from .home import Home
+from .plex_simulator import Fault, MediaServer, Way
 
 HOUR = timedelta(hours=1, minutes=1)
 SERVER_POLL = timedelta(minutes=5, seconds=10)
@@ -64,107 +62,73 @@ def issues(
     return found
 
 
-async def test_server_not_listed(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_server_not_listed(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A server that is no longer shared is told of, until it is shared again."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert issues(hass, entry, server) == []
-    server.shared_with.remove(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == ["server_not_listed"]
-    server.shared_with.append(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert issues(home.hass, entry, home.server) == []
+    home.server.shared_with.remove(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
+    home.server.shared_with.append(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_not_listed_while_plex_tv_is_away(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_not_listed_while_plex_tv_is_away(home: Home) -> None:
     """A list that is not known says nothing of any server."""
-    await simulator.stop_plex_tv()
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
+    await home.simulator.stop_plex_tv()
+    entry = await home.add(home.ben, home.server)
     assert entry.state is ConfigEntryState.LOADED
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_unlisted_server_with_a_typed_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_unlisted_server_with_a_typed_token(home: Home) -> None:
     """A server with a typed token need not be listed."""
-    server = world.shared
-    entry = await async_add_account(
-        hass, simulator, world.free, [with_typed_token(server)]
-    )
-    assert issues(hass, entry, server) == []
+    server = home.world.shared
+    entry = await home.add(home.ben, with_typed_token(server))
+    assert issues(home.hass, entry, server) == []
 
 
-async def test_token_refused(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_token_refused(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A typed token that its server refuses is told of, until it is taken again."""
-    server = world.living_room
-    source = f"server://{world.basement.machine_identifier}"
-    entry = await async_add_account(
-        hass, simulator, world.yearly, [with_typed_token(server, sources=[source])]
+    source = source_of(home.world.basement)
+    entry = await home.add(
+        home.world.yearly, with_typed_token(home.server, sources=[source])
     )
-    assert issues(hass, entry, server) == []
-    token = server.access_token_for(server.owner)
-    server.rotate_access_tokens()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    server._access_tokens[server.owner.id] = token
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, home.server) == []
+    token = home.server.access_token_for(home.server.owner)
+    home.server.rotate_access_tokens()
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    home.server._access_tokens[home.server.owner.id] = token
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_too_old(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_too_old(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """A server too old for its watched sources is told of, until it is updated."""
-    server = world.living_room
-    version = server.version
-    source = f"server://{world.basement.machine_identifier}"
-    data = server_data(server, world.two_factor, sources=[source])
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [data, world.basement]
-    )
-    assert issues(hass, entry, server) == []
-    for old in (server, world.basement):
+    version = home.server.version
+    source = source_of(home.world.basement)
+    data = server_data(home.server, home.anna, sources=[source])
+    entry = await home.add(home.anna, data, home.world.basement)
+    assert issues(home.hass, entry, home.server) == []
+    for old in (home.server, home.world.basement):
         old.version = "1.15.3.876-ad6e39743"
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == ["server_too_old"]
-    assert issues(hass, entry, world.basement) == []
-    server.version = version
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == []
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_too_old"]
+    assert issues(home.hass, entry, home.world.basement) == []
+    home.server.version = version
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("has_relay", [False, True])
 async def test_plex_direct_not_resolved(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    dns: Dns,
-    freezer: FrozenDateTimeFactory,
-    has_relay: bool,
+    home: Home, dns: Dns, freezer: FrozenDateTimeFactory, has_relay: bool
 ) -> None:
     """A server not reached locally for want of names is told of, until they resolve."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=False, relay=has_relay
-    )
+    server = await home.add_hidden_server(relay=has_relay)
     if has_relay:
         listed = server.connections
         relay = next(connection for connection in listed if connection.relay)
@@ -181,68 +145,52 @@ async def test_plex_direct_not_resolved(
         server.connections = [local, relay]
         server._site.set_certificate(("localhost", *server._names()))
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    coordinator = server_coordinator(entry, server)
-    assert coordinator.last_update_success is has_relay
-    if has_relay:
-        assert coordinator.data.route.kind == "relay"
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+    hugo = server.owner
+    entry = await home.add(hugo, server)
+    before = home.state("sensor.connection", hugo, server)
+    assert before == ("relay" if has_relay else STATE_UNAVAILABLE)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
     dns.plex_direct = True
     if has_relay:
         await server.close_way(Way.RELAY)
-    await async_pass(hass, freezer, SERVER_POLL)
-    coordinator = server_coordinator(entry, server)
-    assert coordinator.data.route.kind == "local"
-    assert issues(hass, entry, server) == []
+    await home.wait(freezer, SERVER_POLL)
+    assert home.state("sensor.connection", hugo, server) == "local"
+    assert issues(home.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("missing", ["all names", "plex.tv"])
-async def test_internet_that_is_missing(
-    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, missing: str
-) -> None:
+async def test_internet_that_is_missing(home: Home, dns: Dns, missing: str) -> None:
     """Without internet no name resolves: no router is to blame."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=missing == "all names"
-    )
+    every_way = missing == "all names"
+    server = await home.add_hidden_server(remote_access=every_way, relay=every_way)
     if missing == "plex.tv":
-        server.connections = [one for one in server.connections if not one.relay]
-        simulator.faults.set("user", Fault.html(502))
+        home.simulator.faults.set("user", Fault.html(502))
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    coordinator = server_coordinator(entry, server)
-    assert any(
-        isinstance(one, DnsError)
-        for one in coordinator.access.routing.failures.values()
-    )
-    assert issues(hass, entry, server) == []
+    entry = await home.add(server.owner, server)
+    failures = server_coordinator(entry, server).access.routing.failures.values()
+    assert any(isinstance(failure, DnsError) for failure in failures)
+    assert issues(home.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 async def test_internet_is_no_reason_to_ask_again(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    dns: Dns,
-    freezer: FrozenDateTimeFactory,
+    home: Home, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:
     """While plex.tv is away the issue stays as it is, ignored or not."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=False, relay=False
-    )
+    server = await home.add_hidden_server()
     dns.plex_direct = False
-    entry = await async_add_account(hass, simulator, hugo, [server])
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
-    ignore(hass)
-    simulator.faults.set("user", Fault.html(502))
-    await async_pass(hass, freezer, SOURCE_POLL)
-    simulator.faults.clear()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert is_ignored(hass)
-    hugo.revoke_tokens()
-    await async_pass(hass, freezer, SOURCE_POLL)
-    assert issues(hass, entry, server) == ["plex_direct_not_resolved"]
+    entry = await home.add(server.owner, server)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
+    ignore(home.hass)
+    home.simulator.faults.set("user", Fault.html(502))
+    await home.wait(freezer, SOURCE_POLL)
+    home.simulator.faults.clear()
+    await home.wait(freezer, SOURCE_POLL)
+    assert is_ignored(home.hass)
+    server.owner.revoke_tokens()
+    await home.wait(freezer, SOURCE_POLL)
+    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
 
 
 def ignore(hass: HomeAssistant) -> None:
@@ -258,90 +206,65 @@ def is_ignored(hass: HomeAssistant) -> bool:
 
 
 @pytest.mark.parametrize("how", ["entry", "subentry"])
-async def test_ignored_until_it_is_removed(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, how: str
-) -> None:
+async def test_ignored_until_it_is_removed(home: Home, how: str) -> None:
     """What the user ignores is ignored after a reload, too, and goes with the server."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    ignore(hass)
-    await hass.config_entries.async_reload(entry.entry_id)
-    await async_settle(hass)
-    assert is_ignored(hass)
-    if how == "entry":
-        await hass.config_entries.async_remove(entry.entry_id)
-    else:
-        subentry = subentry_of(entry, server)
-        hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
-    await async_settle(hass)
-    assert not ir.async_get(hass).issues
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    ignore(home.hass)
+    await home.reload(entry)
+    assert is_ignored(home.hass)
+    await home.remove(entry, home.server if how == "subentry" else None)
+    assert not ir.async_get(home.hass).issues
 
 
 async def test_token_that_is_taken_again(
-    hass: HomeAssistant, simulator: PlexSimulator, freezer: FrozenDateTimeFactory
+    home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
     """A refused token is tried at each poll until it is taken again."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo)
-    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
-    for endpoint in ("security_token", "root"):
-        server.faults.set(endpoint, Fault.status(401))
-    with pytest.raises(HomeAssistantError):
-        await async_get_transient_token(hass, entry, server)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == ["server_token_refused"]
-    server.faults.clear()
-    await async_pass(hass, freezer, SERVER_POLL)
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.anna, with_typed_token(home.server))
+    refuse_tokens(home.server)
+    await home.failure("get_transient_token")
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
+    home.server.faults.clear()
+    await home.wait(freezer, SERVER_POLL)
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_unclaimed_server_is_no_matter_of_tokens(
-    hass: HomeAssistant, simulator: PlexSimulator
-) -> None:
+async def test_unclaimed_server_is_no_matter_of_tokens(home: Home) -> None:
     """No new token is asked for where none is any good."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo)
-    entry = await async_add_account(hass, simulator, hugo, [with_typed_token(server)])
-    server.claimed = False
-    for endpoint in ("security_token", "root"):
-        server.faults.set(endpoint, Fault.status(401))
-    with pytest.raises(HomeAssistantError) as error:
-        await async_get_transient_token(hass, entry, server)
-    assert error.value.translation_key == "not_claimed"
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.anna, with_typed_token(home.server))
+    home.server.claimed = False
+    refuse_tokens(home.server)
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_claimed"
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_plain_http_instead_of_plex_direct(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_plain_http_instead_of_plex_direct(home: Home) -> None:
     """A server that is reached locally over plain http lacks no name."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert server_coordinator(entry, server).data.route.kind == "local"
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert server_coordinator(entry, home.server).data.route.kind == "local"
+    assert issues(home.hass, entry, home.server) == []
 
 
-async def test_no_local_address(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_no_local_address(home: Home) -> None:
     """Where no local address is listed there is none to use instead."""
-    hugo = world.three_servers
-    server = await simulator.add_server("Afar", hugo, https_required=True, relay=False)
+    hugo = home.world.three_servers
+    server = await home.simulator.add_server(
+        "Afar", hugo, https_required=True, relay=False
+    )
     server.connections = [listed for listed in server.connections if not listed.local]
-    entry = await async_add_account(hass, simulator, hugo, [server])
+    entry = await home.add(hugo, server)
     assert not server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == []
+    assert issues(home.hass, entry, server) == []
 
 
-async def test_server_that_is_down(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_server_that_is_down(home: Home) -> None:
     """A server that is down is nothing to repair."""
-    server = world.living_room
-    await server.stop()
-    server.connections = [
+    await home.server.stop()
+    home.server.connections = [
         type(listed)(
             protocol="https",
             address="127.0.0.1",
@@ -349,11 +272,11 @@ async def test_server_that_is_down(
             uri=f"https://127.0.0.1:{listed.port}",
             local=True,
         )
-        for listed in server.connections
+        for listed in home.server.connections
     ]
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    assert not server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == []
+    entry = await home.add(home.ben, home.server)
+    assert not server_coordinator(entry, home.server).last_update_success
+    assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.parametrize(
@@ -365,16 +288,8 @@ async def test_server_that_is_down(
         ("127.0.0.1", False),
     ],
 )
-async def test_plain_http(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    dns: Dns,
-    host: str,
-    is_told: bool,
-) -> None:
+async def test_plain_http(home: Home, dns: Dns, host: str, is_told: bool) -> None:
     """A typed plain address in the internet is told of, until it is changed."""
-    server = world.living_room
     resolve = dns.resolve
 
     async def resolve_all(
@@ -382,48 +297,40 @@ async def test_plain_http(
     ) -> list[ResolveResult]:
         return await resolve("localhost", port, family)
 
-    url = f"http://{host}:{server.port}"
+    url = f"http://{host}:{home.server.port}"
     with patch.object(dns, "resolve", resolve_all):
-        data = server_data(server, world.free, url=url, verify_ssl=True)
-        entry = await async_add_account(hass, simulator, world.free, [data])
-        assert server_coordinator(entry, server).last_update_success
-    assert issues(hass, entry, server) == (["plain_http"] if is_told else [])
-    subentry = subentry_of(entry, server)
-    for address in (f"https://{host}:{server.port}", server.http_url):
-        hass.config_entries.async_update_subentry(
+        data = server_data(home.server, home.ben, url=url, verify_ssl=True)
+        entry = await home.add(home.ben, data)
+        assert server_coordinator(entry, home.server).last_update_success
+    assert issues(home.hass, entry, home.server) == (["plain_http"] if is_told else [])
+    subentry = subentry_of(entry, home.server)
+    for address in (f"https://{host}:{home.server.port}", home.server.http_url):
+        home.hass.config_entries.async_update_subentry(
             entry, subentry, data={**subentry.data, "url": address}
         )
-        await async_settle(hass)
-        assert issues(hass, entry, server) == []
+        await home.settle()
+        assert issues(home.hass, entry, home.server) == []
 
 
 @pytest.mark.parametrize("how", ["unload", "remove", "remove_subentry"])
 async def test_nothing_is_left(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    how: str,
+    home: Home, freezer: FrozenDateTimeFactory, how: str
 ) -> None:
     """Unloaded or removed, an entry has no issues; loaded again, it has."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    server.shared_with.remove(world.free)
-    await async_pass(hass, freezer, HOUR)
-    assert issues(hass, entry, server) == ["server_not_listed"]
+    entry = await home.add(home.ben, home.server)
+    home.server.shared_with.remove(home.ben)
+    await home.wait(freezer, HOUR)
+    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
     if how == "unload":
-        await hass.config_entries.async_unload(entry.entry_id)
-    elif how == "remove":
-        await hass.config_entries.async_remove(entry.entry_id)
+        await home.hass.config_entries.async_unload(entry.entry_id)
     else:
-        hass.config_entries.async_remove_subentry(
-            entry, subentry_of(entry, server).subentry_id
-        )
-    await async_settle(hass)
+        await home.remove(entry, home.server if how == "remove_subentry" else None)
     assert not [
-        issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN
+        issue
+        for issue in ir.async_get(home.hass).issues.values()
+        if issue.domain == DOMAIN
     ]
     if how == "unload":
-        await hass.config_entries.async_setup(entry.entry_id)
-        await async_settle(hass)
-        assert issues(hass, entry, server) == ["server_not_listed"]
+        await home.hass.config_entries.async_setup(entry.entry_id)
+        await home.settle()
+        assert issues(home.hass, entry, home.server) == ["server_not_listed"]

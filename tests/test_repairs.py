@@ -1,6 +1,6 @@
 """The fix flows of repairs, through Home Assistant's own API."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 import json
 import re
 from typing import Any
@@ -11,9 +11,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.plex_auth.const import DOMAIN
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
@@ -21,17 +20,15 @@ from .conftest import Dns
 from .flow_matrix import TRANSLATIONS
 from .helpers import (
     account_coordinator,
-    async_add_account,
-    async_get_transient_token,
-    async_settle,
     device_of,
+    refuse_tokens,
     server_coordinator,
-    server_data,
     subentry_of,
     with_typed_token,
 )
-from .plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
-from .plex_simulator.worlds import DemoWorld
+from .home import Home
+from .plex_simulator import Certificate, Fault, MediaServer
+from .plex_simulator.worlds import PODCASTS
 
 URL = "/api/repairs/issues/fix"
 
@@ -78,136 +75,92 @@ class Fix:
             assert self._texts["abort"][self.result["reason"]]
 
 
-def issue_id_of(entry: MockConfigEntry, server: MediaServer, key: str) -> str:
-    """Return the id of a server's issue."""
-    return f"{key}_{subentry_of(entry, server).subentry_id}"
+type OpenFix = Callable[[MockConfigEntry, MediaServer, str], Awaitable[Fix]]
 
 
-async def async_fix(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    entry: MockConfigEntry,
-    server: MediaServer,
-    key: str,
-) -> Fix:
-    """Open the fix of an issue that is there."""
-    assert await async_setup_component(hass, "repairs", {})
-    issue_id = issue_id_of(entry, server, key)
-    assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
-    fix = Fix(await hass_client(), key, issue_id)
-    await fix.start()
-    return fix
+@pytest.fixture
+def open_fix(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenFix:
+    """Return what opens the fix of a server's issue that is there."""
+
+    async def _async_open(entry: MockConfigEntry, server: MediaServer, key: str) -> Fix:
+        assert await async_setup_component(hass, "repairs", {})
+        issue_id = f"{key}_{subentry_of(entry, server).subentry_id}"
+        assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
+        fix = Fix(await hass_client(), key, issue_id)
+        await fix.start()
+        return fix
+
+    return _async_open
 
 
 async def test_remove_a_server_that_is_not_listed(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home, open_fix: OpenFix
 ) -> None:
     """The server goes with its device, once somebody agrees; the account stays."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    device = device_of(hass, entry, server)
-    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    device = device_of(home.hass, entry, home.server)
+    fix = await open_fix(entry, home.server, "server_not_listed")
     assert fix.result["step_id"] == "confirm"
     placeholders = {"account": "Ben", "server": "Living Room"}
     assert fix.result["description_placeholders"] == placeholders
     assert entry.subentries
     await fix.submit()
     assert fix.result["type"] == "create_entry"
-    await async_settle(hass)
+    await home.settle()
     assert not entry.subentries
     assert entry.state is ConfigEntryState.LOADED
-    assert dr.async_get(hass).async_get(device.id) is None
-    assert not ir.async_get(hass).issues
+    assert dr.async_get(home.hass).async_get(device.id) is None
+    assert not ir.async_get(home.hass).issues
 
 
 @pytest.fixture
-async def refused(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> MockConfigEntry:
+async def refused(home: Home) -> MockConfigEntry:
     """Return an entry whose only server refuses the token that was typed for it."""
-    server = world.living_room
-    typed = {
-        "url": server.http_url,
-        "verify_ssl": True,
-        "token": "refused",
-        "sources": ["provider://tv.plex.provider.podcasts"],
-    }
-    data = ConfigSubentryData(
-        data=typed,
-        subentry_type="server",
-        title=server.name,
-        unique_id=server.machine_identifier,
-    )
-    return await async_add_account(hass, simulator, world.yearly, [data])
+    added = with_typed_token(home.server, sources=[f"provider://{PODCASTS}"])
+    added["data"] = {**added["data"], "token": "refused"}
+    return await home.add(home.world.yearly, added)
 
 
-async def test_listed_again(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-) -> None:
+async def test_listed_again(home: Home, open_fix: OpenFix) -> None:
     """A server that is shared again meanwhile is not removed."""
-    server = world.living_room
-    server.shared_with.remove(world.free)
-    entry = await async_add_account(hass, simulator, world.free, [server])
-    fix = await async_fix(hass, hass_client, entry, server, "server_not_listed")
-    server.shared_with.append(world.free)
+    home.server.shared_with.remove(home.ben)
+    entry = await home.add(home.ben, home.server)
+    fix = await open_fix(entry, home.server, "server_not_listed")
+    home.server.shared_with.append(home.ben)
     await account_coordinator(entry).servers.renew(now=True)
-    await async_settle(hass)
+    await home.settle()
     await fix.submit()
     assert fix.result["reason"] == "listed_again"
-    assert subentry_of(entry, server)
+    assert subentry_of(entry, home.server)
 
 
 @pytest.mark.parametrize("how", ["entry", "subentry"])
 @pytest.mark.parametrize("key", ["server_not_listed", "server_token_refused"])
 async def test_removed_meanwhile(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    simulator: PlexSimulator,
-    key: str,
-    how: str,
+    home: Home, open_fix: OpenFix, key: str, how: str
 ) -> None:
     """A dialog about a server that is gone ends in words."""
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server("Vault", hugo)
-    typed = key == "server_token_refused"
-    added = with_typed_token(server) if typed else server_data(server, hugo)
-    if typed:
-        server.faults.set("root", Fault.status(401))
-        server.faults.set("security_token", Fault.status(401))
+    typed: dict[str, str] = {}
+    if key == "server_token_refused":
+        typed["token"] = "another-token"
+        refuse_tokens(home.server)
+        entry = await home.add(home.ben, with_typed_token(home.server))
+        await home.failure("get_transient_token")
     else:
-        await simulator.remove_server(server)
-        await server.start()
-    entry = await async_add_account(hass, simulator, hugo, [added])
-    if typed:
-        with pytest.raises(HomeAssistantError):
-            await async_get_transient_token(hass, entry, server)
-    fix = await async_fix(hass, hass_client, entry, server, key)
-    if how == "entry":
-        await hass.config_entries.async_remove(entry.entry_id)
-    else:
-        subentry = subentry_of(entry, server)
-        hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
-    await async_settle(hass)
-    await fix.submit(**({"token": "another-token"} if typed else {}))
+        home.server.shared_with.remove(home.ben)
+        entry = await home.add(home.ben, home.server)
+    fix = await open_fix(entry, home.server, key)
+    await home.remove(entry, home.server if how == "subentry" else None)
+    await fix.submit(**typed)
     assert fix.result["reason"] == "server_removed"
 
 
 async def test_new_token(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    world: DemoWorld,
-    refused: MockConfigEntry,
+    home: Home, open_fix: OpenFix, refused: MockConfigEntry
 ) -> None:
     """A new token is stored once the server takes it, and the issue goes."""
-    server = world.living_room
-    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
+    fix = await open_fix(refused, home.server, "server_token_refused")
     assert fix.result["step_id"] == "token"
     for token in ("wrong", "two words", " ", "tökenn"):
         await fix.submit(token=token)
@@ -220,58 +173,49 @@ async def test_new_token(
         (Fault.status(400), "unknown"),
         (Fault.reset(), "secure_connection_required"),
     ):
-        server.faults.set("root", fault)
-        await fix.submit(token=server.access_token_for(server.owner))
+        home.server.faults.set("root", fault)
+        await fix.submit(token=home.server.access_token_for(home.server.owner))
         assert fix.errors == {"base": key}
-    server.faults.clear()
-    assert subentry_of(refused, server).data["token"] == "refused"
-    await fix.submit(token=f" {server.access_token_for(server.owner)} ")
+    home.server.faults.clear()
+    assert subentry_of(refused, home.server).data["token"] == "refused"
+    await fix.submit(token=f" {home.server.access_token_for(home.server.owner)} ")
     assert fix.result["type"] == "create_entry"
-    await async_settle(hass)
-    token = server.access_token_for(server.owner)
-    assert subentry_of(refused, server).data["token"] == token
-    assert server_coordinator(refused, server).access.token_refused is False
-    assert not ir.async_get(hass).issues
+    await home.settle()
+    token = home.server.access_token_for(home.server.owner)
+    assert subentry_of(refused, home.server).data["token"] == token
+    assert server_coordinator(refused, home.server).access.token_refused is False
+    assert not ir.async_get(home.hass).issues
 
 
 async def test_new_token_while_the_account_is_not_loaded(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    world: DemoWorld,
-    refused: MockConfigEntry,
+    home: Home, open_fix: OpenFix, refused: MockConfigEntry
 ) -> None:
     """A token cannot be checked while the account is not loaded, nor is it stored."""
-    server = world.living_room
-    fix = await async_fix(hass, hass_client, refused, server, "server_token_refused")
-    await hass.config_entries.async_unload(refused.entry_id)
-    await fix.submit(token=server.access_token_for(server.owner))
+    fix = await open_fix(refused, home.server, "server_token_refused")
+    await home.hass.config_entries.async_unload(refused.entry_id)
+    await fix.submit(token=home.server.access_token_for(home.server.owner))
     assert fix.errors == {"base": "cannot_connect"}
-    assert subentry_of(refused, server).data["token"] == "refused"
+    assert subentry_of(refused, home.server).data["token"] == "refused"
 
 
 @pytest.fixture
 async def unresolved(
-    hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, plex_direct: None
+    home: Home, dns: Dns, plex_direct: None
 ) -> tuple[MockConfigEntry, MediaServer]:
     """Return a server that requires secure connections, whose names do not resolve."""
     dns.plex_direct = False
-    hugo = simulator.add_account("hugo", title="Hugo")
-    server = await simulator.add_server(
-        "Vault", hugo, https_required=True, remote_access=False, relay=False
-    )
-    entry = await async_add_account(hass, simulator, hugo, [server])
+    server = await home.add_hidden_server()
+    entry = await home.add(server.owner, server)
     assert not server_coordinator(entry, server).last_update_success
     return entry, server
 
 
 async def test_use_the_local_address(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    home: Home, open_fix: OpenFix, unresolved: tuple[MockConfigEntry, MediaServer]
 ) -> None:
     """The local address is used once somebody agrees and the server answers there."""
     entry, server = unresolved
-    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
+    fix = await open_fix(entry, server, "plex_direct_not_resolved")
     url = f"https://127.0.0.1:{server.port}"
     assert fix.result["step_id"] == "confirm"
     assert fix.result["description_placeholders"]["url"] == url
@@ -294,21 +238,19 @@ async def test_use_the_local_address(
     server.set_certificate(Certificate.EXPIRED)
     await fix.submit()
     assert fix.result["type"] == "create_entry"
-    await async_settle(hass)
+    await home.settle()
     data = subentry_of(entry, server).data
     assert (data["url"], data["verify_ssl"]) == (url, False)
     assert server_coordinator(entry, server).data.route.kind == "custom"
-    assert not ir.async_get(hass).issues
+    assert not ir.async_get(home.hass).issues
 
 
 async def test_no_local_address_any_more(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    home: Home, open_fix: OpenFix, unresolved: tuple[MockConfigEntry, MediaServer]
 ) -> None:
     """An address that plex.tv lists no longer cannot be used."""
     entry, server = unresolved
-    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
+    fix = await open_fix(entry, server, "plex_direct_not_resolved")
     server.connections = [listed for listed in server.connections if not listed.local]
     await server_coordinator(entry, server).account.servers.renew(now=True)
     await fix.submit()
@@ -317,14 +259,12 @@ async def test_no_local_address_any_more(
 
 
 async def test_local_address_while_the_account_is_not_loaded(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    home: Home, open_fix: OpenFix, unresolved: tuple[MockConfigEntry, MediaServer]
 ) -> None:
     """While the account is not loaded no address is known."""
     entry, server = unresolved
-    fix = await async_fix(hass, hass_client, entry, server, "plex_direct_not_resolved")
-    await hass.config_entries.async_unload(entry.entry_id)
+    fix = await open_fix(entry, server, "plex_direct_not_resolved")
+    await home.hass.config_entries.async_unload(entry.entry_id)
     await fix.submit()
     assert fix.result["reason"] == "no_local_address"
     assert "url" not in subentry_of(entry, server).data

@@ -29,31 +29,20 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.messages import error_key
-from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import (
-    HomeAssistantError,
-    ServiceValidationError,
-    Unauthorized,
-    UnknownUser,
-)
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import Context
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import selector
 from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .helpers import (
-    async_add_account,
-    async_fixed_world,
-    async_pass,
-    async_settle,
-    device_of,
-    reauth_flows,
-    server_data,
-    state_of,
-)
-from .plex_simulator import Fault, MediaServer, PlexSimulator, Way
-from .plex_simulator.worlds import PODCASTS, DemoWorld
+from .fixed_world import async_fixed_world
+from .helpers import device_of, server_data, source_of
+from .home import Home
+from .plex_simulator import Fault, MediaServer, Way
+from .plex_simulator.worlds import PODCASTS
 
 ACCOUNT_ACTIONS = ("get_token_details", "get_servers")
 SERVER_ACTIONS: Mapping[str, Mapping[str, str]] = {
@@ -66,15 +55,10 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-async def test_described(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Home Assistant takes the descriptions; examples and defaults fit their fields."""
-    await async_add_account(hass, simulator, world.free)
-    described = (await async_get_all_descriptions(hass))[DOMAIN]
+    await home.add(home.ben)
+    described = (await async_get_all_descriptions(home.hass))[DOMAIN]
     assert set(described) == set(ACTIONS)
     assert "services.yaml" not in caplog.text
     for action, description in described.items():
@@ -86,37 +70,14 @@ async def test_described(
                     assert takes(field[key]) == field[key], (action, name)
 
 
-async def async_call(
-    hass: HomeAssistant, action: str, context: Context | None = None, /, **data: Any
-) -> dict[str, Any]:
-    """Call an action and return its response."""
-    response = await hass.services.async_call(
-        DOMAIN, action, data, blocking=True, context=context, return_response=True
-    )
-    assert response is not None
-    return response
-
-
-async def async_failure(
-    hass: HomeAssistant, action: str, **data: Any
-) -> HomeAssistantError:
-    """Call an action that fails, and return the error."""
-    with pytest.raises(HomeAssistantError) as caught:
-        await async_call(hass, action, **data)
-    return caught.value
-
-
-async def async_failure_without_entries(
-    hass: HomeAssistant, action: str, **data: Any
-) -> HomeAssistantError:
-    """Set the integration up without an entry, and return an action's error."""
-    assert await async_setup_component(hass, DOMAIN, {})
-    return await async_failure(hass, action, **data)
-
-
-def source_of(server: MediaServer) -> str:
-    """Return a server as a source."""
-    return f"server://{server.machine_identifier}"
+async def assert_refused(home: Home, action: str, key: str, **data: str) -> None:
+    """Assert that what was typed is the user's mistake, and that nobody was asked."""
+    home.simulator.requests.clear()
+    failure = await home.failure(action, **data)
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == key
+    assert failure.translation_placeholders == data
+    assert not home.simulator.requests
 
 
 def connections_of(server: MediaServer) -> list[dict[str, Any]]:
@@ -138,103 +99,85 @@ def connections_of(server: MediaServer) -> list[dict[str, Any]]:
 
 
 async def test_get_token_details(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    freezer: FrozenDateTimeFactory,
-    snapshot: SnapshotAssertion,
+    home: Home, freezer: FrozenDateTimeFactory, snapshot: SnapshotAssertion
 ) -> None:
     """The details of the account are fresh, complete, and without a secret."""
     freezer.move_to("2026-11-24 12:00:00+00:00")
-    world = await async_fixed_world(simulator)
-    await async_add_account(hass, simulator, world.plex_pass)
-    world.plex_pass.friendly_name = "Paula P."
-    response = await async_call(hass, "get_token_details")
+    paula = (await async_fixed_world(home.simulator)).plex_pass
+    await home.add(paula)
+    paula.friendly_name = "Paula P."
+    response = await home.call("get_token_details")
     assert response == snapshot
     assert response["account"]["friendly_name"] == "Paula P."
-    assert not any(secret in str(response) for secret in simulator.secrets())
+    assert not any(secret in str(response) for secret in home.simulator.secrets())
 
 
 async def test_get_token_details_again_after_a_rejection(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+    home: Home, entry: MockConfigEntry
 ) -> None:
     """The action asks plex.tv although polling has stopped, and the entities follow."""
-    anna = world.two_factor
-    entry = await async_add_account(hass, simulator, anna, [world.living_room])
-    simulator.faults.set("user", Fault.plex_error(1001, 401))
-    failure = await async_failure(hass, "get_token_details")
+    home.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    failure = await home.failure("get_token_details")
     assert failure.translation_key == "invalid_token"
-    assert state_of(hass, "binary_sensor.token", anna) == "on"
-    assert reauth_flows(hass, entry)
-    simulator.faults.clear()
-    response = await async_call(hass, "get_token_details")
-    assert response["account"]["uuid"] == anna.uuid
-    await async_settle(hass)
-    assert state_of(hass, "binary_sensor.token", anna) == "off"
-    assert not reauth_flows(hass, entry)
+    assert home.state("binary_sensor.token") == "on"
+    assert home.reauth_flows(entry)
+    home.simulator.faults.clear()
+    response = await home.call("get_token_details")
+    assert response["account"]["uuid"] == home.anna.uuid
+    await home.settle()
+    assert home.state("binary_sensor.token") == "off"
+    assert not home.reauth_flows(entry)
 
 
-async def test_get_servers(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_get_servers(home: Home) -> None:
     """All servers are listed, own and shared, added or not, without their tokens."""
-    anna = world.two_factor
-    await async_add_account(hass, simulator, anna, [world.living_room])
-    await world.basement.stop()
-    response = await async_call(hass, "get_servers")
+    await home.add(home.anna, home.server)
+    await home.world.basement.stop()
+    response = await home.call("get_servers")
     assert response == {
         "servers": [
             {
                 "name": server.name,
                 "source": source_of(server),
-                "added": server is world.living_room,
-                "owned": server is not world.shared,
-                "presence": server is not world.basement,
+                "added": server is home.server,
+                "owned": server is not home.world.shared,
+                "presence": server is not home.world.basement,
                 "version": server.version,
                 "connections": connections_of(server),
             }
-            for server in (world.living_room, world.basement, world.shared)
+            for server in (home.server, home.world.basement, home.world.shared)
         ]
     }
-    assert not any(secret in str(response) for secret in simulator.secrets())
+    assert not any(secret in str(response) for secret in home.simulator.secrets())
 
 
-async def test_get_servers_is_fresh(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_get_servers_is_fresh(home: Home) -> None:
     """A server that is new at plex.tv is in the next response."""
-    await async_add_account(hass, simulator, world.without_servers)
-    assert await async_call(hass, "get_servers") == {"servers": []}
-    server = await simulator.add_server("New", world.without_servers)
-    (listed,) = (await async_call(hass, "get_servers"))["servers"]
+    await home.add(home.world.without_servers)
+    assert await home.call("get_servers") == {"servers": []}
+    server = await home.simulator.add_server("New", home.world.without_servers)
+    (listed,) = (await home.call("get_servers"))["servers"]
     assert listed["source"] == source_of(server)
 
 
-async def test_get_servers_with_a_rejected_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_get_servers_with_a_rejected_token(home: Home) -> None:
     """A token that is rejected here asks for a new sign-in, too."""
-    anna = world.two_factor
-    entry = await async_add_account(hass, simulator, anna)
-    anna.revoke_tokens()
-    failure = await async_failure(hass, "get_servers")
+    entry = await home.add(home.anna)
+    home.anna.revoke_tokens()
+    failure = await home.failure("get_servers")
     assert failure.translation_key == "invalid_token"
-    await async_settle(hass)
-    assert state_of(hass, "binary_sensor.token", anna) == "on"
-    assert reauth_flows(hass, entry)
+    await home.settle()
+    assert home.state("binary_sensor.token") == "on"
+    assert home.reauth_flows(entry)
 
 
 async def test_get_transient_token(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A transient token comes with its life and the way to its server."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(hass, "get_transient_token")
+    response = await home.call("get_transient_token")
     now = dt_util.utcnow()
-    (token,) = server.transient_tokens
+    (token,) = home.server.transient_tokens
     assert response == {
         "token": token,
         "type": "delegation",
@@ -243,78 +186,74 @@ async def test_get_transient_token(
         "expires_at": (now + timedelta(hours=48)).isoformat(),
         "server": {
             "name": "Living Room",
-            "machine_identifier": server.machine_identifier,
-            "uri": server.http_url,
+            "machine_identifier": home.server.machine_identifier,
+            "uri": home.server.http_url,
             "connection": "local",
         },
     }
-    assert server.accepts_transient_token(token)
-    (request,) = simulator.requests_to("security_token")
+    assert home.server.accepts_transient_token(token)
+    (request,) = home.simulator.requests_to("security_token")
     assert request.query == {"type": "delegation", "scope": "all"}
-    assert request.headers["X-Plex-Token"] == server.access_token_for(world.two_factor)
+    assert request.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+
+
+async def test_get_transient_token_of_a_shared_server(home: Home) -> None:
+    """A shared server is asked with the token that plex.tv lists for it."""
+    shared = home.world.shared
+    await home.add(home.anna, shared, home.server)
+    await home.transient_token(shared)
+    (request,) = home.simulator.requests_to("security_token")
+    assert request.host == shared.machine_identifier
+    assert request.headers["X-Plex-Token"] == shared.access_token_for(home.anna)
 
 
 @pytest.mark.parametrize("data", [{"type": "other"}, {"scope": "some"}, {"more": 1}])
+@pytest.mark.usefixtures("entry")
 async def test_get_transient_token_of_another_kind(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    data: dict[str, Any],
+    home: Home, data: dict[str, Any]
 ) -> None:
     """Types, scopes and fields that do not exist are refused before any request."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    await async_call(hass, "get_transient_token", type="delegation", scope="all")
-    simulator.requests.clear()
+    await home.call("get_transient_token", type="delegation", scope="all")
+    home.simulator.requests.clear()
     with pytest.raises(vol.Invalid):
-        await async_call(hass, "get_transient_token", **data)
-    assert not simulator.requests
+        await home.call("get_transient_token", **data)
+    assert not home.simulator.requests
 
 
 @pytest.mark.parametrize("way", [Way.LOCAL, Way.REMOTE, Way.RELAY])
 async def test_get_transient_token_says_by_which_way(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    plex_direct: None,
-    way: Way,
+    home: Home, plex_direct: None, way: Way
 ) -> None:
     """The response names the connection that was used."""
-    server = world.living_room
     for other in (Way.LOCAL, Way.REMOTE, Way.RELAY):
         if other is not way:
-            await server.close_way(other)
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(hass, "get_transient_token")
+            await home.server.close_way(other)
+    await home.add(home.anna, home.server)
+    response = await home.call("get_transient_token")
     assert response["server"]["connection"] == way
     assert response["server"]["uri"] == next(
         connection.uri
-        for connection in server.connections
-        if connection.port == server.ways[way].port
+        for connection in home.server.connections
+        if connection.port == home.server.ways[way].port
     )
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-async def test_get_source_connection_information(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    refresh: bool,
-) -> None:
+async def test_get_source_connection_information(home: Home, refresh: bool) -> None:
     """How another server is reached is told with the token for it."""
-    server, source = world.living_room, source_of(world.basement)
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(
-        hass, "get_source_connection_information", source=source, refresh=refresh
+    server, source = home.server, source_of(home.world.basement)
+    await home.add(home.anna, server)
+    response = await home.call(
+        "get_source_connection_information", source=source, refresh=refresh
     )
-    (token,) = world.basement.transient_tokens
+    (token,) = home.world.basement.transient_tokens
     assert response == {
         "source": source,
         "name": "Basement",
-        "client_identifier": world.basement.machine_identifier,
+        "client_identifier": home.world.basement.machine_identifier,
         "access_token": token,
-        "connections": connections_of(world.basement),
-        "best": connections_of(world.basement)[0],
+        "connections": connections_of(home.world.basement),
+        "best": connections_of(home.world.basement)[0],
         "server": {
             "name": "Living Room",
             "machine_identifier": server.machine_identifier,
@@ -327,16 +266,13 @@ async def test_get_source_connection_information(
 
 @pytest.mark.parametrize("as_list", [False, True])
 async def test_get_source_connection_information_of_a_provider(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, as_list: bool
+    home: Home, as_list: bool
 ) -> None:
     """A provider is a source as well; the shape of the server's answer varies."""
-    server = world.living_room
-    server.device_as_list = as_list
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(
-        hass,
-        "get_source_connection_information",
-        source=f"provider://{PODCASTS}",
+    home.server.device_as_list = as_list
+    await home.add(home.anna, home.server)
+    response = await home.call(
+        "get_source_connection_information", source=f"provider://{PODCASTS}"
     )
     assert response["name"] == "Podcasts"
     assert response["client_identifier"] == PODCASTS
@@ -351,15 +287,13 @@ async def test_get_source_connection_information_of_a_provider(
 
 
 async def test_get_source_connection_information_without_a_connection(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+    home: Home,
 ) -> None:
     """A source that has no address has no best one."""
-    world.basement.connections = []
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    response = await async_call(
-        hass,
-        "get_source_connection_information",
-        source=source_of(world.basement),
+    home.world.basement.connections = []
+    await home.add(home.anna, home.server)
+    response = await home.call(
+        "get_source_connection_information", source=source_of(home.world.basement)
     )
     assert response["connections"] == []
     assert response["best"] is None
@@ -369,134 +303,118 @@ async def test_get_source_connection_information_without_a_connection(
 
 
 @pytest.mark.parametrize("action", ACCOUNT_ACTIONS)
-async def test_account_of_a_call(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, action: str
-) -> None:
+async def test_account_of_a_call(home: Home, action: str) -> None:
     """The only account is meant where none is named; of several one must be."""
-    failure = await async_failure_without_entries(hass, action)
+    assert await async_setup_component(home.hass, DOMAIN, {})
+    failure = await home.failure(action)
     assert failure.translation_key == "service_found_no_config_entry_for_domain"
-    anna, ben = world.two_factor, world.free
-    first = await async_add_account(hass, simulator, anna)
-    await async_call(hass, action)
-    second = await async_add_account(hass, simulator, ben)
-    failure = await async_failure(hass, action)
+    anna, ben = home.anna, home.ben
+    first = await home.add(anna)
+    await home.call(action)
+    second = await home.add(ben)
+    failure = await home.failure(action)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "service_found_multiple_config_entry_for_domain"
     for entry in (first, second):
-        simulator.requests.clear()
-        await async_call(hass, action, config_entry_id=entry.entry_id)
-        assert {request.headers["X-Plex-Token"] for request in simulator.requests} == {
-            entry.data["token"]
-        }
+        home.simulator.requests.clear()
+        await home.call(action, config_entry_id=entry.entry_id)
+        assert {
+            request.headers["X-Plex-Token"] for request in home.simulator.requests
+        } == {entry.data["token"]}
 
 
 @pytest.mark.parametrize("action", ACCOUNT_ACTIONS)
-async def test_accounts_that_cannot_be_asked(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, action: str
-) -> None:
+async def test_accounts_that_cannot_be_asked(home: Home, action: str) -> None:
     """Unknown, foreign and unloaded entries are told apart."""
-    entry = await async_add_account(hass, simulator, world.two_factor)
+    entry = await home.add(home.anna)
     foreign = MockConfigEntry(domain="other")
-    foreign.add_to_hass(hass)
-    await hass.config_entries.async_unload(entry.entry_id)
+    foreign.add_to_hass(home.hass)
+    await home.hass.config_entries.async_unload(entry.entry_id)
     for entry_id, key in (
         ("unknown", "service_config_entry_not_found"),
         (foreign.entry_id, "service_config_entry_wrong_domain"),
         (entry.entry_id, "service_config_entry_not_loaded"),
     ):
-        failure = await async_failure(hass, action, config_entry_id=entry_id)
+        failure = await home.failure(action, config_entry_id=entry_id)
         assert isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
-    failure = await async_failure(hass, action)
+    failure = await home.failure(action)
     assert isinstance(failure, ServiceValidationError)
 
 
-async def test_address_without_an_identity(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_address_without_an_identity(home: Home) -> None:
     """A 404 of an address is not one of the source."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    server.faults.set("identity", Fault.status(404))
+    home.server.faults.set("identity", Fault.status(404))
     source = SERVER_ACTIONS["get_source_connection_information"]
-    failure = await async_failure(hass, "get_source_connection_information", **source)
+    failure = await home.failure("get_source_connection_information", **source)
     assert failure.translation_key == "unavailable"
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
-async def test_server_of_a_call(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, action: str
-) -> None:
+async def test_server_of_a_call(home: Home, action: str) -> None:
     """The only server is meant where none is named; of several one must be."""
     data = SERVER_ACTIONS[action]
-    failure = await async_failure_without_entries(hass, action, **data)
+    assert await async_setup_component(home.hass, DOMAIN, {})
+    failure = await home.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "no_server"
-    await async_add_account(hass, simulator, world.free)
-    failure = await async_failure(hass, action, **data)
+    await home.add(home.ben)
+    failure = await home.failure(action, **data)
     assert failure.translation_key == "no_server"
 
-    servers = [world.living_room, world.basement]
-    world.basement.add_provider(PODCASTS, "Podcasts")
-    entry = await async_add_account(hass, simulator, world.two_factor, servers[:1])
-    await hass.config_entries.async_unload(entry.entry_id)
-    failure = await async_failure(hass, action, **data)
+    servers = [home.server, home.world.basement]
+    home.world.basement.add_provider(PODCASTS, "Podcasts")
+    entry = await home.add(home.anna, *servers[:1])
+    await home.hass.config_entries.async_unload(entry.entry_id)
+    failure = await home.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "account_not_ready"
     assert failure.translation_placeholders == {"name": "Anna"}
-    await hass.config_entries.async_setup(entry.entry_id)
-    assert (await async_call(hass, action, **data))["server"]["name"] == "Living Room"
-    other = await async_add_account(
-        hass, simulator, world.yearly, [server_data(world.shared, world.yearly)]
+    await home.hass.config_entries.async_setup(entry.entry_id)
+    assert (await home.call(action, **data))["server"]["name"] == "Living Room"
+    other = await home.add(
+        home.world.yearly, server_data(home.world.shared, home.world.yearly)
     )
-    failure = await async_failure(hass, action, **data)
+    failure = await home.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "choose_server"
-    response = await async_call(
-        hass,
-        action,
-        device_id=device_of(hass, entry, world.living_room).id,
-        **data,
+    response = await home.call(
+        action, device_id=device_of(home.hass, entry, home.server).id, **data
     )
     assert response["server"]["name"] == "Living Room"
-    await hass.config_entries.async_unload(other.entry_id)
-    assert (await async_call(hass, action, **data))["server"]["name"] == "Living Room"
+    await home.hass.config_entries.async_unload(other.entry_id)
+    assert (await home.call(action, **data))["server"]["name"] == "Living Room"
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
 async def test_servers_that_cannot_be_asked(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    device_registry: dr.DeviceRegistry,
-    action: str,
+    home: Home, device_registry: dr.DeviceRegistry, action: str
 ) -> None:
     """Unknown and foreign devices, accounts and unloaded servers are told apart."""
     data = SERVER_ACTIONS[action]
-    entry = await async_add_account(
-        hass, simulator, world.two_factor, [world.living_room]
-    )
+    entry = await home.add(home.anna, home.server)
     foreign = MockConfigEntry(domain="other")
-    foreign.add_to_hass(hass)
+    foreign.add_to_hass(home.hass)
     foreign_device = device_registry.async_get_or_create(
         config_entry_id=foreign.entry_id, identifiers={("other", "1")}, name="Other"
     )
-    account = device_of(hass, entry)
+    account = device_of(home.hass, entry)
     for device_id, key in (
         ("unknown", "service_device_not_found"),
         (foreign_device.id, "service_device_wrong_domain"),
         (account.id, "not_a_server"),
     ):
-        failure = await async_failure(hass, action, device_id=device_id, **data)
+        failure = await home.failure(action, device_id=device_id, **data)
         assert isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Anna"}
     device_registry.async_update_device(account.id, name_by_user="My Plex")
-    failure = await async_failure(hass, action, device_id=account.id, **data)
+    failure = await home.failure(action, device_id=account.id, **data)
     assert failure.translation_placeholders == {"name": "My Plex"}
-    server = device_of(hass, entry, world.living_room)
-    await hass.config_entries.async_unload(entry.entry_id)
-    failure = await async_failure(hass, action, device_id=server.id, **data)
+    server = device_of(home.hass, entry, home.server)
+    await home.hass.config_entries.async_unload(entry.entry_id)
+    failure = await home.failure(action, device_id=server.id, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "service_config_entry_not_loaded"
 
@@ -506,43 +424,36 @@ async def test_servers_that_cannot_be_asked(
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_who_may_call(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    hass_read_only_user: MockUser,
-    hass_admin_user: MockUser,
-    action: str,
+    home: Home, hass_read_only_user: MockUser, hass_admin_user: MockUser, action: str
 ) -> None:
     """Admins and automations may call; other users may not, and nothing is asked."""
     data = ACTIONS[action]
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    simulator.requests.clear()
+    await home.add(home.anna, home.server)
+    home.simulator.requests.clear()
     for user_id, error in (
         (hass_read_only_user.id, Unauthorized),
         ("nobody", UnknownUser),
     ):
         with pytest.raises(error):
-            await async_call(hass, action, Context(user_id=user_id), **data)
-    assert not simulator.requests
-    await async_call(hass, action, Context(user_id=hass_admin_user.id), **data)
-    await async_call(hass, action, Context(), **data)
+            await home.call(action, Context(user_id=user_id), **data)
+    assert not home.simulator.requests
+    await home.call(action, Context(user_id=hass_admin_user.id), **data)
+    await home.call(action, Context(), **data)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_who_may_call_from_outside(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
     action: str,
 ) -> None:
     """Users that are no admins are refused over REST and WebSocket as well."""
-    assert await async_setup_component(hass, "api", {})
-    assert await async_setup_component(hass, "websocket_api", {})
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    simulator.requests.clear()
+    assert await async_setup_component(home.hass, "api", {})
+    assert await async_setup_component(home.hass, "websocket_api", {})
+    await home.add(home.anna, home.server)
+    home.simulator.requests.clear()
     data = dict(ACTIONS[action])
     address = f"/api/services/{DOMAIN}/{action}?return_response"
     message = {
@@ -554,18 +465,18 @@ async def test_who_may_call_from_outside(
     }
     rest = await hass_client(hass_read_only_access_token)
     assert (await rest.post(address, json=data)).status == 401
-    websocket = await hass_ws_client(hass, hass_read_only_access_token)
+    websocket = await hass_ws_client(home.hass, hass_read_only_access_token)
     await websocket.send_json_auto_id(message)
     answer = await websocket.receive_json()
     assert not answer["success"]
     assert "result" not in answer
-    assert not simulator.requests
+    assert not home.simulator.requests
 
     rest = await hass_client()
     reply = await rest.post(address, json=data)
     assert reply.status == 200
     assert (await reply.json())["service_response"]
-    websocket = await hass_ws_client(hass)
+    websocket = await hass_ws_client(home.hass)
     await websocket.send_json_auto_id(message)
     answer = await websocket.receive_json()
     assert answer["success"]
@@ -573,22 +484,17 @@ async def test_who_may_call_from_outside(
 
 
 @pytest.mark.parametrize("by_admin", [False, True])
+@pytest.mark.usefixtures("entry")
 async def test_automation_may_call(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    hass_read_only_user: MockUser,
-    hass_admin_user: MockUser,
-    by_admin: bool,
+    home: Home, hass_read_only_user: MockUser, hass_admin_user: MockUser, by_admin: bool
 ) -> None:
     """An automation gets a token; a script does for whom it is started by."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
     steps = [
         {"action": f"{DOMAIN}.get_transient_token", "response_variable": "plex"},
         {"event": "handed_out", "event_data": {"scope": "{{ plex.scope }}"}},
     ]
     assert await async_setup_component(
-        hass,
+        home.hass,
         "automation",
         {
             "automation": {
@@ -598,18 +504,18 @@ async def test_automation_may_call(
         },
     )
     assert await async_setup_component(
-        hass, "script", {"script": {"hand_out": {"sequence": steps}}}
+        home.hass, "script", {"script": {"hand_out": {"sequence": steps}}}
     )
-    events = async_capture_events(hass, "handed_out")
-    hass.bus.async_fire("wanted")
-    await async_settle(hass)
+    events = async_capture_events(home.hass, "handed_out")
+    home.hass.bus.async_fire("wanted")
+    await home.settle()
     assert [event.data for event in events] == [{"scope": "all"}]
     user = hass_admin_user if by_admin else hass_read_only_user
     with suppress(Unauthorized):
-        await hass.services.async_call(
+        await home.hass.services.async_call(
             "script", "hand_out", blocking=True, context=Context(user_id=user.id)
         )
-    await async_settle(hass)
+    await home.settle()
     assert len(events) == (2 if by_admin else 1)
 
 
@@ -629,52 +535,39 @@ async def test_automation_may_call(
         ("/library/metadata/München/thumb#part", {}),
     ],
 )
-async def test_path(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    path: str,
-    query: dict[str, str],
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_path(home: Home, path: str, query: dict[str, str]) -> None:
     """With a path the response has an address that plays as it is."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(hass, "get_transient_token", path=path)
-    assert response["url"].startswith(f"{server.http_url}/library/metadata/")
+    response = await home.call("get_transient_token", path=path)
+    assert response["url"].startswith(f"{home.server.http_url}/library/metadata/")
     async with (
         aiohttp.ClientSession() as session,
         session.get(response["url"]) as reply,
     ):
         assert reply.status == 200
         assert reply.content_type == "image/png"
-    (request,) = simulator.requests_to("media")
+    (request,) = home.simulator.requests_to("media")
     assert request.query["X-Plex-Token"] == response["token"]
     assert query.items() <= request.query.items()
 
 
-async def test_path_keeps_what_is_encoded(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_path_keeps_what_is_encoded(home: Home) -> None:
     """A path is neither decoded nor encoded a second time."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    response = await async_call(
-        hass, "get_transient_token", path="/library/parts/1%2F2/a%20b.mkv?x=1%3D1"
+    response = await home.call(
+        "get_transient_token", path="/library/parts/1%2F2/a%20b.mkv?x=1%3D1"
     )
     assert response["url"] == (
-        f"{server.http_url}/library/parts/1%2F2/a%20b.mkv"
+        f"{home.server.http_url}/library/parts/1%2F2/a%20b.mkv"
         f"?x=1%3D1&X-Plex-Token={response['token']}"
     )
 
 
-async def test_path_behind_a_proxy(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_path_behind_a_proxy(home: Home) -> None:
     """A path goes behind the one that a proxy has for the server."""
-    anna, server = world.two_factor, world.living_room
 
     async def forward(request: web.Request) -> web.Response:
-        address = f"{server.http_url}/{request.match_info['path']}"
+        address = f"{home.server.http_url}/{request.match_info['path']}"
         async with (
             aiohttp.ClientSession() as session,
             session.request(
@@ -697,14 +590,12 @@ async def test_path_behind_a_proxy(
     application = web.Application()
     application.router.add_route("*", "/plex/{path:.*}", forward)
     async with TestServer(application) as proxy:
-        await async_add_account(
-            hass,
-            simulator,
-            anna,
-            [server_data(server, anna, url=str(proxy.make_url("/plex/")))],
+        await home.add(
+            home.anna,
+            server_data(home.server, home.anna, url=str(proxy.make_url("/plex/"))),
         )
-        response = await async_call(
-            hass, "get_transient_token", path="/library/metadata/1/thumb"
+        response = await home.call(
+            "get_transient_token", path="/library/metadata/1/thumb"
         )
         assert response["server"]["uri"] == str(proxy.make_url("/plex"))
         async with (
@@ -736,17 +627,10 @@ async def test_path_behind_a_proxy(
         "http://[",
     ],
 )
-async def test_what_is_no_path(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, path: str
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_what_is_no_path(home: Home, path: str) -> None:
     """What may lead elsewhere is refused before any request."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    simulator.requests.clear()
-    failure = await async_failure(hass, "get_transient_token", path=path)
-    assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "invalid_path"
-    assert failure.translation_placeholders == {"path": path}
-    assert not simulator.requests
+    await assert_refused(home, "get_transient_token", "invalid_path", path=path)
 
 
 @pytest.mark.parametrize(
@@ -760,16 +644,15 @@ async def test_what_is_no_path(
         "/:80",
     ],
 )
-async def test_path_stays_on_the_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, path: str
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_path_stays_on_the_server(home: Home, path: str) -> None:
     """A strange path leads to the server itself all the same, or is refused."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
     response: dict[str, Any] = {}
     with suppress(ServiceValidationError):
-        response = await async_call(hass, "get_transient_token", path=path)
-    assert response.get("url", f"{server.http_url}/").startswith(f"{server.http_url}/")
+        response = await home.call("get_transient_token", path=path)
+    assert response.get("url", f"{home.server.http_url}/").startswith(
+        f"{home.server.http_url}/"
+    )
 
 
 # Sources that cannot be asked for
@@ -791,37 +674,25 @@ async def test_path_stays_on_the_server(
         "abc",
     ],
 )
-async def test_what_is_no_source(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, source: str
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_what_is_no_source(home: Home, source: str) -> None:
     """What is no source is refused before any request."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    simulator.requests.clear()
-    failure = await async_failure(
-        hass, "get_source_connection_information", source=source
-    )
-    assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "invalid_source"
-    assert failure.translation_placeholders == {"source": source}
-    assert not simulator.requests
+    action = "get_source_connection_information"
+    await assert_refused(home, action, "invalid_source", source=source)
 
 
-async def test_source_is_required(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_source_is_required(home: Home) -> None:
     """The action needs to know which source is meant."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
     with pytest.raises(vol.Invalid):
-        await async_call(hass, "get_source_connection_information")
+        await home.call("get_source_connection_information")
 
 
-async def test_source_not_known(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_source_not_known(home: Home) -> None:
     """A source that the server does not know is the user's mistake."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    failure = await async_failure(
-        hass, "get_source_connection_information", source="server://abc"
+    failure = await home.failure(
+        "get_source_connection_information", source="server://abc"
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "source_not_found"
@@ -831,39 +702,31 @@ async def test_source_not_known(
     }
 
 
-async def test_source_of_a_shared_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_source_of_a_shared_server(home: Home) -> None:
     """A server of somebody else is not asked, and no new sign-in is asked for."""
-    entry = await async_add_account(hass, simulator, world.two_factor, [world.shared])
-    simulator.requests.clear()
-    failure = await async_failure(
-        hass,
-        "get_source_connection_information",
-        source=source_of(world.living_room),
+    entry = await home.add(home.anna, home.world.shared)
+    home.simulator.requests.clear()
+    failure = await home.failure(
+        "get_source_connection_information", source=source_of(home.server)
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "not_owner"
     assert failure.translation_placeholders == {"name": "Carla's Films"}
-    assert not simulator.requests
-    assert not reauth_flows(hass, entry)
+    assert not home.simulator.requests
+    assert not home.reauth_flows(entry)
 
 
-async def test_source_of_an_old_server(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_source_of_an_old_server(home: Home) -> None:
     """A server that is too old is told to be that."""
-    world.living_room.version = "1.15.3.123-abc"
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    failure = await async_failure(
-        hass,
-        "get_source_connection_information",
-        source=source_of(world.basement),
+    home.server.version = "1.15.3.123-abc"
+    await home.add(home.anna, home.server)
+    failure = await home.failure(
+        "get_source_connection_information", source=source_of(home.world.basement)
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "server_too_old"
     assert failure.translation_placeholders == {"name": "Living Room"}
-    assert not simulator.requests_to("security_resources")
+    assert not home.simulator.requests_to("security_resources")
 
 
 # What Plex does not do
@@ -889,16 +752,13 @@ SERVER_ERRORS = [
 
 
 @pytest.mark.parametrize("kind", SERVER_ERRORS)
+@pytest.mark.usefixtures("entry")
 async def test_every_error_has_its_message(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    kind: type[errors.PlexError],
+    home: Home, kind: type[errors.PlexError]
 ) -> None:
     """Whatever goes wrong is raised in words, with the server's name."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
     with patch.object(PlexServer, "transient_token", side_effect=kind):
-        failure = await async_failure(hass, "get_transient_token")
+        failure = await home.failure("get_transient_token")
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == error_key(kind())
     assert failure.translation_placeholders == {"name": "Living Room"}
@@ -938,18 +798,12 @@ async def test_every_error_has_its_message(
     [("get_token_details", "user"), ("get_servers", "resources")],
 )
 async def test_failures_of_plex_tv(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    action: str,
-    endpoint: str,
-    fault: Fault,
-    key: str,
+    home: Home, action: str, endpoint: str, fault: Fault, key: str
 ) -> None:
     """What plex.tv does not do is raised in words, with the account's name."""
-    await async_add_account(hass, simulator, world.two_factor)
-    simulator.faults.set(endpoint, fault)
-    failure = await async_failure(hass, action)
+    await home.add(home.anna)
+    home.simulator.faults.set(endpoint, fault)
+    failure = await home.failure(action)
     assert not isinstance(failure, ServiceValidationError)
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == key
@@ -957,24 +811,20 @@ async def test_failures_of_plex_tv(
     assert "Anna" in str(failure)
 
 
-async def test_plex_tv_stopped(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_plex_tv_stopped(home: Home) -> None:
     """plex.tv that cannot be reached is told to be that."""
-    await async_add_account(hass, simulator, world.two_factor)
-    await simulator.stop_plex_tv()
+    await home.add(home.anna)
+    await home.simulator.stop_plex_tv()
     for action in ACCOUNT_ACTIONS:
-        failure = await async_failure(hass, action)
+        failure = await home.failure(action)
         assert failure.translation_key == "cannot_connect"
 
 
-async def test_programming_error(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_programming_error(home: Home) -> None:
     """An error that nobody thought of is raised in words as well."""
-    await async_add_account(hass, simulator, world.two_factor)
+    await home.add(home.anna)
     with patch.object(PlexTv, "user", side_effect=ZeroDivisionError):
-        failure = await async_failure(hass, "get_token_details")
+        failure = await home.failure("get_token_details")
     assert failure.translation_key == "unknown"
 
 
@@ -994,101 +844,94 @@ async def test_programming_error(
     ],
     ids=["500", "429", "403", "401", "cut", "redirect", "empty", "text", "page"],
 )
+@pytest.mark.usefixtures("entry")
 async def test_failures_of_a_server(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    action: str,
-    fault: Fault,
-    key: str,
+    home: Home, action: str, fault: Fault, key: str
 ) -> None:
     """What a server does not do is raised in words, with the server's name."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    server.faults.set("security_token", fault)
-    server.faults.set("security_resources", fault)
-    failure = await async_failure(hass, action, **SERVER_ACTIONS[action])
+    home.server.faults.set("security_token", fault)
+    home.server.faults.set("security_resources", fault)
+    failure = await home.failure(action, **SERVER_ACTIONS[action])
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Living Room"}
 
 
+@pytest.mark.parametrize("answer", ["{}", '{"token": null}', '{"token": ""}'])
+@pytest.mark.usefixtures("entry")
+async def test_server_that_gives_no_token(home: Home, answer: str) -> None:
+    """A server that answers without a token makes an error, never a token `None`."""
+    body = f'{{"MediaContainer": {answer}}}'
+    home.server.faults.set("security_token", Fault.body(body))
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "unknown"
+    assert home.state("sensor.transient_token_expires") == STATE_UNKNOWN
+
+
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
-async def test_server_stopped(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld, action: str
-) -> None:
+@pytest.mark.usefixtures("entry")
+async def test_server_stopped(home: Home, action: str) -> None:
     """A server that is down fails the action, and the next call can succeed."""
-    server = world.living_room
-    await async_add_account(hass, simulator, world.two_factor, [server])
-    await server.stop()
-    failure = await async_failure(hass, action, **SERVER_ACTIONS[action])
+    await home.server.stop()
+    failure = await home.failure(action, **SERVER_ACTIONS[action])
     assert failure.translation_placeholders == {"name": "Living Room"}
-    await server.start()
-    await async_call(hass, action, **SERVER_ACTIONS[action])
+    await home.server.start()
+    await home.call(action, **SERVER_ACTIONS[action])
 
 
 # Secrets
 
 
 async def test_no_secret_is_left_behind(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    caplog: pytest.LogCaptureFixture,
+    home: Home, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After all actions no token is in a state, an attribute, an event or the log."""
     for name in ("custom_components.plex_auth", "homeassistant", "aiohttp"):
         caplog.set_level(logging.DEBUG, logger=name)
-    events = async_capture_events(hass, "state_changed")
-    calls = async_capture_events(hass, "call_service")
-    anna, server = world.two_factor, world.living_room
-    entry = await async_add_account(
-        hass, simulator, anna, [server, world.basement, world.shared]
+    events = async_capture_events(home.hass, "state_changed")
+    calls = async_capture_events(home.hass, "call_service")
+    entry = await home.add(
+        home.anna, home.server, home.world.basement, home.world.shared
     )
-    device_id = device_of(hass, entry, server).id
+    device_id = device_of(home.hass, entry, home.server).id
     for action, data in ACTIONS.items():
         where = {"device_id": device_id} if action in SERVER_ACTIONS else {}
-        await async_call(hass, action, **where, **data)
-    await async_call(
-        hass,
+        await home.call(action, **where, **data)
+    await home.call(
         "get_source_connection_information",
         device_id=device_id,
-        source=source_of(world.basement),
+        source=source_of(home.world.basement),
     )
-    server.rotate_access_tokens()
-    response = await async_call(
-        hass,
-        "get_transient_token",
-        device_id=device_id,
-        path="/library/metadata/1/thumb",
+    home.server.rotate_access_tokens()
+    response = await home.call(
+        "get_transient_token", device_id=device_id, path="/library/metadata/1/thumb"
     )
-    assert response["token"] in simulator.secrets()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    await server.restart()
-    await async_pass(hass, freezer, timedelta(minutes=5))
-    anna.revoke_tokens()
-    await async_failure(hass, "get_token_details")
-    await async_failure(hass, "get_servers")
-    server.rotate_access_tokens()
-    await async_failure(hass, "get_transient_token", device_id=device_id)
-    await server.stop()
-    await async_failure(hass, "get_transient_token", device_id=device_id)
+    assert response["token"] in home.simulator.secrets()
+    await home.wait(freezer, timedelta(minutes=5))
+    await home.server.restart()
+    await home.wait(freezer, timedelta(minutes=5))
+    home.anna.revoke_tokens()
+    await home.failure("get_token_details")
+    await home.failure("get_servers")
+    home.server.rotate_access_tokens()
+    await home.failure("get_transient_token", device_id=device_id)
+    await home.server.stop()
+    await home.failure("get_transient_token", device_id=device_id)
 
     shown = "\n".join(
         [
-            *(str(state.as_dict()) for state in hass.states.async_all()),
+            *(str(state.as_dict()) for state in home.hass.states.async_all()),
             *(str(event.as_dict()) for event in (*events, *calls)),
             *(
                 str(device.dict_repr)
                 for device in dr.async_entries_for_config_entry(
-                    dr.async_get(hass), entry.entry_id
+                    dr.async_get(home.hass), entry.entry_id
                 )
             ),
         ]
     )
     logged = caplog.text
     assert "custom_components.plex_auth" in logged
-    for secret in simulator.secrets() | {anna.email}:
+    for secret in home.simulator.secrets() | {home.anna.email}:
         assert secret not in shown
         assert secret not in logged

@@ -9,13 +9,8 @@ from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .helpers import (
-    account_coordinator,
-    async_add_account,
-    async_fixed_world,
-    async_set_up,
-    make_entry,
-)
+from .fixed_world import async_fixed_world
+from .helpers import account_coordinator, async_add_account, async_set_up, make_entry
 from .plex_simulator import PlexSimulator
 
 

@@ -35,10 +35,9 @@ from .helpers import (
     device_of,
     entity_id_of,
     everything_enabled,
-    state_of,
 )
-from .plex_simulator import Fault, PlexSimulator, Subscription
-from .plex_simulator.worlds import DemoWorld
+from .home import Home
+from .plex_simulator import Fault, Subscription
 
 ACCOUNT_POLL = timedelta(minutes=30)
 SERVER_POLL = timedelta(minutes=5)
@@ -52,19 +51,13 @@ TRANSIENT_TOKEN = "event.transient_token"
 class Stage:
     """Hold an account with a server in Home Assistant, and let things happen to it."""
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        simulator: PlexSimulator,
-        world: DemoWorld,
-        freezer: FrozenDateTimeFactory,
-    ) -> None:
+    def __init__(self, home: Home, freezer: FrozenDateTimeFactory) -> None:
         """Take the account and the server that the tests are about."""
-        self.hass = hass
-        self.simulator = simulator
+        self.hass = home.hass
+        self.simulator = home.simulator
         self.freezer = freezer
-        self.account = world.two_factor
-        self.server = world.living_room
+        self.account = home.anna
+        self.server = home.server
         self.entry: MockConfigEntry
 
     async def set_up(self) -> None:
@@ -72,6 +65,11 @@ class Stage:
         self.entry = await async_add_account(
             self.hass, self.simulator, self.account, [self.server]
         )
+
+    async def go_through(self, causes: list[Cause]) -> None:
+        """Let one thing happen after the other."""
+        for cause in causes:
+            await cause(self)
 
     async def poll_account(self) -> None:
         """Wait for the next poll of plex.tv."""
@@ -177,14 +175,9 @@ each_trigger = pytest.mark.parametrize(
 
 
 @pytest.fixture
-async def stage(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> Stage:
+async def stage(home: Home, freezer: FrozenDateTimeFactory) -> Stage:
     """Return an account with a server, set up."""
-    stage = Stage(hass, simulator, world, freezer)
+    stage = Stage(home, freezer)
     await stage.set_up()
     return stage
 
@@ -226,8 +219,7 @@ async def test_fires(
     cause: Cause,
 ) -> None:
     """A trigger fires once when its cause is polled, and tells by which entity."""
-    for step in before:
-        await step(stage)
+    await stage.go_through(before)
     entity_id = stage.entity_id(name)
     calls = await async_automate(stage.hass, trigger, {"entity_id": entity_id})
     await stage.poll_account()
@@ -250,8 +242,7 @@ async def test_fires_after_each_reload(
     stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause
 ) -> None:
     """A reload, which makes entities unavailable, hides nothing and makes up nothing."""
-    for step in before:
-        await step(stage)
+    await stage.go_through(before)
     target = {"entity_id": stage.entity_id(name)}
     calls = await async_automate(stage.hass, trigger, target)
     await stage.reload()
@@ -325,8 +316,7 @@ async def test_first_state(
     stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause
 ) -> None:
     """Nothing fires by the first state: of an automation or after a restart."""
-    for step in before:
-        await step(stage)
+    await stage.go_through(before)
     target = {"entity_id": stage.entity_id(name)}
     await stage.hass.config_entries.async_unload(stage.entry.entry_id)
     await async_settle(stage.hass)
@@ -350,18 +340,16 @@ async def cause_while_unloaded(stage: Stage, cause: Cause) -> None:
         await cause(stage)
 
 
-async def test_new_entity(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_new_entity(home: Home) -> None:
     """An entity that appears with a state has not changed to it."""
-    await async_add_account(hass, simulator, world.free)
-    entity_id = entity_id_of(hass, TOKEN, world.free)
-    await hass.config_entries.async_remove(
-        hass.config_entries.async_entries(DOMAIN)[0].entry_id
+    await home.add(home.ben)
+    entity_id = home.entity_id(TOKEN, home.ben)
+    await home.hass.config_entries.async_remove(
+        home.hass.config_entries.async_entries(DOMAIN)[0].entry_id
     )
-    calls = await async_automate(hass, "token_accepted", {"entity_id": entity_id})
-    await async_add_account(hass, simulator, world.free)
-    assert state_of(hass, TOKEN, world.free) == "off"
+    calls = await async_automate(home.hass, "token_accepted", {"entity_id": entity_id})
+    await home.add(home.ben)
+    assert home.state(TOKEN, home.ben) == "off"
     assert calls == []
 
 
@@ -395,8 +383,7 @@ async def test_targets(
 
     Each holds all entities of the account and of its server, and strangers.
     """
-    for step in before:
-        await step(stage)
+    await stage.go_through(before)
     strangers = add_strangers(stage.hass)
     targets = prepare_targets(stage, strangers)
     calls = await async_automate(stage.hass, trigger, targets[kind])
@@ -465,22 +452,17 @@ def prepare_targets(stage: Stage, strangers: list[str]) -> dict[str, dict[str, A
     }
 
 
-async def test_other_entity_of_ours(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-) -> None:
+async def test_other_entity_of_ours(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """An entity of this integration that has the same device class does not count."""
-    stage = Stage(hass, simulator, world, freezer)
+    stage = Stage(home, freezer)
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
         await stage.set_up()
-    services = entity_id_of(hass, "binary_sensor.services", stage.account)
-    calls = await async_automate(hass, "token_rejected", {"entity_id": services})
+    services = home.entity_id("binary_sensor.services")
+    calls = await async_automate(home.hass, "token_rejected", {"entity_id": services})
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "offline"}]
     await stage.poll_account()
-    assert state_of(hass, "binary_sensor.services", stage.account) == "on"
+    assert home.state("binary_sensor.services") == "on"
     assert calls == []
 
 
@@ -534,24 +516,19 @@ async def test_destroyed_again(stage: Stage) -> None:
     [(None, 2), ("each", 2), ("first", 1), ("all", 1)],
 )
 async def test_behavior(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    behavior: str | None,
-    told: int,
+    home: Home, freezer: FrozenDateTimeFactory, behavior: str | None, told: int
 ) -> None:
     """Two servers that go: each counts, or the first, or when both are gone."""
-    anna, servers = world.two_factor, [world.living_room, world.basement]
-    await async_add_account(hass, simulator, anna, servers)
-    entity_ids = [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+    anna, servers = home.anna, [home.server, home.world.basement]
+    await home.add(anna, *servers)
+    entity_ids = [home.entity_id(REACHABLE, anna, server) for server in servers]
     options = {} if behavior is None else {"behavior": behavior}
     calls = await async_automate(
-        hass, "server_unreachable", {"entity_id": entity_ids}, **options
+        home.hass, "server_unreachable", {"entity_id": entity_ids}, **options
     )
     for server in servers:
         await server.stop()
-        await async_pass(hass, freezer, SERVER_POLL)
+        await home.wait(freezer, SERVER_POLL)
     assert [call.data["entity_id"] for call in calls] == {
         2: entity_ids,
         1: entity_ids[:1] if behavior == "first" else entity_ids[1:],
@@ -561,27 +538,22 @@ async def test_behavior(
 @pytest.mark.parametrize("behavior", ["each", "first", "all"])
 @pytest.mark.parametrize("late", [0, 1])
 async def test_behavior_over_a_reload(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    freezer: FrozenDateTimeFactory,
-    behavior: str,
-    late: int,
+    home: Home, freezer: FrozenDateTimeFactory, behavior: str, late: int
 ) -> None:
     """What entities said before they were unavailable counts for first and all."""
-    anna, servers = world.two_factor, [world.living_room, world.basement]
-    entry = await async_add_account(hass, simulator, anna, servers)
-    entity_ids = [entity_id_of(hass, REACHABLE, anna, server) for server in servers]
+    anna, servers = home.anna, [home.server, home.world.basement]
+    entry = await home.add(anna, *servers)
+    entity_ids = [home.entity_id(REACHABLE, anna, server) for server in servers]
     calls = await async_automate(
-        hass, "server_unreachable", {"entity_id": entity_ids}, behavior=behavior
+        home.hass, "server_unreachable", {"entity_id": entity_ids}, behavior=behavior
     )
     told = {"each": 1, "first": 1, "all": 0}[behavior]
     for server in (servers[1 - late], servers[late]):
-        await hass.config_entries.async_unload(entry.entry_id)
-        await async_settle(hass)
+        await home.hass.config_entries.async_unload(entry.entry_id)
+        await home.settle()
         await server.stop()
-        await hass.config_entries.async_setup(entry.entry_id)
-        await async_settle(hass)
+        await home.hass.config_entries.async_setup(entry.entry_id)
+        await home.settle()
         assert len(calls) == told
         told = {"each": 2, "first": 1, "all": 1}[behavior]
 

@@ -11,31 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from custom_components.plex_auth.api.errors import (
-    BadRequestError,
-    CannotConnectError,
-    CertificateError,
-    ConnectionClosedError,
-    ConnectionTimeoutError,
-    DnsError,
-    EmailRequiredError,
-    LinkExpiredError,
-    MaintenanceError,
-    NotFoundError,
-    NotPermittedError,
-    PageError,
-    PlexError,
-    RateLimitedError,
-    SecureConnectionRequiredError,
-    SignInBlockedError,
-    StartingUpError,
-    TokenRejectedError,
-    UnavailableError,
-    UnexpectedAnswerError,
-    VerificationCodeRequiredError,
-    VerificationCodeWrongError,
-    WrongCredentialsError,
-)
+from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from tests.plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
@@ -51,7 +27,7 @@ PATIENCE: Final = 0.25
 
 _LONGER: Final = 1.0
 
-type Outcome = type[PlexError] | None
+type Outcome = type[errors.PlexError] | None
 type Result = tuple[str, str, str, bool]
 
 
@@ -308,43 +284,46 @@ def _other_host(scene: Scene) -> str:
 def _statuses() -> Iterable[FaultCase]:
     """Return the statuses, first as bare pages, then with Plex's own error bodies."""
     bare: dict[int, tuple[Outcome, Outcome]] = {
-        400: (BadRequestError, BadRequestError),
-        401: (UnavailableError, NotPermittedError),
-        403: (UnavailableError, NotPermittedError),
-        404: (NotFoundError, NotFoundError),
-        405: (UnexpectedAnswerError, UnexpectedAnswerError),
-        410: (NotFoundError, NotFoundError),
-        422: (BadRequestError, BadRequestError),
-        429: (RateLimitedError, RateLimitedError),
-        498: (TokenRejectedError, UnexpectedAnswerError),
-        500: (UnavailableError, UnavailableError),
-        502: (UnavailableError, UnavailableError),
-        503: (UnavailableError, UnavailableError),
-        504: (UnavailableError, UnavailableError),
-        520: (UnavailableError, UnavailableError),
+        400: (errors.BadRequestError, errors.BadRequestError),
+        401: (errors.UnavailableError, errors.NotPermittedError),
+        403: (errors.UnavailableError, errors.NotPermittedError),
+        404: (errors.NotFoundError, errors.NotFoundError),
+        405: (errors.UnexpectedAnswerError, errors.UnexpectedAnswerError),
+        410: (errors.NotFoundError, errors.NotFoundError),
+        422: (errors.BadRequestError, errors.BadRequestError),
+        429: (errors.RateLimitedError, errors.RateLimitedError),
+        498: (errors.TokenRejectedError, errors.UnexpectedAnswerError),
+        500: (errors.UnavailableError, errors.UnavailableError),
+        502: (errors.UnavailableError, errors.UnavailableError),
+        503: (errors.UnavailableError, errors.UnavailableError),
+        504: (errors.UnavailableError, errors.UnavailableError),
+        520: (errors.UnavailableError, errors.UnavailableError),
     }
     for status, (plex_tv, server) in bare.items():
         yield _answer(f"{status}", Fault.status(status), plex_tv, server)
     with_code: dict[tuple[int, int], tuple[Outcome, Outcome]] = {
-        (400, 1000): (BadRequestError, BadRequestError),
-        (400, 1004): (BadRequestError, BadRequestError),
-        (403, 1001): (NotPermittedError, NotPermittedError),
-        (403, 1009): (NotPermittedError, NotPermittedError),
-        (403, 1042): (NotPermittedError, NotPermittedError),
-        (404, 1002): (NotFoundError, NotFoundError),
-        (404, 1020): (NotFoundError, NotFoundError),
-        (410, 1002): (NotFoundError, NotFoundError),
-        (422, 1008): (BadRequestError, BadRequestError),
-        (498, 1001): (TokenRejectedError, UnexpectedAnswerError),
-        (500, 1007): (UnavailableError, UnavailableError),
-        (502, 1001): (UnavailableError, UnavailableError),
-        (503, 1013): (UnavailableError, UnavailableError),
-        (504, 1007): (UnavailableError, UnavailableError),
-        (520, 1001): (UnavailableError, UnavailableError),
+        (400, 1000): (errors.BadRequestError, errors.BadRequestError),
+        (400, 1004): (errors.BadRequestError, errors.BadRequestError),
+        (403, 1001): (errors.NotPermittedError, errors.NotPermittedError),
+        (403, 1009): (errors.NotPermittedError, errors.NotPermittedError),
+        (403, 1042): (errors.NotPermittedError, errors.NotPermittedError),
+        (404, 1002): (errors.NotFoundError, errors.NotFoundError),
+        (404, 1020): (errors.NotFoundError, errors.NotFoundError),
+        (410, 1002): (errors.NotFoundError, errors.NotFoundError),
+        (422, 1008): (errors.BadRequestError, errors.BadRequestError),
+        (498, 1001): (errors.TokenRejectedError, errors.UnexpectedAnswerError),
+        (500, 1007): (errors.UnavailableError, errors.UnavailableError),
+        (502, 1001): (errors.UnavailableError, errors.UnavailableError),
+        (503, 1013): (errors.UnavailableError, errors.UnavailableError),
+        (504, 1007): (errors.UnavailableError, errors.UnavailableError),
+        (520, 1001): (errors.UnavailableError, errors.UnavailableError),
     }
     others: dict[tuple[int, int], dict[str, Outcome]] = {
-        (403, 1001): {"sign_in": WrongCredentialsError},
-        (404, 1020): {"create_pin": LinkExpiredError, "check_pin": LinkExpiredError},
+        (403, 1001): {"sign_in": errors.WrongCredentialsError},
+        (404, 1020): {
+            "create_pin": errors.LinkExpiredError,
+            "check_pin": errors.LinkExpiredError,
+        },
     }
     for (status, code), (plex_tv, server) in with_code.items():
         yield _answer(
@@ -355,18 +334,18 @@ def _statuses() -> Iterable[FaultCase]:
             others=others.get((status, code)),
         )
     on_sign_in: dict[int, tuple[Outcome, Outcome]] = {
-        1001: (TokenRejectedError, WrongCredentialsError),
-        1028: (TokenRejectedError, VerificationCodeWrongError),
-        1029: (TokenRejectedError, VerificationCodeRequiredError),
-        1030: (TokenRejectedError, EmailRequiredError),
-        1031: (SignInBlockedError, SignInBlockedError),
+        1001: (errors.TokenRejectedError, errors.WrongCredentialsError),
+        1028: (errors.TokenRejectedError, errors.VerificationCodeWrongError),
+        1029: (errors.TokenRejectedError, errors.VerificationCodeRequiredError),
+        1030: (errors.TokenRejectedError, errors.EmailRequiredError),
+        1031: (errors.SignInBlockedError, errors.SignInBlockedError),
     }
     for code, (plex_tv, sign_in) in on_sign_in.items():
         yield _answer(
             f"401 with code {code}",
             Fault.plex_error(code, 401),
             plex_tv,
-            NotPermittedError,
+            errors.NotPermittedError,
             others={"sign_in": sign_in},
         )
 
@@ -385,8 +364,8 @@ def _rate_limits() -> Iterable[FaultCase]:
         yield _answer(
             f"429 with code 1003, {name}",
             Fault.plex_error(1003, retry_after=value),
-            RateLimitedError,
-            RateLimitedError,
+            errors.RateLimitedError,
+            errors.RateLimitedError,
             retry_after=seconds,
         )
 
@@ -397,46 +376,53 @@ _SIGN_OUT_SUCCEEDS: Final[dict[str, Outcome]] = {"sign_out": None}
 _OLD_INVALID_TOKEN = '<?xml version="1.0" encoding="UTF-8"?><errors><error>Invalid token</error></errors>'
 
 FAULTS: Final = (
-    FaultCase("refused", _stop, _start, CannotConnectError, CannotConnectError),
-    FaultCase("DNS failure", _break_dns, _mend_dns, DnsError, DnsError),
-    _certificate(Certificate.EXPIRED, CertificateError),
-    _certificate(Certificate.UNKNOWN_AUTHORITY, CertificateError),
-    _certificate(Certificate.WRONG_NAME, CertificateError),
-    _certificate(Certificate.ABSENT, CannotConnectError),
-    _answer("reset", Fault.reset(), ConnectionClosedError, ConnectionClosedError),
+    FaultCase(
+        "refused", _stop, _start, errors.CannotConnectError, errors.CannotConnectError
+    ),
+    FaultCase("DNS failure", _break_dns, _mend_dns, errors.DnsError, errors.DnsError),
+    _certificate(Certificate.EXPIRED, errors.CertificateError),
+    _certificate(Certificate.UNKNOWN_AUTHORITY, errors.CertificateError),
+    _certificate(Certificate.WRONG_NAME, errors.CertificateError),
+    _certificate(Certificate.ABSENT, errors.CannotConnectError),
+    _answer(
+        "reset",
+        Fault.reset(),
+        errors.ConnectionClosedError,
+        errors.ConnectionClosedError,
+    ),
     _answer(
         "reset after processing",
         Fault.reset(processed=True),
-        ConnectionClosedError,
-        ConnectionClosedError,
+        errors.ConnectionClosedError,
+        errors.ConnectionClosedError,
     ),
     _answer(
         "slow headers",
         Fault.delay(_LONGER),
-        ConnectionTimeoutError,
-        ConnectionTimeoutError,
+        errors.ConnectionTimeoutError,
+        errors.ConnectionTimeoutError,
         is_slow=True,
     ),
     _answer(
         "slow body",
         Fault.slow_body(_LONGER),
-        ConnectionTimeoutError,
-        ConnectionTimeoutError,
+        errors.ConnectionTimeoutError,
+        errors.ConnectionTimeoutError,
         is_slow=True,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     _answer(
         "half a body",
         Fault.half_body(),
-        CannotConnectError,
-        CannotConnectError,
+        errors.CannotConnectError,
+        errors.CannotConnectError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     _answer(
         "body over the limit",
         Fault.huge_body(),
-        UnexpectedAnswerError,
-        UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
     ),
     _answer("type text/plain", _changed("text", _as_text_plain), None, None),
     _answer("type text/html", _changed("html", _as_html_type), None, None),
@@ -444,28 +430,50 @@ FAULTS: Final = (
     _answer(
         "encoding not as said",
         _changed("latin-1", _in_latin_1),
-        UnexpectedAnswerError,
-        UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     _answer(
         "HTML with 200",
         Fault.html(200),
-        PageError,
-        PageError,
+        errors.PageError,
+        errors.PageError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
-    _answer("HTML with 401", Fault.html(401), UnavailableError, NotPermittedError),
-    _answer("HTML with 403", Fault.html(403), UnavailableError, NotPermittedError),
-    _answer("HTML with 404", Fault.html(404), NotFoundError, NotFoundError),
-    _answer("HTML with 502", Fault.html(502), UnavailableError, UnavailableError),
-    _answer("HTML with 503", Fault.html(503), UnavailableError, UnavailableError),
+    _answer(
+        "HTML with 401",
+        Fault.html(401),
+        errors.UnavailableError,
+        errors.NotPermittedError,
+    ),
+    _answer(
+        "HTML with 403",
+        Fault.html(403),
+        errors.UnavailableError,
+        errors.NotPermittedError,
+    ),
+    _answer(
+        "HTML with 404", Fault.html(404), errors.NotFoundError, errors.NotFoundError
+    ),
+    _answer(
+        "HTML with 502",
+        Fault.html(502),
+        errors.UnavailableError,
+        errors.UnavailableError,
+    ),
+    _answer(
+        "HTML with 503",
+        Fault.html(503),
+        errors.UnavailableError,
+        errors.UnavailableError,
+    ),
     *(
         _answer(
             f"redirect {status} to {name}",
             _redirect(target, status),
-            UnexpectedAnswerError,
-            UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
         )
         for status in (301, 302, 307, 308)
         for name, target in (("same host", _same_host), ("other host", _other_host))
@@ -473,23 +481,23 @@ FAULTS: Final = (
     _answer(
         "empty body",
         Fault.body(""),
-        UnexpectedAnswerError,
-        UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     _answer(
         "invalid JSON",
         Fault.body('{"MediaContainer": {'),
-        UnexpectedAnswerError,
-        UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
+        errors.UnexpectedAnswerError,
         others=_SIGN_OUT_SUCCEEDS,
     ),
     *(
         _answer(
             f"wrong shape: {shape}",
             Fault.body(shape),
-            UnexpectedAnswerError,
-            UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
             others=_SIGN_OUT_SUCCEEDS,
         )
         for shape in (
@@ -506,33 +514,33 @@ FAULTS: Final = (
     _answer(
         "401 with another's error body",
         Fault.status(401, {"errors": ["Unauthorized"]}),
-        UnavailableError,
-        NotPermittedError,
+        errors.UnavailableError,
+        errors.NotPermittedError,
     ),
     _answer(
         "422 Invalid token",
         Fault.status(422, _OLD_INVALID_TOKEN, content_type="application/xml"),
-        TokenRejectedError,
-        BadRequestError,
-        others={"sign_in": WrongCredentialsError},
+        errors.TokenRejectedError,
+        errors.BadRequestError,
+        others={"sign_in": errors.WrongCredentialsError},
     ),
     _answer(
         "400 starting up",
         Fault.status(400, "<h1>400</h1>Plex Media Server is still starting up."),
-        BadRequestError,
-        StartingUpError,
+        errors.BadRequestError,
+        errors.StartingUpError,
     ),
     _answer(
         "503 Maintenance",
         Fault.status(503, '<Response code="503" title="Maintenance"/>'),
-        UnavailableError,
-        MaintenanceError,
+        errors.UnavailableError,
+        errors.MaintenanceError,
     ),
     _answer(
         "400 https port",
         Fault.status(400, "The plain HTTP request was sent to HTTPS port"),
-        BadRequestError,
-        SecureConnectionRequiredError,
+        errors.BadRequestError,
+        errors.SecureConnectionRequiredError,
     ),
 )
 

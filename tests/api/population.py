@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 import socket
 import ssl
+from types import FunctionType
 from typing import Final, override
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
@@ -50,7 +51,7 @@ class Population:
 
 def short(value: object) -> str:
     """Return what a test with this value is called, which is not the value at length."""
-    if isinstance(value, type):
+    if isinstance(value, type | FunctionType):
         return value.__name__
     try:
         return repr(value)[:40]

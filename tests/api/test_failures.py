@@ -7,25 +7,7 @@ import json
 
 import pytest
 
-from custom_components.plex_auth.api.errors import (
-    BadRequestError,
-    EmailRequiredError,
-    LinkExpiredError,
-    MaintenanceError,
-    NotFoundError,
-    NotPermittedError,
-    PlexError,
-    RateLimitedError,
-    SecureConnectionRequiredError,
-    SignInBlockedError,
-    StartingUpError,
-    TokenRejectedError,
-    UnavailableError,
-    UnexpectedAnswerError,
-    VerificationCodeRequiredError,
-    VerificationCodeWrongError,
-    WrongCredentialsError,
-)
+from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.failures import (
     Failure,
     link_error,
@@ -60,71 +42,59 @@ def failure(status: int, body: bytes = b"", retry_after: str | None = None) -> F
     return Failure(status, retry_after, body)
 
 
-@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (400, 1000, BadRequestError),
-        (400, 1004, BadRequestError),
-        (401, 1001, WrongCredentialsError),
-        (401, 1028, VerificationCodeWrongError),
-        (401, 1029, VerificationCodeRequiredError),
-        (401, 1030, EmailRequiredError),
-        (401, 1031, SignInBlockedError),
-        (422, 1008, BadRequestError),
-        (429, 1003, RateLimitedError),
-        (401, 1003, RateLimitedError),
-        (500, 1007, UnavailableError),
-        (503, 1013, UnavailableError),
-        (502, 1001, UnavailableError),
-    ],
-    ids=short,
-)
-def test_sign_in_is_decided_by_the_code(
-    body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
-) -> None:
-    """Each code of a sign-in has its own error, which knows status and code."""
-    error = sign_in_error(failure(status, body(code)))
-    assert type(error) is kind
-    assert (error.status, error.code) == (status, code)
-
-
 def test_text_never_decides_between_the_codes() -> None:
     """A wrong code is not taken for a missing one because the texts are alike."""
     body = json_body(1028, "Please enter the verification code")
-    assert type(sign_in_error(failure(401, body))) is VerificationCodeWrongError
+    assert type(sign_in_error(failure(401, body))) is errors.VerificationCodeWrongError
 
 
 @pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
+    ("read", "status", "code", "kind"),
     [
-        (401, 1001, TokenRejectedError),
-        (401, 1042, TokenRejectedError),
-        (401, 1031, SignInBlockedError),
-        (401, 1003, RateLimitedError),
-        (400, 1001, BadRequestError),
-        (403, 1001, NotPermittedError),
-        (404, 1001, NotFoundError),
-        (422, 1001, BadRequestError),
-        (429, 1001, RateLimitedError),
-        (302, 1001, UnexpectedAnswerError),
-        (500, 1001, UnavailableError),
-        (403, 1009, NotPermittedError),
-        (403, 1013, NotPermittedError),
-        (404, 1002, NotFoundError),
-        (404, 1020, NotFoundError),
-        (410, 1002, NotFoundError),
-        (405, 1005, UnexpectedAnswerError),
-        (406, 1006, BadRequestError),
+        (sign_in_error, 400, 1000, errors.BadRequestError),
+        (sign_in_error, 400, 1004, errors.BadRequestError),
+        (sign_in_error, 401, 1001, errors.WrongCredentialsError),
+        (sign_in_error, 401, 1028, errors.VerificationCodeWrongError),
+        (sign_in_error, 401, 1029, errors.VerificationCodeRequiredError),
+        (sign_in_error, 401, 1030, errors.EmailRequiredError),
+        (sign_in_error, 401, 1031, errors.SignInBlockedError),
+        (sign_in_error, 422, 1008, errors.BadRequestError),
+        (sign_in_error, 429, 1003, errors.RateLimitedError),
+        (sign_in_error, 401, 1003, errors.RateLimitedError),
+        (sign_in_error, 500, 1007, errors.UnavailableError),
+        (sign_in_error, 503, 1013, errors.UnavailableError),
+        (sign_in_error, 502, 1001, errors.UnavailableError),
+        (plex_tv_error, 401, 1001, errors.TokenRejectedError),
+        (plex_tv_error, 401, 1042, errors.TokenRejectedError),
+        (plex_tv_error, 401, 1031, errors.SignInBlockedError),
+        (plex_tv_error, 401, 1003, errors.RateLimitedError),
+        (plex_tv_error, 400, 1001, errors.BadRequestError),
+        (plex_tv_error, 403, 1001, errors.NotPermittedError),
+        (plex_tv_error, 404, 1001, errors.NotFoundError),
+        (plex_tv_error, 422, 1001, errors.BadRequestError),
+        (plex_tv_error, 429, 1001, errors.RateLimitedError),
+        (plex_tv_error, 302, 1001, errors.UnexpectedAnswerError),
+        (plex_tv_error, 500, 1001, errors.UnavailableError),
+        (plex_tv_error, 403, 1009, errors.NotPermittedError),
+        (plex_tv_error, 403, 1013, errors.NotPermittedError),
+        (plex_tv_error, 404, 1002, errors.NotFoundError),
+        (plex_tv_error, 404, 1020, errors.NotFoundError),
+        (plex_tv_error, 410, 1002, errors.NotFoundError),
+        (plex_tv_error, 405, 1005, errors.UnexpectedAnswerError),
+        (plex_tv_error, 406, 1006, errors.BadRequestError),
     ],
     ids=short,
 )
-def test_plex_tv_is_decided_by_code_and_status(
-    body: Callable[[int], bytes], status: int, code: int, kind: type[PlexError]
+def test_code_and_status_decide(
+    body: Callable[[int], bytes],
+    read: Callable[[Failure], errors.PlexError],
+    status: int,
+    code: int,
+    kind: type[errors.PlexError],
 ) -> None:
-    """The code for a dead token counts with status 401 only."""
-    error = plex_tv_error(failure(status, body(code)))
+    """Each code of a sign-in has its own error; a dead token is one with 401 only."""
+    error = read(failure(status, body(code)))
     assert type(error) is kind
     assert (error.status, error.code) == (status, code)
 
@@ -132,19 +102,19 @@ def test_plex_tv_is_decided_by_code_and_status(
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (422, V1_INVALID_TOKEN, TokenRejectedError),
-        (422, json_body(1008, "Invalid token"), TokenRejectedError),
-        (401, V1_INVALID_TOKEN, TokenRejectedError),
-        (498, b"", TokenRejectedError),
-        (498, b"<html>", TokenRejectedError),
-        (400, V1_INVALID_TOKEN, BadRequestError),
-        (403, V1_INVALID_TOKEN, NotPermittedError),
-        (422, b"Invalid token", BadRequestError),
+        (422, V1_INVALID_TOKEN, errors.TokenRejectedError),
+        (422, json_body(1008, "Invalid token"), errors.TokenRejectedError),
+        (401, V1_INVALID_TOKEN, errors.TokenRejectedError),
+        (498, b"", errors.TokenRejectedError),
+        (498, b"<html>", errors.TokenRejectedError),
+        (400, V1_INVALID_TOKEN, errors.BadRequestError),
+        (403, V1_INVALID_TOKEN, errors.NotPermittedError),
+        (422, b"Invalid token", errors.BadRequestError),
     ],
     ids=short,
 )
 def test_other_ways_to_reject_a_token(
-    status: int, body: bytes, kind: type[PlexError]
+    status: int, body: bytes, kind: type[errors.PlexError]
 ) -> None:
     """The old API says it with 422 and a text, tokens of the new kind with 498."""
     assert type(plex_tv_error(failure(status, body))) is kind
@@ -153,10 +123,10 @@ def test_other_ways_to_reject_a_token(
 @pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
 def test_link_code_that_is_not_known_has_expired(body: Callable[[int], bytes]) -> None:
     """The code for it counts in answers about link codes only."""
-    assert type(link_error(failure(404, body(1020)))) is LinkExpiredError
-    assert type(link_error(failure(404, body(1002)))) is NotFoundError
-    assert type(link_error(failure(429, body(1003)))) is RateLimitedError
-    assert type(sign_in_error(failure(404, body(1020)))) is NotFoundError
+    assert type(link_error(failure(404, body(1020)))) is errors.LinkExpiredError
+    assert type(link_error(failure(404, body(1002)))) is errors.NotFoundError
+    assert type(link_error(failure(429, body(1003)))) is errors.RateLimitedError
+    assert type(sign_in_error(failure(404, body(1020)))) is errors.NotFoundError
 
 
 @pytest.mark.parametrize("read", [plex_tv_error, sign_in_error, link_error])
@@ -189,10 +159,10 @@ def test_link_code_that_is_not_known_has_expired(body: Callable[[int], bytes]) -
     ids=short,
 )
 def test_refusal_of_somebody_else_says_nothing(
-    read: Callable[[Failure], PlexError], status: int, body: bytes
+    read: Callable[[Failure], errors.PlexError], status: int, body: bytes
 ) -> None:
     """A 401 or 403 without Plex's own error is a proxy's: the service is away."""
-    assert type(read(failure(status, body))) is UnavailableError
+    assert type(read(failure(status, body))) is errors.UnavailableError
 
 
 def test_error_without_status_and_with_several_items() -> None:
@@ -200,7 +170,9 @@ def test_error_without_status_and_with_several_items() -> None:
     body = json.dumps(
         {"errors": [7, {"code": 4711}, {"code": 1029}, {"code": 1001}]}
     ).encode()
-    assert type(sign_in_error(failure(401, body))) is VerificationCodeRequiredError
+    assert (
+        type(sign_in_error(failure(401, body))) is errors.VerificationCodeRequiredError
+    )
 
 
 @pytest.mark.parametrize("depth", [900, 5_000, 20_000, 100_000])
@@ -208,39 +180,43 @@ def test_nested_message_is_no_text(depth: int) -> None:
     """However deep a message is nested, it does not break the reading of an error."""
     nested = b"[" * depth + b"]" * depth
     body = b'{"errors": [{"code": 1001, "message": ' + nested + b"}]}"
-    assert isinstance(plex_tv_error(failure(401, body)), PlexError)
-    assert isinstance(sign_in_error(failure(422, body)), PlexError)
+    assert isinstance(plex_tv_error(failure(401, body)), errors.PlexError)
+    assert isinstance(sign_in_error(failure(422, body)), errors.PlexError)
 
 
 @pytest.mark.parametrize(
     ("status", "page", "kind"),
     [
-        (400, b"", BadRequestError),
-        (400, b"<h1>Plex Media Server is still Starting Up.</h1>", StartingUpError),
+        (400, b"", errors.BadRequestError),
+        (
+            400,
+            b"<h1>Plex Media Server is still Starting Up.</h1>",
+            errors.StartingUpError,
+        ),
         (
             400,
             b"The plain HTTP request was sent to HTTPS port",
-            SecureConnectionRequiredError,
+            errors.SecureConnectionRequiredError,
         ),
-        (401, b"<h1>401 Unauthorized</h1>", NotPermittedError),
-        (401, json_body(1001), NotPermittedError),
-        (403, b"", NotPermittedError),
-        (404, b"", NotFoundError),
-        (410, b"", NotFoundError),
-        (422, V1_INVALID_TOKEN, BadRequestError),
-        (429, b"", RateLimitedError),
-        (498, b"", UnexpectedAnswerError),
-        (302, b"", UnexpectedAnswerError),
-        (500, b"", UnavailableError),
-        (503, b"", UnavailableError),
-        (503, b'<Response title="Maintenance"/>', MaintenanceError),
-        (503, b"still starting up", StartingUpError),
-        (520, b"", UnavailableError),
+        (401, b"<h1>401 Unauthorized</h1>", errors.NotPermittedError),
+        (401, json_body(1001), errors.NotPermittedError),
+        (403, b"", errors.NotPermittedError),
+        (404, b"", errors.NotFoundError),
+        (410, b"", errors.NotFoundError),
+        (422, V1_INVALID_TOKEN, errors.BadRequestError),
+        (429, b"", errors.RateLimitedError),
+        (498, b"", errors.UnexpectedAnswerError),
+        (302, b"", errors.UnexpectedAnswerError),
+        (500, b"", errors.UnavailableError),
+        (503, b"", errors.UnavailableError),
+        (503, b'<Response title="Maintenance"/>', errors.MaintenanceError),
+        (503, b"still starting up", errors.StartingUpError),
+        (520, b"", errors.UnavailableError),
     ],
     ids=short,
 )
 def test_server_is_decided_by_status_and_page(
-    status: int, page: bytes, kind: type[PlexError]
+    status: int, page: bytes, kind: type[errors.PlexError]
 ) -> None:
     """A server has no codes, and nothing it says is proof about the account."""
     assert type(server_error(failure(status, page))) is kind
@@ -250,8 +226,8 @@ def test_server_is_decided_by_status_and_page(
 def test_a_bare_status_rejects_no_token_but_498(status: int) -> None:
     """No status by itself starts a reauthentication, but the one made for it."""
     error = plex_tv_error(failure(status))
-    assert isinstance(error, TokenRejectedError) is (status == 498)
-    assert not isinstance(server_error(failure(status)), TokenRejectedError)
+    assert isinstance(error, errors.TokenRejectedError) is (status == 498)
+    assert not isinstance(server_error(failure(status)), errors.TokenRejectedError)
 
 
 @pytest.mark.parametrize(

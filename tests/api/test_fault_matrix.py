@@ -1,17 +1,16 @@
 """Every call meets every fault: the table is in `fault_matrix.py`."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 
-from aiohttp import ClientTimeout
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api import server as server_module
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
+from tests.impatience import impatience
 from tests.plex_simulator import PLEX_TV, PlexSimulator
 
 from .fault_matrix import (
@@ -27,18 +26,6 @@ from .fault_matrix import (
     render_table,
 )
 from .population import IDENTITY, Population, Resolver, plex_session
-
-
-@contextmanager
-def impatience() -> Iterator[None]:
-    """Shorten the timeouts of all requests; they are default arguments."""
-    short = ClientTimeout(total=PATIENCE)
-    with pytest.MonkeyPatch.context() as patch:
-        for function in (Transport.request, PlexServer._request):
-            assert function.__kwdefaults__ is not None
-            patch.setitem(function.__kwdefaults__, "timeout", short)
-        patch.setattr(server_module, "PROBE_TIMEOUT", short)
-        yield
 
 
 @asynccontextmanager
@@ -64,7 +51,7 @@ async def play(scene: Scene, call: Call, fault: FaultCase) -> PlexError | None:
     scene.simulator.requests.clear()
     await fault.begin(scene, call)
     try:
-        with impatience() if fault.is_slow else nullcontext():
+        with impatience(PATIENCE) if fault.is_slow else nullcontext():
             await call.make(scene, needed)
     except PlexError as err:
         return err

@@ -248,6 +248,16 @@ bodies = (
 )
 
 
+def check_body(body: bytes) -> None:
+    """Check that bytes are data that every parser takes, or one of two errors."""
+    try:
+        data = decode(body)
+    except PlexError as err:
+        check_error(err, UnexpectedAnswerError, PageError)
+    else:
+        check_parsers(data)
+
+
 def check_error(error: PlexError, *kinds: type[PlexError]) -> None:
     """Check that an error is exactly of one of these kinds, and hides nothing."""
     assert not kinds or type(error) in kinds
@@ -296,24 +306,14 @@ def test_any_xml_is_a_model_or_not_understood(element: ET.Element) -> None:
 @fuzzed
 def test_any_body_is_data_or_one_of_two_errors(body: bytes) -> None:
     """Any bytes are data or not understood, or a page that says the service is away."""
-    try:
-        data = decode(body)
-    except PlexError as err:
-        check_error(err, UnexpectedAnswerError, UnavailableError)
-    else:
-        check_parsers(data)
+    check_body(body)
 
 
 @given(spoilt_bodies())
 @fuzzed
 def test_spoilt_body_is_data_or_one_of_two_errors(body: bytes) -> None:
     """Bodies of Plex with broken bytes are no different."""
-    try:
-        data = decode(body)
-    except PlexError as err:
-        check_error(err, UnexpectedAnswerError, UnavailableError)
-    else:
-        check_parsers(data)
+    check_body(body)
 
 
 dates = st.builds(

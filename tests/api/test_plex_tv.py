@@ -3,18 +3,7 @@
 import pyotp
 import pytest
 
-from custom_components.plex_auth.api.errors import (
-    BadRequestError,
-    EmailRequiredError,
-    LinkExpiredError,
-    PlexError,
-    RateLimitedError,
-    SignInBlockedError,
-    TokenRejectedError,
-    VerificationCodeRequiredError,
-    VerificationCodeWrongError,
-    WrongCredentialsError,
-)
+from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.plex_tv import PLEX_TV_API, PlexTv
 from tests.plex_simulator import Account, Fault, PlexSimulator, Subscription
 
@@ -57,12 +46,12 @@ async def test_sign_in_with_a_code(
     plex: PlexSimulator, account: PlexTv, two_factor: Account
 ) -> None:
     """A code that is right signs in; none at all is asked for; a wrong one is told."""
-    with pytest.raises(VerificationCodeRequiredError):
+    with pytest.raises(errors.VerificationCodeRequiredError):
         await account.sign_in("carla", PASSWORD)
-    with pytest.raises(VerificationCodeRequiredError):
+    with pytest.raises(errors.VerificationCodeRequiredError):
         await account.sign_in("carla", PASSWORD, "")
     for code in (two_factor.wrong_code(), two_factor.expired_code()):
-        with pytest.raises(VerificationCodeWrongError):
+        with pytest.raises(errors.VerificationCodeWrongError):
             await account.sign_in("carla", PASSWORD, code)
     signed_in = await account.sign_in("carla", PASSWORD, two_factor.code())
     assert signed_in.account.two_factor_enabled is True
@@ -76,19 +65,19 @@ async def test_refused_sign_ins(
     """Wrong credentials, an address that is needed and a blocked household differ."""
     plex.add_account("dora", password=PASSWORD, email_only=True)
     for login, password in (("anna", "wrong"), ("nobody", PASSWORD)):
-        with pytest.raises(WrongCredentialsError):
+        with pytest.raises(errors.WrongCredentialsError):
             await account.sign_in(login, password)
-    with pytest.raises(EmailRequiredError):
+    with pytest.raises(errors.EmailRequiredError):
         await account.sign_in("dora", PASSWORD)
-    with pytest.raises(BadRequestError):
+    with pytest.raises(errors.BadRequestError):
         await account.sign_in("", "")
     plex.sign_in_guard.blocks_all = True
-    with pytest.raises(SignInBlockedError):
+    with pytest.raises(errors.SignInBlockedError):
         await account.sign_in("anna", PASSWORD)
     plex.sign_in_guard.clear()
     await account.sign_in("anna", PASSWORD)
     plex.faults.set("signin", Fault.plex_error(1003, retry_after=7))
-    with pytest.raises(RateLimitedError) as caught:
+    with pytest.raises(errors.RateLimitedError) as caught:
         await account.sign_in("anna", PASSWORD)
     assert caught.value.retry_after == 7
     assert len(plex.requests_to("signin")) == 7
@@ -102,7 +91,7 @@ async def test_rejected_token(
     await account.user(token)
     population.owner.revoke_tokens()
     for ask in (account.user(token), account.servers(token), account.sign_out(token)):
-        with pytest.raises(TokenRejectedError):
+        with pytest.raises(errors.TokenRejectedError):
             await ask
 
 
@@ -177,7 +166,7 @@ async def test_link(
     linked = await account.check_pin(pin.id)
     assert linked.token == population.owner.tokens[IDENTITY.client_identifier]
     assert all("X-Plex-Token" not in request.headers for request in plex.requests)
-    with pytest.raises(LinkExpiredError):
+    with pytest.raises(errors.LinkExpiredError):
         await account.check_pin(pin.id + 1)
 
 
@@ -189,5 +178,5 @@ async def test_sign_out(
     await account.sign_out(token)
     (request,) = plex.requests_to("signout")
     assert (request.method, request.status) == ("DELETE", 204)
-    with pytest.raises(PlexError):
+    with pytest.raises(errors.PlexError):
         await account.user(token)

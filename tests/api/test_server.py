@@ -3,18 +3,7 @@
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api.errors import (
-    BadRequestError,
-    CannotConnectError,
-    ConnectionClosedError,
-    MaintenanceError,
-    NotFoundError,
-    NotPermittedError,
-    SecureConnectionRequiredError,
-    StartingUpError,
-    UnexpectedAnswerError,
-    WrongServerError,
-)
+from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.server import PlexServer, supports_sources
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Fault, PlexSimulator
@@ -46,7 +35,7 @@ async def test_identity(
     assert identity.start_state is None
     assert identity.claimed is True
     assert await server.identity() == identity
-    with pytest.raises(WrongServerError):
+    with pytest.raises(errors.WrongServerError):
         await server.identity(population.other.machine_identifier)
     assert all("X-Plex-Token" not in request.headers for request in plex.requests)
 
@@ -55,10 +44,10 @@ async def test_boot(server: PlexServer, population: Population) -> None:
     """While a server starts, its identity says so, and other calls have their errors."""
     await population.server.restart("startingPlugins")
     assert (await server.identity()).start_state == "startingPlugins"
-    with pytest.raises(StartingUpError):
+    with pytest.raises(errors.StartingUpError):
         await server.check_token(population.server_token)
     population.server.booting = "maintenance"
-    with pytest.raises(MaintenanceError):
+    with pytest.raises(errors.MaintenanceError):
         await server.transient_token(population.server_token)
 
 
@@ -67,10 +56,10 @@ async def test_check_token(server: PlexServer, population: Population) -> None:
     transient = (await server.transient_token(population.server_token)).token
     for token in (population.server_token, transient, population.token):
         assert await server.check_token(token) == "Küche"
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(errors.NotPermittedError):
         await server.check_token("marker")
     await population.server.restart()
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(errors.NotPermittedError):
         await server.check_token(transient)
 
 
@@ -80,7 +69,7 @@ async def test_check_token_needs_the_answer_of_a_server(
 ) -> None:
     """A page of some portal does not prove that a token is taken."""
     population.server.faults.set("root", Fault.body(body))
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(errors.UnexpectedAnswerError):
         await server.check_token(population.server_token)
 
 
@@ -122,7 +111,7 @@ async def test_server_without_transient_tokens(
 ) -> None:
     """Where neither way is known each is tried once."""
     population.server.faults.set("security_token", Fault.status(404))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(errors.NotFoundError):
         await server.transient_token(population.server_token)
     assert len(plex.requests_to("security_token")) == 2
 
@@ -133,7 +122,7 @@ async def test_refused_token_is_not_tried_in_another_way(
 ) -> None:
     """A refusal is one, whichever of the two statuses it has."""
     population.server.security_refusal_status = status
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(errors.NotPermittedError):
         await server.transient_token("marker")
     assert len(plex.requests_to("security_token")) == 1
 
@@ -161,14 +150,14 @@ async def test_refused_sources(server: PlexServer, population: Population) -> No
     """A guest, an unknown source, a text that is none and an old server differ."""
     ask = server.source_connection_information
     guest_token = population.server.access_token_for(population.guest)
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(errors.NotPermittedError):
         await ask(guest_token, population.source)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(errors.NotFoundError):
         await ask(population.server_token, "server://unknown")
-    with pytest.raises(BadRequestError):
+    with pytest.raises(errors.BadRequestError):
         await ask(population.server_token, "unknown")
     population.server.version = "1.15.3.858"
-    with pytest.raises(NotFoundError):
+    with pytest.raises(errors.NotFoundError):
         await ask(population.server_token, population.source)
 
 
@@ -177,7 +166,7 @@ async def test_source_text_stays_one_value(
     plex: PlexSimulator, server: PlexServer, population: Population, text: str
 ) -> None:
     """Whatever a source is called, it is one value of the query and nothing else."""
-    with pytest.raises(NotFoundError):
+    with pytest.raises(errors.NotFoundError):
         await server.source_connection_information(
             population.server_token, f"provider://{text}"
         )
@@ -192,13 +181,13 @@ async def test_secure_connection_required(
     await plain.identity()
     population.server.https_required = True
     plex.requests.clear()
-    with pytest.raises(SecureConnectionRequiredError) as caught:
+    with pytest.raises(errors.SecureConnectionRequiredError) as caught:
         await plain.check_token("marker")
     assert caught.value.__cause__ is None
     assert plex.requests == []
     await server.identity()
     population.server.faults.set("identity", Fault.reset())
-    with pytest.raises(ConnectionClosedError):
+    with pytest.raises(errors.ConnectionClosedError):
         await server.identity()
 
 
@@ -207,9 +196,9 @@ async def test_half_an_answer_over_plain_http_is_no_wish_for_tls(
 ) -> None:
     """A server that began to answer does not want another kind of connection."""
     population.server.faults.set("identity", Fault.half_body())
-    with pytest.raises(CannotConnectError) as caught:
+    with pytest.raises(errors.CannotConnectError) as caught:
         await plain.identity()
-    assert type(caught.value) is CannotConnectError
+    assert type(caught.value) is errors.CannotConnectError
 
 
 async def test_path_of_a_proxy_is_kept(
@@ -217,7 +206,7 @@ async def test_path_of_a_proxy_is_kept(
 ) -> None:
     """An address with a path, as behind a proxy, is the base of all calls."""
     server = PlexServer(transport, URL(f"{population.server.http_url}/plex"))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(errors.NotFoundError):
         await server.identity()
     assert plex.requests[-1].path == "/plex/identity"
 

@@ -12,17 +12,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout, web
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api import transport as sending
-from custom_components.plex_auth.api.errors import (
-    BadRequestError,
-    CannotConnectError,
-    CertificateError,
-    ConnectionClosedError,
-    ConnectionTimeoutError,
-    DnsError,
-    PlexError,
-    UnexpectedAnswerError,
-)
+from custom_components.plex_auth.api import errors, transport as sending
 from custom_components.plex_auth.api.failures import plex_tv_error
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
@@ -105,7 +95,7 @@ async def test_redirect_is_not_followed(scene: Scene, status: int) -> None:
         f"{other.https_url}/identity",
     ):
         scene.simulator.faults.set("user", Fault.redirect(target, status), times=1)
-        with pytest.raises(UnexpectedAnswerError) as caught:
+        with pytest.raises(errors.UnexpectedAnswerError) as caught:
             await scene.account.user(scene.population.token)
         assert caught.value.status == status
     assert {request.endpoint for request in scene.simulator.requests} == {"user"}
@@ -122,7 +112,7 @@ async def test_sign_in_is_never_sent_twice(scene: Scene, fault: Fault) -> None:
     for _ in range(2):
         scene.simulator.requests.clear()
         scene.simulator.faults.set("signin", fault, times=1)
-        with pytest.raises(CannotConnectError):
+        with pytest.raises(errors.CannotConnectError):
             await scene.account.sign_in("anna", PASSWORD)
         assert len(scene.simulator.requests_to("signin")) == 1
         await scene.account.user(scene.population.token)
@@ -131,14 +121,14 @@ async def test_sign_in_is_never_sent_twice(scene: Scene, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        (Certificate.EXPIRED, CertificateError),
-        (Certificate.UNKNOWN_AUTHORITY, CertificateError),
-        (Certificate.WRONG_NAME, CertificateError),
-        (Certificate.ABSENT, CannotConnectError),
+        (Certificate.EXPIRED, errors.CertificateError),
+        (Certificate.UNKNOWN_AUTHORITY, errors.CertificateError),
+        (Certificate.WRONG_NAME, errors.CertificateError),
+        (Certificate.ABSENT, errors.CannotConnectError),
     ],
 )
 async def test_bad_certificate_gets_no_token(
-    scene: Scene, kind: Certificate, error: type[PlexError]
+    scene: Scene, kind: Certificate, error: type[errors.PlexError]
 ) -> None:
     """Nothing is sent to a host that cannot prove its name."""
     scene.simulator.set_certificate(kind)
@@ -148,7 +138,7 @@ async def test_bad_certificate_gets_no_token(
         scene.server.identity(),
         scene.server.check_token(TOKEN),
     ):
-        with pytest.raises(PlexError) as caught:
+        with pytest.raises(errors.PlexError) as caught:
             await ask
         assert type(caught.value) is error
     assert scene.simulator.requests == []
@@ -160,13 +150,13 @@ async def test_unknown_name_and_closed_port_are_told_apart(scene: Scene) -> None
         scene.account._transport, f"https://localhost:{scene.simulator.port}/api/v2"
     )
     scene.resolver.broken = True
-    with pytest.raises(DnsError):
+    with pytest.raises(errors.DnsError):
         await account.user(TOKEN)
     scene.resolver.broken = False
     await scene.simulator.stop_plex_tv()
-    with pytest.raises(CannotConnectError) as caught:
+    with pytest.raises(errors.CannotConnectError) as caught:
         await account.user(TOKEN)
-    assert type(caught.value) is CannotConnectError
+    assert type(caught.value) is errors.CannotConnectError
 
 
 @pytest.mark.parametrize(
@@ -175,7 +165,7 @@ async def test_unknown_name_and_closed_port_are_told_apart(scene: Scene) -> None
 async def test_slow_answer_times_out(scene: Scene, fault: Fault) -> None:
     """A head or body that does not come in time ends the request."""
     scene.simulator.faults.set("user", fault, times=1)
-    with pytest.raises(ConnectionTimeoutError):
+    with pytest.raises(errors.ConnectionTimeoutError):
         await scene.account._transport.request(
             "GET",
             URL(scene.simulator.api_url) / "user",
@@ -256,7 +246,7 @@ async def test_endless_body_is_refused_while_it_is_read(transport: Transport) ->
         return response
 
     async with serving(endless) as url:
-        with pytest.raises(UnexpectedAnswerError) as caught:
+        with pytest.raises(errors.UnexpectedAnswerError) as caught:
             await transport.request("GET", url, plex_tv_error)
     assert caught.value.status == 200
     # What is under way in buffers of both sides comes on top of what was read.
@@ -270,7 +260,7 @@ async def test_large_error_body_is_refused_too(transport: Transport) -> None:
         return web.Response(status=500, body=b"x" * (LARGEST_BODY + 1))
 
     async with serving(large) as url:
-        with pytest.raises(UnexpectedAnswerError):
+        with pytest.raises(errors.UnexpectedAnswerError):
             await transport.request("GET", url, plex_tv_error)
 
 
@@ -297,7 +287,7 @@ async def test_packed_body_is_refused_before_it_fills_the_memory(
     async with serving(bomb) as url:
         tracemalloc.start()
         try:
-            with pytest.raises(UnexpectedAnswerError):
+            with pytest.raises(errors.UnexpectedAnswerError):
                 await transport.request("GET", url, plex_tv_error)
             _, peak = tracemalloc.get_traced_memory()
         finally:
@@ -308,34 +298,34 @@ async def test_packed_body_is_refused_before_it_fills_the_memory(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", ConnectionClosedError),
-        (b"HTTP/1.1 200 OK\r\n", ConnectionClosedError),
-        (b"no HTTP at all\r\n\r\n", UnexpectedAnswerError),
-        (b"HTTP/1.1 banana OK\r\n\r\n", UnexpectedAnswerError),
+        (b"", errors.ConnectionClosedError),
+        (b"HTTP/1.1 200 OK\r\n", errors.ConnectionClosedError),
+        (b"no HTTP at all\r\n\r\n", errors.UnexpectedAnswerError),
+        (b"HTTP/1.1 banana OK\r\n\r\n", errors.UnexpectedAnswerError),
         (
             b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
-            UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
-            CannotConnectError,
+            errors.CannotConnectError,
         ),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            UnexpectedAnswerError,
+            errors.UnexpectedAnswerError,
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
-            CannotConnectError,
+            errors.CannotConnectError,
         ),
     ],
 )
 async def test_broken_http_is_a_plex_error(
-    transport: Transport, answer: bytes, error: type[PlexError]
+    transport: Transport, answer: bytes, error: type[errors.PlexError]
 ) -> None:
     """What is not HTTP ends in an error of ours as well, without a context."""
     async with raw_serving(answer) as url:
-        with pytest.raises(PlexError) as caught:
+        with pytest.raises(errors.PlexError) as caught:
             await transport.request("GET", url, plex_tv_error, token=TOKEN)
     assert type(caught.value) is error
     assert caught.value.__context__ is None
@@ -349,14 +339,14 @@ async def test_odd_token_is_sent_as_it_is_or_not_at_all(
     scene: Scene, text: str
 ) -> None:
     """A token cannot add a header, and one that no header can hold is a bad request."""
-    with pytest.raises(PlexError) as caught:
+    with pytest.raises(errors.PlexError) as caught:
         await scene.account.user(text)
     assert caught.value.__context__ is None
     for request in scene.simulator.requests:
         assert "X-Injected" not in request.headers
         assert request.path == "/api/v2/user"
     if set(text) & set("\r\n\0"):
-        assert type(caught.value) is BadRequestError
+        assert type(caught.value) is errors.BadRequestError
         assert scene.simulator.requests == []
 
 
@@ -367,9 +357,9 @@ async def test_log_has_no_secret_and_no_broken_line(
     caplog.set_level(logging.DEBUG)
     token = scene.population.token
     await scene.account.user(token)
-    with pytest.raises(PlexError):
+    with pytest.raises(errors.PlexError):
         await scene.account.sign_in("marker-login", "marker-password", "123456")
-    with pytest.raises(PlexError):
+    with pytest.raises(errors.PlexError):
         await scene.account._transport.request(
             "GET",
             URL(f"{scene.simulator.base_url}/a%0Ab?q=marker-query"),
@@ -400,7 +390,7 @@ async def test_errors_do_not_hold_what_was_sent(scene: Scene) -> None:
         account.user(TOKEN),
         account.sign_in("marker-login", "marker-password"),
     ):
-        with pytest.raises(PlexError) as caught:
+        with pytest.raises(errors.PlexError) as caught:
             await ask
         error = caught.value
         assert error.__context__ is None
@@ -425,7 +415,7 @@ async def test_no_connection_stays_busy(scene: Scene, session: ClientSession) ->
     assert connector is not None
     for fault in faults:
         scene.simulator.faults.set("user", fault)
-        with pytest.raises(PlexError):
+        with pytest.raises(errors.PlexError):
             await scene.account.user(TOKEN)
         assert connector._acquired == set()
         assert len(connector._acquired_per_host) == 0

@@ -2,55 +2,39 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 import gc
-import linecache
 import logging
 from pathlib import Path
 import random
 import socket
-import tracemalloc
 from typing import Any, Final
 
-from aiohttp import ClientTimeout, web_app
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
 
-from custom_components.plex_auth.api import server as server_module
-from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.api.transport import Transport
 from custom_components.plex_auth.const import DOMAIN
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
-from tests.helpers import (
-    account_coordinator,
-    async_add_account,
-    async_settle,
-    server_coordinator,
-    server_data,
-    state_of,
-)
-from tests.plex_simulator import Fault, MediaServer, PlexSimulator
-from tests.plex_simulator.worlds import DemoWorld
+from tests.helpers import account_coordinator, server_data, source_of
+from tests.home import Home
+from tests.impatience import impatience
+from tests.plex_simulator import Fault
 
 SEED: Final = 20261124
-POLLS: Final = 1000
-RELOADS: Final = 200
+ROUND: Final = 10
+WARM_UP: Final = 2
+"""Rounds that do not count: they open connections that stay."""
+
 PART: Final = 10
 """The default run is this part of the long one."""
-
-ROUND: Final = 10
-LARGEST_GROWTH: Final = 0.05
-NOISE: Final = 128 * 1024
-NOISE_OF_A_PART: Final = 512 * 1024
-"""Bytes that caches of all libraries may still take on; a short run warms up less."""
 
 FAULTS: Final = (
     Fault.status(401),
@@ -74,13 +58,13 @@ FAULTS: Final = (
     Fault.body(b"\xff\xfe"),
     Fault.xml_instead(),
 )
-ENDPOINTS: Final = ("user", "resources")
+PLEX_TV_ENDPOINTS: Final = ("user", "resources")
 SERVER_ENDPOINTS: Final = ("identity", "root", "security_token", "security_resources")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Hold how much there is of what may grow; memory is in bytes."""
+    """Hold how much there is of what must not grow."""
 
     tasks: int
     timers: int
@@ -89,46 +73,39 @@ class Usage:
     listeners: int
     flows: int
     states: int
-    memory: int
 
     @classmethod
-    def now(cls, hass: HomeAssistant, simulator: PlexSimulator) -> Usage:
+    def now(cls, home: Home) -> Usage:
         """Count it; what nobody holds any more does not count.
 
-        Neither do two caches: the lines of source that tracebacks were made with, and
-        what aiohttp keeps of each web application that a restart of a server has ended.
+        Neither do timers and listeners for what Home Assistant saves a little later.
         """
-        linecache.clearcache()
-        web_app._cached_build_middleware.cache_clear()
-        for _ in range(3):
-            gc.collect()
+        gc.collect()
         loop: Any = asyncio.get_running_loop()
+        listeners = home.hass.bus.async_listeners()
+        listeners.pop(EVENT_HOMEASSISTANT_FINAL_WRITE, None)
+        flows = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
         return cls(
             tasks=len(asyncio.all_tasks()),
-            timers=sum(not timer.cancelled() for timer in loop._scheduled),
-            connections=simulator.connection_count,
+            timers=sum(
+                not timer.cancelled() and "Store." not in repr(timer)
+                for timer in loop._scheduled
+            ),
+            connections=home.simulator.connection_count,
             descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
-            listeners=sum(hass.bus.async_listeners().values()),
-            flows=len(hass.config_entries.flow.async_progress_by_handler(DOMAIN)),
-            states=len(hass.states.async_all()),
-            memory=tracemalloc.get_traced_memory()[0],
+            listeners=sum(listeners.values()),
+            flows=len(flows),
+            states=len(home.hass.states.async_all()),
         )
 
-    def grown_since(
-        self, before: Usage, noise: int = NOISE
-    ) -> dict[str, tuple[int, int]]:
+    def grown_since(self, before: Usage) -> dict[str, tuple[int, int]]:
         """Return what there is more of than chance explains.
 
         Idle connections come and go, each with a task of the simulator and a descriptor
         at both ends.
         """
+        slack = {"tasks": 3, "connections": 3, "descriptors": 6}
         was, now = asdict(before), asdict(self)
-        slack = {
-            "tasks": 3,
-            "connections": 3,
-            "descriptors": 6,
-            "memory": max(was["memory"] * LARGEST_GROWTH, noise),
-        }
         return {
             name: (was[name], now[name])
             for name in now
@@ -136,59 +113,32 @@ class Usage:
         }
 
 
-@contextmanager
-def impatience() -> Iterator[None]:
-    """Shorten the timeouts of all requests; they are default arguments."""
-    short = ClientTimeout(total=0.15)
-    with pytest.MonkeyPatch.context() as patch:
-        for function in (Transport.request, PlexServer._request):
-            assert function.__kwdefaults__ is not None
-            patch.setitem(function.__kwdefaults__, "timeout", short)
-        patch.setattr(server_module, "PROBE_TIMEOUT", short)
-        yield
-
-
 class FastTime:
     """Let the time of day run ahead, but not the event loop's, which has timeouts."""
 
-    def __init__(self, hass: HomeAssistant, simulator: PlexSimulator) -> None:
+    def __init__(self, home: Home) -> None:
         """Start now."""
-        self._hass = hass
-        self._simulator = simulator
+        self._home = home
         self._ahead = timedelta()
 
     def now(self) -> datetime:
         """Return what time it is."""
         return datetime.now(UTC) + self._ahead
 
-    async def async_pass(self, step: timedelta) -> None:
+    async def wait(self, step: timedelta) -> None:
         """Let time pass, and wait for what is due by then."""
         self._ahead += step
-        self._simulator.clock.advance(step)
-        async_fire_time_changed(self._hass, datetime.now(UTC) + step)
-        await async_settle(self._hass)
+        self._home.simulator.clock.advance(step)
+        async_fire_time_changed(self._home.hass, datetime.now(UTC) + step)
+        await self._home.settle()
 
 
 @pytest.fixture
-def time(
-    hass: HomeAssistant, simulator: PlexSimulator, monkeypatch: pytest.MonkeyPatch
-) -> FastTime:
+def time(home: Home, monkeypatch: pytest.MonkeyPatch) -> FastTime:
     """Return the time that a test moves."""
-    time = FastTime(hass, simulator)
+    time = FastTime(home)
     monkeypatch.setattr(dt_util, "utcnow", time.now)
     return time
-
-
-@pytest.fixture(scope="module", autouse=True)
-def traced() -> Iterator[None]:
-    """Count the memory that Python allocates, from before Home Assistant starts.
-
-    What the process takes from the system tells less: it comes in large pieces and is
-    kept when free.
-    """
-    tracemalloc.start()
-    yield
-    tracemalloc.stop()
 
 
 @pytest.fixture
@@ -199,194 +149,103 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def part_of(number: int, request: pytest.FixtureRequest) -> int:
-    """Return how often to do something: all of it with `--full`, else a part."""
-    return (
-        number if request.config.getoption("--full", default=False) else number // PART
-    )
+def clear_faults(home: Home) -> None:
+    """Let everything answer normally again."""
+    for host in (home.simulator, home.server, home.world.basement):
+        host.faults.clear()
 
 
-def noise(request: pytest.FixtureRequest) -> int:
-    """Return how many bytes may come on top in this run whatever is in use."""
-    full = request.config.getoption("--full", default=False)
-    return NOISE if full else NOISE_OF_A_PART
-
-
-async def async_add(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> MockConfigEntry:
-    """Add an account with two servers, one of which watches a source."""
-    simulator.recording = False
-    return await async_add_account(
-        hass,
-        simulator,
-        world.two_factor,
-        [
-            server_data(
-                world.living_room,
-                world.two_factor,
-                sources=[f"server://{world.basement.machine_identifier}"],
-            ),
-            world.basement,
-        ],
-    )
-
-
-async def async_act(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
-    """Get transient tokens of all servers; tell whether there were any."""
-    issued = True
-    for device in hass.data["device_registry"].devices:
-        if device.config_subentry_id is None:
-            continue
-        try:
-            await hass.services.async_call(
-                DOMAIN,
-                "get_transient_token",
-                {"device_id": device.id},
-                blocking=True,
-                return_response=True,
-            )
-        except HomeAssistantError:
-            issued = False
-    return issued
-
-
-def spoil(
-    rng: random.Random, simulator: PlexSimulator, servers: list[MediaServer]
-) -> None:
+def spoil(rng: random.Random, home: Home) -> None:
     """Let some calls fail in some way, and others not."""
-    simulator.faults.clear()
-    for server in servers:
-        server.faults.clear()
+    clear_faults(home)
     if rng.random() < 0.3:
         return
-    for endpoint in ENDPOINTS:
-        if rng.random() < 0.4:
-            simulator.faults.set(endpoint, rng.choice(FAULTS))
-    for server in servers:
-        for endpoint in SERVER_ENDPOINTS:
+    for host, endpoints in (
+        (home.simulator, PLEX_TV_ENDPOINTS),
+        (home.server, SERVER_ENDPOINTS),
+        (home.world.basement, SERVER_ENDPOINTS),
+    ):
+        for endpoint in endpoints:
             if rng.random() < 0.3:
-                server.faults.set(endpoint, rng.choice(FAULTS))
+                host.faults.set(endpoint, rng.choice(FAULTS))
 
 
-def forget_answers(world: DemoWorld) -> None:
-    """Let the simulator forget what it gave out, which only grows."""
-    for server in (world.living_room, world.basement):
-        server.secrets_given.clear()
-        server.transient_tokens.clear()
+async def async_act(home: Home) -> bool:
+    """Get transient tokens of both servers; tell whether there were any."""
+    try:
+        await home.transient_token(home.server)
+        await home.transient_token(home.world.basement)
+    except HomeAssistantError:
+        return False
+    return True
 
 
-async def async_recover(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    time: FastTime,
-    entry: MockConfigEntry,
-    world: DemoWorld,
-) -> None:
-    """End all faults and let everything be polled once more."""
-    simulator.faults.clear()
-    for server in (world.living_room, world.basement):
-        server.faults.clear()
+async def async_recover(home: Home, time: FastTime, entry: MockConfigEntry) -> None:
+    """End all faults, and assert that everything is well after the next polls."""
+    clear_faults(home)
     await account_coordinator(entry).async_refresh()
-    await time.async_pass(timedelta(minutes=61))
-    forget_answers(world)
+    await time.wait(timedelta(minutes=61))
+    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.reachable", home.server) == "on"
+    assert home.state("binary_sensor.reachable", home.world.basement) == "on"
+    assert await async_act(home)
 
 
 @pytest.mark.usefixtures("quiet")
-async def test_polls(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    time: FastTime,
-    request: pytest.FixtureRequest,
-    record_property: Any,
+@pytest.mark.parametrize(("what", "number"), [("poll", 1000), ("reload", 200)])
+async def test_nothing_grows(
+    home: Home, time: FastTime, request: pytest.FixtureRequest, what: str, number: int
 ) -> None:
-    """Polls with all kinds of failures leave nothing behind, and everything recovers."""
+    """Polls and reloads with all kinds of failures leave nothing behind."""
     rng = random.Random(SEED)
-    servers = [world.living_room, world.basement]
-    entry = await async_add(hass, simulator, world)
-    before: Usage | None = None
-    polls = part_of(POLLS, request)
-    # The first rounds fill caches: they are no part of the comparison.
-    warm_up = max(4 * ROUND, polls // 4 // ROUND * ROUND)
-    for poll in range(1, warm_up + polls + 1):
-        spoil(rng, simulator, servers)
-        with impatience():
-            await time.async_pass(timedelta(minutes=rng.choice((1, 5, 15, 31))))
+    home.simulator.recording = False
+    watching = server_data(
+        home.server, home.anna, sources=[source_of(home.world.basement)]
+    )
+    entry = await home.add(home.anna, watching, home.world.basement)
+    rounds = number // ROUND
+    if not request.config.getoption("--full", default=False):
+        rounds //= PART
+    for _ in range(WARM_UP):
+        await async_spoilt_round(home, time, rng, entry, what)
+    before = Usage.now(home)
+    for _ in range(rounds):
+        await async_spoilt_round(home, time, rng, entry, what)
+    assert not Usage.now(home).grown_since(before)
+
+
+async def async_spoilt_round(
+    home: Home, time: FastTime, rng: random.Random, entry: MockConfigEntry, what: str
+) -> None:
+    """Poll or reload some times while things fail, act now and then, and recover."""
+    for _ in range(ROUND):
+        spoil(rng, home)
+        with impatience(0.15):
+            if what == "poll":
+                await time.wait(timedelta(minutes=rng.choice((1, 5, 15, 31))))
+            else:
+                await home.reload(entry)
+                assert entry.state is ConfigEntryState.LOADED
             if rng.random() < 0.2:
-                await async_act(hass, entry)
+                await async_act(home)
         if rng.random() < 0.02:
-            await rng.choice(servers).restart()
-        assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) <= 1
-        if poll % ROUND == 0:
-            await async_recover(hass, simulator, time, entry, world)
-            assert account_coordinator(entry).last_update_success
-            for server in servers:
-                assert server_coordinator(entry, server).last_update_success
-        if poll == warm_up:
-            before = Usage.now(hass, simulator)
-    await async_recover(hass, simulator, time, entry, world)
-    assert before is not None
-    after = Usage.now(hass, simulator)
-    record_property("usage", (before, after))
-    print(f"\n{polls} polls: {before}\n-> {after}")  # noqa: T201
-    assert not after.grown_since(before, noise(request))
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
-    assert await async_act(hass, entry)
+            await home.server.restart()
+        assert home.reauth_flows(entry) <= 1
+    await async_recover(home, time, entry)
 
 
-@pytest.mark.usefixtures("quiet")
-async def test_reloads(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    time: FastTime,
-    request: pytest.FixtureRequest,
-    record_property: Any,
-) -> None:
-    """Reloads, some of them while plex.tv or a server is away, leave nothing behind."""
-    rng = random.Random(SEED)
-    servers = [world.living_room, world.basement]
-    entry = await async_add(hass, simulator, world)
-    before: Usage | None = None
-    reloads = part_of(RELOADS, request)
-    warm_up = max(2 * ROUND, reloads // 4 // ROUND * ROUND)
-    for reload in range(1, warm_up + reloads + 1):
-        spoil(rng, simulator, servers)
-        with impatience():
-            await hass.config_entries.async_reload(entry.entry_id)
-            await async_settle(hass)
-            assert entry.state is ConfigEntryState.LOADED
-            if rng.random() < 0.3:
-                await async_act(hass, entry)
-        if reload % ROUND == 0:
-            await async_recover(hass, simulator, time, entry, world)
-        if reload == warm_up:
-            before = Usage.now(hass, simulator)
-    await async_recover(hass, simulator, time, entry, world)
-    assert before is not None
-    after = Usage.now(hass, simulator)
-    record_property("usage", (before, after))
-    print(f"\n{reloads} reloads: {before}\n-> {after}")  # noqa: T201
-    assert not after.grown_since(before, noise(request))
-    assert account_coordinator(entry).last_update_success
-    assert await async_act(hass, entry)
-
-
-async def test_growth_is_noticed(hass: HomeAssistant, simulator: PlexSimulator) -> None:
-    """The comparison notices a task, a timer, a listener, a file and memory too many."""
-    before = Usage.now(hass, simulator)
+async def test_growth_is_noticed(home: Home) -> None:
+    """The comparison notices a task, a timer, a listener and a file too many."""
+    before = Usage.now(home)
     tasks = [asyncio.create_task(asyncio.sleep(60)) for _ in range(4)]
     timer = asyncio.get_running_loop().call_later(60, lambda: None)
-    stop = hass.bus.async_listen("anything", lambda _: None)
+    stop = home.hass.bus.async_listen("anything", lambda _: None)
     with ExitStack() as stack:
         for _ in range(7):
             stack.enter_context(socket.socket())
-        ballast = bytearray(before.memory + NOISE)
-        grown = Usage.now(hass, simulator).grown_since(before)
-        assert ballast
+        grown = Usage.now(home).grown_since(before)
     stop()
     timer.cancel()
     for task in tasks:
         task.cancel()
-    assert set(grown) == {"tasks", "timers", "listeners", "descriptors", "memory"}
+    assert set(grown) == {"tasks", "timers", "listeners", "descriptors"}

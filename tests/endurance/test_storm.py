@@ -7,32 +7,23 @@ from typing import Any, Final
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.exceptions import HomeAssistantError
-from tests.helpers import (
-    account_coordinator,
-    async_add_account,
-    async_settle,
-    device_of,
-    server_coordinator,
-    state_of,
-)
-from tests.plex_simulator import Fault, PlexSimulator
-from tests.plex_simulator.worlds import DemoWorld
+from tests.helpers import account_coordinator, device_of, server_coordinator, source_of
+from tests.home import Home
+from tests.plex_simulator import Fault
 
 CALLS: Final = 200
 
 
 async def async_storm(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld, calls: int
+    home: Home, entry: MockConfigEntry, calls: int
 ) -> list[asyncio.Task[Any]]:
     """Start calls of all actions at once, a few in each turn of the event loop."""
-    living_room = device_of(hass, entry, world.living_room).id
-    shared = device_of(hass, entry, world.shared).id
-    source = f"server://{world.basement.machine_identifier}"
+    living_room = device_of(home.hass, entry, home.server).id
+    shared = device_of(home.hass, entry, home.world.shared).id
+    source = source_of(home.world.basement)
     account = {"config_entry_id": entry.entry_id}
     wanted: tuple[tuple[str, dict[str, Any]], ...] = (
         ("get_token_details", account),
@@ -47,13 +38,7 @@ async def async_storm(
     tasks = []
     for number in range(calls):
         action, data = wanted[number % len(wanted)]
-        tasks.append(
-            asyncio.create_task(
-                hass.services.async_call(
-                    DOMAIN, action, data, blocking=True, return_response=True
-                )
-            )
-        )
+        tasks.append(asyncio.create_task(home.call(action, **data)))
         if number % 20 == 19:
             await asyncio.sleep(0.002)
     return tasks
@@ -74,71 +59,59 @@ def check_outcomes(outcomes: list[Any]) -> Counter[str]:
     return kinds
 
 
-async def async_check_works(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld
-) -> None:
+async def async_check_works(home: Home, entry: MockConfigEntry) -> None:
     """Check that every action and every poll works again."""
-    await async_settle(hass)
+    await home.settle()
     assert entry.state is ConfigEntryState.LOADED
     await account_coordinator(entry).async_refresh()
-    for server in (world.living_room, world.shared):
+    for server in (home.server, home.world.shared):
         await server_coordinator(entry, server).async_refresh()
-        assert server_coordinator(entry, server).last_update_success
-    assert state_of(hass, "binary_sensor.token", world.two_factor) == "off"
-    outcomes = await asyncio.gather(*await async_storm(hass, entry, world, 5))
+        assert home.state("binary_sensor.reachable", server) == "on"
+    assert home.state("binary_sensor.token") == "off"
+    outcomes = await asyncio.gather(*await async_storm(home, entry, 5))
     assert check_outcomes(outcomes) == {"response": 5}
 
 
 @pytest.fixture
-async def entry(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> MockConfigEntry:
+async def entry(home: Home) -> MockConfigEntry:
     """Return an account with an own server and a shared one."""
-    return await async_add_account(
-        hass, simulator, world.two_factor, [world.living_room, world.shared]
-    )
+    return await home.add(home.anna, home.server, home.world.shared)
 
 
-async def test_reload(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld
-) -> None:
+async def test_reload(home: Home, entry: MockConfigEntry) -> None:
     """A reload in a storm of actions ends none of them unexplained."""
-    storm = await async_storm(hass, entry, world, CALLS // 2)
-    reload = asyncio.create_task(hass.config_entries.async_reload(entry.entry_id))
-    storm += await async_storm(hass, entry, world, CALLS // 2)
+    storm = await async_storm(home, entry, CALLS // 2)
+    reload = asyncio.create_task(home.hass.config_entries.async_reload(entry.entry_id))
+    storm += await async_storm(home, entry, CALLS // 2)
     outcomes = await asyncio.gather(*storm, return_exceptions=True)
     assert await reload
     assert check_outcomes(outcomes)["response"]
-    await async_check_works(hass, entry, world)
+    await async_check_works(home, entry)
 
 
-async def test_restart_of_a_server(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld
-) -> None:
+async def test_restart_of_a_server(home: Home, entry: MockConfigEntry) -> None:
     """A server that restarts in a storm of actions ends none of them unexplained."""
-    storm = await async_storm(hass, entry, world, CALLS // 2)
-    await world.living_room.stop()
-    storm += await async_storm(hass, entry, world, CALLS // 2)
-    await world.living_room.start()
+    storm = await async_storm(home, entry, CALLS // 2)
+    await home.server.stop()
+    storm += await async_storm(home, entry, CALLS // 2)
+    await home.server.start()
     outcomes = await asyncio.gather(*storm, return_exceptions=True)
     assert check_outcomes(outcomes)["response"]
-    await async_check_works(hass, entry, world)
+    await async_check_works(home, entry)
 
 
-async def async_sign_in_anew(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld
-) -> None:
+async def async_sign_in_anew(home: Home, entry: MockConfigEntry) -> None:
     """Sign in by the card that asks for it, and by the next if a reload ends it."""
-    manager = hass.config_entries.flow
-    while flows := list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
+    manager = home.hass.config_entries.flow
+    while flows := list(entry.async_get_active_flows(home.hass, {SOURCE_REAUTH})):
         flow_id = flows[0]["flow_id"]
         try:
             await manager.async_configure(flow_id, {"next_step_id": "password"})
             await manager.async_configure(
-                flow_id, {"username": "anna", "password": world.two_factor.password}
+                flow_id, {"username": "anna", "password": home.anna.password}
             )
             result = await manager.async_configure(
-                flow_id, {"verification_code": world.two_factor.code()}
+                flow_id, {"verification_code": home.anna.code()}
             )
         except UnknownFlow:
             await asyncio.sleep(0.05)
@@ -147,50 +120,45 @@ async def async_sign_in_anew(
             return
 
 
-async def test_reauthentication(
-    hass: HomeAssistant, entry: MockConfigEntry, world: DemoWorld
-) -> None:
+async def test_reauthentication(home: Home, entry: MockConfigEntry) -> None:
     """A token that dies in a storm of actions makes one card, and renewing it heals."""
-    world.two_factor.revoke_tokens()
-    for server in (world.living_room, world.shared):
+    home.anna.revoke_tokens()
+    for server in (home.server, home.world.shared):
         server.rotate_access_tokens()
-    storm = await async_storm(hass, entry, world, CALLS // 2)
+    storm = await async_storm(home, entry, CALLS // 2)
     first = await asyncio.gather(*storm, return_exceptions=True)
     kinds = check_outcomes(first)
     assert kinds["invalid_token"]
-    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
-    storm = await async_storm(hass, entry, world, CALLS // 2)
-    await async_sign_in_anew(hass, entry, world)
+    assert home.reauth_flows(entry) == 1
+    storm = await async_storm(home, entry, CALLS // 2)
+    await async_sign_in_anew(home, entry)
     check_outcomes(await asyncio.gather(*storm, return_exceptions=True))
-    await async_check_works(hass, entry, world)
-    assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    await async_check_works(home, entry)
+    assert home.reauth_flows(entry) == 0
 
 
-async def test_all_at_once(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    entry: MockConfigEntry,
-    world: DemoWorld,
-) -> None:
+async def test_all_at_once(home: Home, entry: MockConfigEntry) -> None:
     """A reload, a restart and a new sign-in at once leave everything in order."""
-    world.two_factor.revoke_tokens()
+    home.anna.revoke_tokens()
     await account_coordinator(entry).async_refresh()
-    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
-    simulator.faults.set("resources", Fault.delay(0.05), times=5)
-    storm = await async_storm(hass, entry, world, CALLS // 4)
+    assert home.reauth_flows(entry) == 1
+    home.simulator.faults.set("resources", Fault.delay(0.05), times=5)
+    storm = await async_storm(home, entry, CALLS // 4)
     others: list[asyncio.Task[Any]] = [
-        asyncio.create_task(async_sign_in_anew(hass, entry, world))
+        asyncio.create_task(async_sign_in_anew(home, entry))
     ]
-    storm += await async_storm(hass, entry, world, CALLS // 4)
-    others.append(asyncio.create_task(hass.config_entries.async_reload(entry.entry_id)))
-    storm += await async_storm(hass, entry, world, CALLS // 4)
-    others.append(asyncio.create_task(world.living_room.restart()))
-    storm += await async_storm(hass, entry, world, CALLS // 4)
+    storm += await async_storm(home, entry, CALLS // 4)
+    others.append(
+        asyncio.create_task(home.hass.config_entries.async_reload(entry.entry_id))
+    )
+    storm += await async_storm(home, entry, CALLS // 4)
+    others.append(asyncio.create_task(home.server.restart()))
+    storm += await async_storm(home, entry, CALLS // 4)
     outcomes = await asyncio.gather(*storm, return_exceptions=True)
     await asyncio.gather(*others)
     # A reload has ended the dialog, if it came first; there is a new one then.
-    await async_settle(hass)
-    await async_sign_in_anew(hass, entry, world)
+    await home.settle()
+    await async_sign_in_anew(home, entry)
     assert len(outcomes) == CALLS
     check_outcomes(outcomes)
-    await async_check_works(hass, entry, world)
+    await async_check_works(home, entry)

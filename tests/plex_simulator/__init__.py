@@ -44,7 +44,7 @@ from .accounts import Account, AccountToken, Subscription
 from .certificates import Certificate
 from .clock import Clock
 from .connections import Connection, PlexDirectResolver, plex_direct_address
-from .faults import ENDPOINTS, FAULT_KINDS, Fault, Faults
+from .faults import FAULT_KINDS, Fault, Faults, fault_named
 from .pins import Pin, Pins
 from .plex_tv import SignInGuard
 from .recording import RecordedRequest
@@ -52,7 +52,6 @@ from .servers import MediaServer, Source, TransientToken, Way
 from .simulator import PLEX_TV, PlexSimulator
 
 __all__ = [
-    "ENDPOINTS",
     "FAULT_KINDS",
     "PLEX_TV",
     "Account",
@@ -73,5 +72,6 @@ __all__ = [
     "Subscription",
     "TransientToken",
     "Way",
+    "fault_named",
     "plex_direct_address",
 ]

@@ -1,7 +1,7 @@
 """Plex accounts: who they are, how they sign in, and the tokens that they have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import re
 from secrets import choice, token_hex, token_urlsafe
@@ -53,39 +53,29 @@ class Subscription:
     @classmethod
     def lifetime(cls, subscribed_at: datetime) -> Subscription:
         """Return a Plex Pass that never ends."""
-        return cls(
-            active=True,
-            status="Active",
-            plan="lifetime",
-            description="Lifetime Plex Pass",
-            payment_service="braintree",
-            subscribed_at=subscribed_at,
-        )
+        return cls._paid("lifetime", "Lifetime", subscribed_at)
 
     @classmethod
     def yearly(cls, subscribed_at: datetime, renews_at: datetime) -> Subscription:
         """Return a Plex Pass that renews each year."""
-        return cls(
-            active=True,
-            status="Active",
-            plan="yearly",
-            description="Annual Plex Pass",
-            payment_service="braintree",
-            subscribed_at=subscribed_at,
-            renews_at=renews_at,
-        )
+        paid = cls._paid("yearly", "Annual", subscribed_at)
+        return replace(paid, renews_at=renews_at)
 
     @classmethod
     def cancelled(cls, subscribed_at: datetime, ends_at: datetime) -> Subscription:
         """Return a Plex Pass that was cancelled and still runs until `ends_at`."""
+        paid = cls._paid("monthly", "Monthly", subscribed_at)
+        return replace(paid, status="PendingCancellation", ends_at=ends_at)
+
+    @classmethod
+    def _paid(cls, plan: str, name: str, subscribed_at: datetime) -> Subscription:
         return cls(
             active=True,
-            status="PendingCancellation",
-            plan="monthly",
-            description="Monthly Plex Pass",
+            status="Active",
+            plan=plan,
+            description=f"{name} Plex Pass",
             payment_service="braintree",
             subscribed_at=subscribed_at,
-            ends_at=ends_at,
         )
 
     @classmethod
@@ -266,7 +256,7 @@ class Account:
     ) -> str:
         """Return a new token for this client; the one that it had dies.
 
-        See plex-api.md §13, trap 5.
+        See plex-api.md §13.5.
         """
         token = AccountToken(
             value=new_token("acct"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .faults import Fault, Faults
+from .faults import Faults, fault_named
 from .site import CONTROL_PREFIX
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ControlRoutes:
         )
         faults.set(
             endpoint,
-            Fault.named(kind, **fields),
+            fault_named(kind, **fields),
             None if times is None else int(str(times)),
         )
         return {}

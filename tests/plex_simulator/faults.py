@@ -1,10 +1,11 @@
 """Faults that can be switched on for each endpoint of each host."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import wraps
 import json
 
 from aiohttp import web
@@ -13,25 +14,6 @@ from .errors import PLEX_ERRORS
 from .listener import cut
 from .rendering import FORCED_XML, error_page, html, plex_tv_error
 
-ENDPOINTS = frozenset(
-    {
-        "signin",
-        "user",
-        "resources",
-        "pins_create",
-        "pins_check",
-        "pins_link",
-        "signout",
-        "ping",
-        "home_users",
-        "account_v1",
-        "identity",
-        "root",
-        "security_token",
-        "security_resources",
-        "media",
-    }
-)
 EVERY_ENDPOINT = "*"
 
 _CHUNK = 64 * 1024
@@ -46,9 +28,22 @@ class Exchange:
     respond: Callable[[], Awaitable[web.StreamResponse]]
 
 
+type Play = Callable[[Exchange], Awaitable[web.StreamResponse]]
+
+
+def _kind[**P](make: Callable[P, Play]) -> Callable[P, Fault]:
+    """Let a function that makes a way to answer return the fault of its name."""
+
+    @wraps(make)
+    def fault(*arguments: P.args, **more: P.kwargs) -> Fault:
+        return Fault(make.__name__, make(*arguments, **more))
+
+    return fault
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Describe one way to answer wrongly. Made by the class methods, one for each kind.
+    """Describe one way to answer wrongly. Made by the static methods, one for each kind.
 
     Faults that spoil the normal answer (`slow_body`, `half_body`, `xml_instead`,
     `reset` with `processed`) let the host do its work first, as in a real network
@@ -56,17 +51,17 @@ class Fault:
     """
 
     kind: str
-    play: Callable[[Exchange], Awaitable[web.StreamResponse]]
+    play: Play
 
-    @classmethod
+    @staticmethod
+    @_kind
     def status(
-        cls,
         code: int,
         body: str | bytes | Mapping[str, object] | None = None,
         *,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Fault:
+    ) -> Play:
         """Answer with the status `code`.
 
         Without a `body` there is an error page; a mapping is sent as JSON.
@@ -85,18 +80,18 @@ class Fault:
             response.headers.update(headers or {})
             return response
 
-        return cls("status", play)
+        return play
 
-    @classmethod
+    @staticmethod
+    @_kind
     def plex_error(
-        cls,
         code: int,
         http_status: int | None = None,
         *,
         message: str | None = None,
         retry_after: int | str | datetime | None = None,
         with_status: bool = True,
-    ) -> Fault:
+    ) -> Play:
         """Answer with an error of plex.tv, JSON or XML as asked for.
 
         Status and message follow from `code` when left out; `retry_after` is
@@ -119,10 +114,11 @@ class Fault:
                 response.headers["Retry-After"] = str(retry_after)
             return response
 
-        return cls("plex_error", play)
+        return play
 
-    @classmethod
-    def html(cls, status: int = 502) -> Fault:
+    @staticmethod
+    @_kind
+    def html(status: int = 502) -> Play:
         """Answer with a full HTML page, as in an outage; `status` may also be 200.
 
         See plex-api.md §11.
@@ -136,20 +132,22 @@ class Fault:
                 status,
             )
 
-        return cls("html", play)
+        return play
 
-    @classmethod
-    def delay(cls, seconds: float) -> Fault:
+    @staticmethod
+    @_kind
+    def delay(seconds: float) -> Play:
         """Wait before anything is done and sent."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
             await asyncio.sleep(seconds)
             return await exchange.respond()
 
-        return cls("delay", play)
+        return play
 
-    @classmethod
-    def slow_body(cls, seconds: float) -> Fault:
+    @staticmethod
+    @_kind
+    def slow_body(seconds: float) -> Play:
         """Send the head and half of the normal body, wait, then send the rest."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
@@ -162,10 +160,11 @@ class Fault:
             await stream.write(data[len(data) // 2 :])
             return stream
 
-        return cls("slow_body", play)
+        return play
 
-    @classmethod
-    def reset(cls, *, processed: bool = False) -> Fault:
+    @staticmethod
+    @_kind
+    def reset(*, processed: bool = False) -> Play:
         """Reset the connection without an answer.
 
         With `processed` the host does first what was asked.
@@ -176,10 +175,11 @@ class Fault:
             cut(exchange.request.transport)
             return response
 
-        return cls("reset", play)
+        return play
 
-    @classmethod
-    def half_body(cls) -> Fault:
+    @staticmethod
+    @_kind
+    def half_body() -> Play:
         """Announce the whole normal body, send half of it and close the connection."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
@@ -192,10 +192,11 @@ class Fault:
                 exchange.request.transport.abort()
             return stream
 
-        return cls("half_body", play)
+        return play
 
-    @classmethod
-    def huge_body(cls, size: int = 8 * 1024 * 1024) -> Fault:
+    @staticmethod
+    @_kind
+    def huge_body(size: int = 8 * 1024 * 1024) -> Play:
         """Stream a JSON object of `size` bytes without announcing its length."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
@@ -216,26 +217,27 @@ class Fault:
                 pass
             return stream
 
-        return cls("huge_body", play)
+        return play
 
-    @classmethod
-    def redirect(cls, url: str, status: int = 302) -> Fault:
+    @staticmethod
+    @_kind
+    def redirect(url: str, status: int = 302) -> Play:
         """Send the client to `url`."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
             return web.Response(status=status, headers={"Location": url})
 
-        return cls("redirect", play)
+        return play
 
-    @classmethod
+    @staticmethod
+    @_kind
     def body(
-        cls,
         content: str | bytes,
         content_type: str = "application/json",
         *,
         status: int = 200,
         charset: str | None = None,
-    ) -> Fault:
+    ) -> Play:
         """Answer with exactly this body: empty, of a wrong shape, wrongly encoded.
 
         A text is sent in `charset` where Python knows it, else in UTF-8; bytes
@@ -249,43 +251,32 @@ class Fault:
         async def play(exchange: Exchange) -> web.StreamResponse:
             return _raw(data, header, status)
 
-        return cls("body", play)
+        return play
 
-    @classmethod
-    def xml_instead(cls) -> Fault:
+    @staticmethod
+    @_kind
+    def xml_instead() -> Play:
         """Give the normal answer in XML although JSON was asked for."""
 
         async def play(exchange: Exchange) -> web.StreamResponse:
             exchange.request[FORCED_XML] = True
             return await exchange.respond()
 
-        return cls("xml_instead", play)
-
-    @classmethod
-    def named(cls, kind: str, **arguments: object) -> Fault:
-        """Return the fault of this kind, its arguments by name, as JSON has them."""
-        if kind not in FAULT_KINDS:
-            message = f"unknown kind of fault: {kind}"
-            raise ValueError(message)
-        make: Callable[..., Fault] = getattr(cls, kind)
-        return make(**arguments)
+        return play
 
 
 FAULT_KINDS = frozenset(
-    {
-        "status",
-        "plex_error",
-        "html",
-        "delay",
-        "slow_body",
-        "reset",
-        "half_body",
-        "huge_body",
-        "redirect",
-        "body",
-        "xml_instead",
-    }
+    name for name, member in vars(Fault).items() if isinstance(member, staticmethod)
 )
+
+
+def fault_named(kind: str, **arguments: object) -> Fault:
+    """Return the fault of this kind, its arguments by name, as JSON has them."""
+    if kind not in FAULT_KINDS:
+        message = f"unknown kind of fault: {kind}"
+        raise ValueError(message)
+    make: Callable[..., Fault] = getattr(Fault, kind)
+    return make(**arguments)
 
 
 class Faults:
@@ -294,13 +285,14 @@ class Faults:
     The name `*` stands for all that have none of their own.
     """
 
-    def __init__(self) -> None:
-        """Start without a fault."""
+    def __init__(self, endpoints: Iterable[str]) -> None:
+        """Start without a fault; `endpoints` are those of the host."""
+        self._endpoints = {*endpoints, EVERY_ENDPOINT}
         self._faults: dict[str, tuple[Fault, int | None]] = {}
 
     def set(self, endpoint: str, fault: Fault, times: int | None = None) -> None:
         """Answer requests to `endpoint` with `fault`, for ever or `times` times."""
-        if endpoint not in ENDPOINTS and endpoint != EVERY_ENDPOINT:
+        if endpoint not in self._endpoints:
             message = f"unknown endpoint: {endpoint}"
             raise ValueError(message)
         self._faults[endpoint] = (fault, times)

@@ -122,7 +122,7 @@ class Pins:
         Return False when there is none to claim.
 
         The client's new token exists from this moment on, and the one that it
-        had is dead (plex-api.md §13, trap 5).
+        had is dead (plex-api.md §13.5).
         """
         now = self._clock.now()
         for pin in self._pins.values():

@@ -11,7 +11,7 @@ from .accounts import Account, AccountToken
 from .clock import Clock, iso
 from .errors import CODES_WITHOUT_STATUS, PLEX_ERRORS, PlexTvError, SimulatedError
 from .pins import Pins
-from .rendering import old_plex_tv_error, plex_tv_answer, plex_tv_error, wants_json
+from .rendering import plex_tv_answer, plex_tv_error, wants_json
 from .servers import MediaServer
 from .site import FORM
 
@@ -129,8 +129,6 @@ class PlexTvRoutes:
             web.put(f"{api}/pins/link{end}", self._link_pin, name="pins_link"),
             web.get(rf"{api}/pins/{{id:\d+}}{end}", self._check_pin, name="pins_check"),
             web.get(f"{api}/ping{end}", self._ping, name="ping"),
-            web.get(f"{api}/home/users{end}", self._home_users, name="home_users"),
-            web.get(f"/users/account{end}", self._account_v1, name="account_v1"),
         ]
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
@@ -306,40 +304,6 @@ class PlexTvRoutes:
             text="<pong>true</pong>", content_type="application/xml", charset="utf-8"
         )
 
-    async def _home_users(self, request: web.Request) -> web.StreamResponse:
-        _client_identifier(request)
-        account, _ = self._authenticated(request)
-        head = account.home_owner or account
-        members = [
-            head,
-            *(other for other in self._accounts.values() if other.home_owner is head),
-        ]
-        return plex_tv_answer(
-            request,
-            "home",
-            {
-                "id": head.id,
-                "name": f"{head.title}'s home",
-                "guestUserID": None,
-                "guestUserUUID": None,
-                "guestEnabled": False,
-                "subscription": head.subscription.active,
-                "users": [
-                    _home_user(member, is_admin=member is head) for member in members
-                ],
-            },
-        )
-
-    async def _account_v1(self, request: web.Request) -> web.StreamResponse:
-        found = self._find_token(_plex_value(request, "Token"))
-        if found is None:
-            return old_plex_tv_error("Invalid token", 422)
-        account, token = found
-        answer = account.answer(token, json=wants_json(request))
-        return plex_tv_answer(
-            request, "user", {"user": answer} if wants_json(request) else answer
-        )
-
     def _authenticated(self, request: web.Request) -> tuple[Account, AccountToken]:
         found = self._find_token(_plex_value(request, "Token"))
         if found is None:
@@ -402,21 +366,4 @@ def _client_resource(token: AccountToken) -> dict[str, object]:
         "dnsRebindingProtection": False,
         "natLoopbackSupported": False,
         "connections": [],
-    }
-
-
-def _home_user(account: Account, *, is_admin: bool) -> dict[str, object]:
-    return {
-        "id": account.id,
-        "uuid": account.uuid,
-        "title": account.title,
-        "username": account.username or None,
-        "email": account.email or None,
-        "thumb": f"https://plex.tv/users/{account.uuid}/avatar",
-        "hasPassword": account.password is not None,
-        "restricted": account.restricted,
-        "restrictionProfile": None,
-        "admin": is_admin,
-        "guest": account.guest,
-        "protected": account.protected,
     }

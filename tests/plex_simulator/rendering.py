@@ -74,16 +74,6 @@ def plex_tv_error(
     )
 
 
-def old_plex_tv_error(message: str, status: int) -> web.Response:
-    """Return an error of plex.tv's first API: XML with text and no code.
-
-    See plex-api.md §0.1.
-    """
-    root = ET.Element("errors")
-    ET.SubElement(root, "error").text = message
-    return _xml(root, status, "application/xml")
-
-
 def media_container(request: web.BaseRequest, content: Fields) -> web.Response:
     """Return an answer of a media server: a `MediaContainer`.
 

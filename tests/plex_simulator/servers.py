@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 import re
 from secrets import token_hex
+from typing import TypedDict, Unpack
 from uuid import uuid4
 
 from aiohttp import web
@@ -65,6 +66,24 @@ class Source:
     access_token: Callable[[Account], str]
 
 
+class ServerFields(TypedDict, total=False):
+    """Name what a server can be made with.
+
+    `home` marks it as shared through Plex Home, `https_required` as "Secure
+    connections: Required"; `remote_access`, `relay` and `ipv6` (on `::1`) say which
+    ways there are besides the local one, each on a port of its own.
+    """
+
+    shared_with: Iterable[Account]
+    home: bool
+    version: str
+    https_required: bool
+    remote_access: bool
+    relay: bool
+    ipv6: bool
+    port: int
+
+
 class MediaServer:
     """Play one Plex Media Server. `PlexSimulator.add_server` makes it.
 
@@ -81,15 +100,8 @@ class MediaServer:
         *,
         routes: Callable[[MediaServer], Iterable[web.RouteDef]],
         render_error: ErrorRenderer,
-        shared_with: Iterable[Account] = (),
-        home: bool = False,
-        version: str = DEFAULT_VERSION,
-        https_required: bool = False,
-        remote_access: bool = True,
-        relay: bool = True,
-        ipv6: bool = False,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        host: str,
+        **fields: Unpack[ServerFields],
     ) -> None:
         """Describe the server.
 
@@ -99,9 +111,9 @@ class MediaServer:
         self.name = name
         self.owner = owner
         self.machine_identifier = token_hex(20)
-        self.shared_with = list(shared_with)
-        self.home = home
-        self.version = version
+        self.shared_with = list(fields.get("shared_with", ()))
+        self.home = fields.get("home", False)
+        self.version = fields.get("version", DEFAULT_VERSION)
         self.claimed = True
         self.platform: str | None = "Linux"
         self.platform_version: str | None = "6.12"
@@ -137,14 +149,14 @@ class MediaServer:
             routes=routes(self),
             render_error=render_error,
         )
-        self._site.rejects_plain = https_required
+        self._site.rejects_plain = fields.get("https_required", False)
         self.faults = self._site.faults
-        self._site.add_listener(Way.LOCAL, host, port)
-        if remote_access:
+        self._site.add_listener(Way.LOCAL, host, fields.get("port", 0))
+        if fields.get("remote_access", True):
             self._site.add_listener(Way.REMOTE, host, 0)
-        if relay:
+        if fields.get("relay", True):
             self._site.add_listener(Way.RELAY, host, 0)
-        if ipv6:
+        if fields.get("ipv6", False):
             self._site.add_listener(Way.IPV6, LOOPBACK_IPV6, 0)
 
     # Addresses
@@ -153,16 +165,6 @@ class MediaServer:
     def port(self) -> int:
         """Return the port of the local address, for plain HTTP and TLS alike."""
         return self._site.listeners[Way.LOCAL].port
-
-    @property
-    def http_port(self) -> int:
-        """Return the port for plain HTTP, which is the same."""
-        return self.port
-
-    @property
-    def https_port(self) -> int:
-        """Return the port for TLS, which is the same."""
-        return self.port
 
     @property
     def http_url(self) -> str:
@@ -185,15 +187,6 @@ class MediaServer:
     @https_required.setter
     def https_required(self, required: bool) -> None:
         self._site.reject_plain(required)
-
-    @property
-    def reject_plain_http(self) -> bool:
-        """Return the same as `https_required`."""
-        return self.https_required
-
-    @reject_plain_http.setter
-    def reject_plain_http(self, rejected: bool) -> None:
-        self.https_required = rejected
 
     @property
     def relay(self) -> bool:

@@ -1,6 +1,5 @@
 """The simulator as a whole: plex.tv, its accounts, and their media servers."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self, Unpack
@@ -16,7 +15,7 @@ from .faults import Faults
 from .pins import Pins
 from .plex_tv import API_PATH, PlexTvRoutes, SignInGuard
 from .recording import RecordedRequest
-from .servers import DEFAULT_VERSION, MediaServer
+from .servers import MediaServer, ServerFields
 from .site import Site, Surroundings
 
 PLEX_TV = "plex.tv"
@@ -186,23 +185,10 @@ class PlexSimulator:
         name: str,
         owner: Account,
         *,
-        shared_with: Iterable[Account] = (),
-        home: bool = False,
-        version: str = DEFAULT_VERSION,
-        https_required: bool = False,
-        remote_access: bool = True,
-        relay: bool = True,
-        ipv6: bool = False,
-        port: int = 0,
         start: bool = True,
+        **fields: Unpack[ServerFields],
     ) -> MediaServer:
-        """Add a server and start it, unless `start` is False.
-
-        `home` marks it as shared through Plex Home, `https_required` as "Secure
-        connections: Required"; `remote_access`, `relay` and `ipv6` (on `::1`)
-        say which ways there are besides the local one, each on a port of its
-        own.
-        """
+        """Add a server and start it, unless `start` is False."""
         server = MediaServer(
             name,
             owner,
@@ -210,15 +196,8 @@ class PlexSimulator:
             self.servers,
             routes=lambda server: media_server.MediaServerRoutes(server).routes(),
             render_error=media_server.render_error,
-            shared_with=shared_with,
-            home=home,
-            version=version,
-            https_required=https_required,
-            remote_access=remote_access,
-            relay=relay,
-            ipv6=ipv6,
             host=self.host,
-            port=port,
+            **fields,
         )
         if start:
             await server.start()

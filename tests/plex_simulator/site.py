@@ -55,10 +55,12 @@ class Site:
         """
         self.host = host
         self.surroundings = surroundings
-        self.faults = Faults()
         self.listeners: dict[str, Listener] = {}
         self.rejects_plain = False
         self._routes = list(routes)
+        self.faults = Faults(
+            route.kwargs["name"] for route in self._routes if "name" in route.kwargs
+        )
         self._render_error = render_error
         self._decorate = decorate
         self._runner: web.AppRunner | None = None

@@ -9,6 +9,7 @@ from typing import Any, override
 
 from aiohttp import web
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import (
     ClientSessionGenerator,
     WebSocketGenerator,
@@ -27,14 +28,12 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
 from tests.helpers import (
     account_coordinator,
-    async_add_account,
-    async_settle,
     device_of,
     server_coordinator,
     server_data,
 )
+from tests.home import Home
 from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
-from tests.plex_simulator.worlds import DemoWorld
 
 ACTIONS: dict[str, dict[str, Any]] = {
     "get_token_details": {},
@@ -132,42 +131,38 @@ def assert_no_token(simulator: PlexSimulator, received: list[bytes]) -> None:
 
 
 @CALLS
+@pytest.mark.usefixtures("entry")
 async def test_rest(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     hass_client: ClientSessionGenerator,
     hass_read_only_access_token: str,
     action: str,
     data: dict[str, Any],
 ) -> None:
     """Over REST a person without admin rights is refused, and Plex is not asked."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    assert await async_setup_component(hass, "api", {})
+    assert await async_setup_component(home.hass, "api", {})
     client = await hass_client(hass_read_only_access_token)
-    simulator.requests.clear()
+    home.simulator.requests.clear()
     response = await client.post(
         f"/api/services/{DOMAIN}/{action}?return_response", json=data
     )
     assert response.status == HTTPStatus.UNAUTHORIZED
     assert "token" not in await response.text()
-    assert not simulator.requests
+    assert not home.simulator.requests
 
 
 @CALLS
+@pytest.mark.usefixtures("entry")
 async def test_websocket(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
     action: str,
     data: dict[str, Any],
 ) -> None:
     """Over the WebSocket a person without admin rights is refused likewise."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    client = await hass_ws_client(hass, hass_read_only_access_token)
-    simulator.requests.clear()
+    client = await hass_ws_client(home.hass, hass_read_only_access_token)
+    home.simulator.requests.clear()
     await client.send_json_auto_id(
         {
             "type": "call_service",
@@ -180,7 +175,7 @@ async def test_websocket(
     answer = await client.receive_json()
     assert not answer["success"]
     assert answer["error"]["message"] == "Unauthorized"
-    assert not simulator.requests
+    assert not home.simulator.requests
 
 
 class AskPlex(intent.IntentHandler):
@@ -210,39 +205,29 @@ class AskPlex(intent.IntentHandler):
 
 
 @CALLS
+@pytest.mark.usefixtures("entry")
 async def test_intent(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    hass_read_only_user: User,
-    action: str,
-    data: dict[str, Any],
+    home: Home, hass_read_only_user: User, action: str, data: dict[str, Any]
 ) -> None:
     """What a person without admin rights says to the assistant gets no token either."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    intent.async_register(hass, AskPlex(action, data))
-    simulator.requests.clear()
+    intent.async_register(home.hass, AskPlex(action, data))
+    home.simulator.requests.clear()
     with pytest.raises(HomeAssistantError):
         await intent.async_handle(
-            hass,
+            home.hass,
             "test",
             "AskPlex",
             context=Context(user_id=hass_read_only_user.id),
         )
-    assert not simulator.requests
+    assert not home.simulator.requests
 
 
 @CALLS
+@pytest.mark.usefixtures("entry")
 async def test_script(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    hass_read_only_user: User,
-    action: str,
-    data: dict[str, Any],
+    home: Home, hass_read_only_user: User, action: str, data: dict[str, Any]
 ) -> None:
     """A script that a person without admin rights starts is refused."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
     sequence = cv.SCRIPT_SCHEMA(
         [
             {
@@ -252,26 +237,22 @@ async def test_script(
             }
         ]
     )
-    script = Script(hass, sequence, "test", DOMAIN)
-    simulator.requests.clear()
+    script = Script(home.hass, sequence, "test", DOMAIN)
+    home.simulator.requests.clear()
     with pytest.raises(Unauthorized):
         await script.async_run(context=Context(user_id=hass_read_only_user.id))
-    assert not simulator.requests
+    assert not home.simulator.requests
 
 
 @CALLS
+@pytest.mark.usefixtures("entry")
 async def test_user_that_is_not_known(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    action: str,
-    data: dict[str, Any],
+    home: Home, action: str, data: dict[str, Any]
 ) -> None:
     """Somebody whom Home Assistant does not know is refused."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    simulator.requests.clear()
+    home.simulator.requests.clear()
     with pytest.raises(UnknownUser):
-        await hass.services.async_call(
+        await home.hass.services.async_call(
             DOMAIN,
             action,
             data,
@@ -279,20 +260,16 @@ async def test_user_that_is_not_known(
             context=Context(user_id="nobody"),
             return_response=True,
         )
-    assert not simulator.requests
+    assert not home.simulator.requests
 
 
 @pytest.mark.parametrize("is_admin", [True, False])
+@pytest.mark.usefixtures("entry")
 async def test_admin_and_automation(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    hass_admin_user: User,
-    is_admin: bool,
+    home: Home, hass_admin_user: User, is_admin: bool
 ) -> None:
     """An admin gets the token, and so does an automation, which nobody started."""
-    await async_add_account(hass, simulator, world.two_factor, [world.living_room])
-    response = await hass.services.async_call(
+    response = await home.hass.services.async_call(
         DOMAIN,
         "get_transient_token",
         blocking=True,
@@ -300,7 +277,7 @@ async def test_admin_and_automation(
         return_response=True,
     )
     assert response is not None
-    assert response["token"] in world.living_room.transient_tokens
+    assert response["token"] in home.server.transient_tokens
 
 
 # The dialogs
@@ -320,34 +297,31 @@ async def async_begin_link(hass: HomeAssistant, simulator: PlexSimulator) -> Any
 
 
 async def test_code_of_another_dialog(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    monkeypatch: pytest.MonkeyPatch,
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link code of one dialog does not finish another one."""
     monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
-    first = await async_begin_link(hass, simulator)
-    first_pin = simulator.pins.latest
-    second = await async_begin_link(hass, simulator)
-    second_pin = simulator.pins.latest
+    first = await async_begin_link(home.hass, home.simulator)
+    first_pin = home.simulator.pins.latest
+    second = await async_begin_link(home.hass, home.simulator)
+    second_pin = home.simulator.pins.latest
     assert first_pin.client_identifier != second_pin.client_identifier
     assert first["description_placeholders"]["code"] == first_pin.code
     assert second["description_placeholders"]["code"] == second_pin.code
 
-    assert simulator.pins.link(second_pin.code, world.without_servers)
+    assert home.simulator.pins.link(second_pin.code, home.world.without_servers)
     for _ in range(100):
-        progress = hass.config_entries.flow.async_get(second["flow_id"])
+        progress = home.hass.config_entries.flow.async_get(second["flow_id"])
         if progress["step_id"] == "link_done":
             break
         await asyncio.sleep(0.02)
-    await hass.config_entries.flow.async_configure(second["flow_id"])
-    waiting = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    await home.hass.config_entries.flow.async_configure(second["flow_id"])
+    waiting = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert [(flow["flow_id"], flow["step_id"]) for flow in waiting] == [
         (first["flow_id"], "link_wait")
     ]
-    (entry,) = hass.config_entries.async_entries(DOMAIN)
-    assert entry.unique_id == world.without_servers.uuid
+    (entry,) = home.hass.config_entries.async_entries(DOMAIN)
+    assert entry.unique_id == home.world.without_servers.uuid
     assert entry.data["client_identifier"] == second_pin.client_identifier
 
     # Each dialog has asked for its own code alone, under its own name.
@@ -356,34 +330,31 @@ async def test_code_of_another_dialog(
             request.path.rpartition("/")[2],
             request.headers["X-Plex-Client-Identifier"],
         )
-        for request in simulator.requests_to("pins_check")
+        for request in home.simulator.requests_to("pins_check")
     }
     assert asked == {
         (str(pin.id), pin.client_identifier) for pin in (first_pin, second_pin)
     }
-    hass.config_entries.flow.async_abort(first["flow_id"])
-    await async_settle(hass)
+    home.hass.config_entries.flow.async_abort(first["flow_id"])
+    await home.settle()
 
 
 async def test_code_claimed_for_another_account(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    monkeypatch: pytest.MonkeyPatch,
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A code that somebody else claims does not get into the entry of an account."""
     monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
-    entry = await async_add_account(hass, simulator, world.two_factor)
+    entry = await home.add(home.anna)
     before = dict(entry.data)
-    result: Any = await entry.start_reauth_flow(hass)
-    result = await hass.config_entries.flow.async_configure(
+    result: Any = await entry.start_reauth_flow(home.hass)
+    result = await home.hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "link"}
     )
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
-    assert simulator.pins.link(simulator.pins.latest.code, world.free)
-    await async_settle(hass)
-    if hass.config_entries.flow.async_progress_by_handler(DOMAIN):
-        result = await hass.config_entries.flow.async_configure(result["flow_id"])
+    result = await home.hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert home.simulator.pins.link(home.simulator.pins.latest.code, home.ben)
+    await home.settle()
+    if home.hass.config_entries.flow.async_progress_by_handler(DOMAIN):
+        result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "wrong_account"
     assert dict(entry.data) == before
@@ -406,30 +377,24 @@ UNCLAIMED: dict[str, Any] = {"version": "1.43.0", "claimed": True}
     ids=["other", "list", "null", "missing", "empty"],
 )
 async def test_impostor(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    identity: dict[str, Any],
+    home: Home, entry: MockConfigEntry, identity: dict[str, Any]
 ) -> None:
     """A host that is not the server gets no token, in polls and in actions."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
     async with impostor(identity) as (url, requests):
         host, port = url.removeprefix("http://").split(":")
-        server.connections = [
+        home.server.connections = [
             Connection(
                 protocol="http", address=host, port=int(port), uri=url, local=True
             )
         ]
-        await server.stop()
-        coordinator = server_coordinator(entry, server)
+        await home.server.stop()
+        coordinator = server_coordinator(entry, home.server)
         await coordinator.async_refresh()
         with pytest.raises(Exception, match=r"."):
-            await hass.services.async_call(
+            await home.hass.services.async_call(
                 DOMAIN, "get_transient_token", blocking=True, return_response=True
             )
-        await hass.config_entries.async_reload(entry.entry_id)
-        await async_settle(hass)
+        await home.reload(entry)
         assert requests
         assert {request.path for request in requests} == {"/identity"}
         for request in requests:
@@ -438,12 +403,10 @@ async def test_impostor(
 
 
 async def test_impostor_who_knows_the_name_is_asked_no_more(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+    home: Home, entry: MockConfigEntry
 ) -> None:
     """A token goes over plain http to no public address, whoever answers there."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
-    server.connections = [
+    home.server.connections = [
         Connection(
             protocol="http",
             address="1.1.1.1",
@@ -453,7 +416,7 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
         )
     ]
     await account_coordinator(entry).servers.renew(now=True)
-    assert server_coordinator(entry, server).access.target.ranks == ()
+    assert server_coordinator(entry, home.server).access.target.ranks == ()
 
 
 @pytest.mark.parametrize("same_host", [True, False])
@@ -469,9 +432,8 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
     ],
 )
 async def test_redirect(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
+    home: Home,
+    entry: MockConfigEntry,
     stranger: Stranger,
     endpoint: str,
     action: str,
@@ -479,57 +441,50 @@ async def test_redirect(
     same_host: bool,
 ) -> None:
     """A redirect is not followed, to the same host or to another one."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
     at_server = endpoint not in ("user", "resources")
-    base = server.http_url if at_server else simulator.base_url
+    base = home.server.http_url if at_server else home.simulator.base_url
     if not same_host:
         base = f"http://127.0.0.1:{stranger.port}"
-    (server.faults if at_server else simulator.faults).set(
+    (home.server.faults if at_server else home.simulator.faults).set(
         endpoint, Fault.redirect(f"{base}/elsewhere?X-Plex-Token=bait", status)
     )
     if endpoint == "identity":
-        await server_coordinator(entry, server).async_refresh()
-    simulator.requests.clear()
+        await server_coordinator(entry, home.server).async_refresh()
+    home.simulator.requests.clear()
     with pytest.raises(Exception, match=r"."):
-        await hass.services.async_call(
+        await home.hass.services.async_call(
             DOMAIN,
             action,
-            {"source": f"server://{world.basement.machine_identifier}"}
+            {"source": f"server://{home.world.basement.machine_identifier}"}
             if action == "get_source_connection_information"
             else {},
             blocking=True,
             return_response=True,
         )
     assert not [
-        request for request in simulator.requests if request.path == "/elsewhere"
+        request for request in home.simulator.requests if request.path == "/elsewhere"
     ]
     assert not stranger.received
 
 
 @pytest.mark.parametrize("step", ["password", "link", "token"])
-async def test_redirect_of_a_sign_in(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    stranger: Stranger,
-    step: str,
-) -> None:
+async def test_redirect_of_a_sign_in(home: Home, stranger: Stranger, step: str) -> None:
     """A redirect takes neither password nor token of a dialog to another host."""
     for endpoint in ("signin", "pins_create", "user"):
-        simulator.faults.set(
+        home.simulator.faults.set(
             endpoint, Fault.redirect(f"http://127.0.0.1:{stranger.port}/", 307)
         )
-    flow = hass.config_entries.flow
+    flow = home.hass.config_entries.flow
     result: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     result = await flow.async_configure(result["flow_id"], {"next_step_id": step})
     ways: dict[str, dict[str, Any]] = {
-        "password": {"username": "ben", "password": world.free.password},
+        "password": {"username": "ben", "password": home.ben.password},
         "link": {},
-        "token": {"token": world.free.sign_in_token("browser")},
+        "token": {"token": home.ben.sign_in_token("browser")},
     }
     result = await flow.async_configure(
-        result["flow_id"], {**ways[step], "advanced": {"api_url": simulator.api_url}}
+        result["flow_id"],
+        {**ways[step], "advanced": {"api_url": home.simulator.api_url}},
     )
     assert result["errors"]
     assert not stranger.received
@@ -596,53 +551,45 @@ ASKED = (
 
 @pytest.mark.parametrize("kind", HOSTILE)
 async def test_hostile_resources(
-    hass: HomeAssistant,
-    simulator: PlexSimulator,
-    world: DemoWorld,
-    stranger: Stranger,
-    dns: Dns,
-    kind: str,
+    home: Home, dns: Dns, stranger: Stranger, kind: str
 ) -> None:
     """No address that plex.tv may list makes a token go to another host."""
-    server = world.living_room
-    server.connections = [HOSTILE[kind](stranger.port)]
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
+    home.server.connections = [HOSTILE[kind](stranger.port)]
+    entry = await home.add(home.anna, home.server)
     with pytest.raises(Exception, match=r"."):
         async with asyncio.timeout(10):
-            await hass.services.async_call(
+            await home.hass.services.async_call(
                 DOMAIN, "get_transient_token", blocking=True, return_response=True
             )
-    for host in {request.host for request in simulator.requests}:
+    for host in {request.host for request in home.simulator.requests}:
         assert host == PLEX_TV
-    assert_no_token(simulator, stranger.received)
+    assert_no_token(home.simulator, stranger.received)
     if kind not in ASKED:
         # An address that is none is not even asked who it is.
         assert not stranger.received
-    # The server works as soon as it is listed rightly.
-    server.connections = None
-    await server_coordinator(entry, server).async_refresh()
-    assert await hass.services.async_call(
+    # The home.server works as soon as it is listed rightly.
+    home.server.connections = None
+    await server_coordinator(entry, home.server).async_refresh()
+    assert await home.hass.services.async_call(
         DOMAIN, "get_transient_token", blocking=True, return_response=True
     )
 
 
 async def test_impostor_gets_not_even_a_transient_token(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+    home: Home, entry: MockConfigEntry
 ) -> None:
     """After another machine has taken the address the check of a token goes nowhere."""
-    server = world.living_room
-    entry = await async_add_account(hass, simulator, world.two_factor, [server])
-    await hass.services.async_call(
+    await home.hass.services.async_call(
         DOMAIN, "get_transient_token", blocking=True, return_response=True
     )
-    was, server.machine_identifier = server.machine_identifier, "f" * 40
-    simulator.requests.clear()
+    was, home.server.machine_identifier = home.server.machine_identifier, "f" * 40
+    home.simulator.requests.clear()
     coordinator = server_coordinator_of(entry, was)
     await coordinator.async_refresh()
     assert not coordinator.last_update_success
     with_token = [
         request
-        for request in simulator.requests
+        for request in home.simulator.requests
         if request.host != PLEX_TV and "X-Plex-Token" in request.headers
     ]
     assert not with_token
@@ -657,45 +604,39 @@ def server_coordinator_of(entry: Any, machine_identifier: str) -> Any:
     )
 
 
-async def test_typed_token_is_for_its_server_alone(
-    hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-) -> None:
+async def test_typed_token_is_for_its_server_alone(home: Home) -> None:
     """The token typed for one server goes to no other, and the account's to none."""
-    typed = world.shared.access_token_for(world.yearly)
-    entry = await async_add_account(
-        hass,
-        simulator,
-        world.free,
-        [
-            world.living_room,
-            server_data(
-                world.shared,
-                world.yearly,
-                url=world.shared.http_url,
-                verify_ssl=True,
-                token=typed,
-                last_known={},
-            ),
-        ],
+    typed = home.world.shared.access_token_for(home.world.yearly)
+    entry = await home.add(
+        home.ben,
+        home.server,
+        server_data(
+            home.world.shared,
+            home.world.yearly,
+            url=home.world.shared.http_url,
+            verify_ssl=True,
+            token=typed,
+            last_known={},
+        ),
     )
-    for server in (world.living_room, world.shared):
-        await hass.services.async_call(
+    for server in (home.server, home.world.shared):
+        await home.hass.services.async_call(
             DOMAIN,
             "get_transient_token",
-            {"device_id": device_of(hass, entry, server).id},
+            {"device_id": device_of(home.hass, entry, server).id},
             blocking=True,
             return_response=True,
         )
     used = {
         (request.host, request.headers["X-Plex-Token"])
-        for request in simulator.requests
+        for request in home.simulator.requests
         if "X-Plex-Token" in request.headers
     }
     assert used == {
         (PLEX_TV, entry.data["token"]),
         (
-            world.living_room.machine_identifier,
-            world.living_room.access_token_for(world.free),
+            home.server.machine_identifier,
+            home.server.access_token_for(home.ben),
         ),
-        (world.shared.machine_identifier, typed),
+        (home.world.shared.machine_identifier, typed),
     }

@@ -1,0 +1,159 @@
+"""Home Assistant with a simulated Plex: what a test does there, and what it sees."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_auth.const import DOMAIN, TokenOrigin
+from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+from .helpers import (
+    async_add_account,
+    async_pass,
+    async_settle,
+    reauth_flows,
+    subentry_of,
+)
+from .plex_simulator import Account, MediaServer, PlexSimulator
+from .plex_simulator.worlds import DemoWorld
+
+
+@dataclass(slots=True, kw_only=True)
+class Home:
+    """Hold Home Assistant and Plex's world, of which Anna and her server matter most."""
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    world: DemoWorld
+
+    @property
+    def anna(self) -> Account:
+        """Return an account with two-factor authentication and a Plex Pass."""
+        return self.world.two_factor
+
+    @property
+    def ben(self) -> Account:
+        """Return an account without both, with whom Anna shares her server."""
+        return self.world.free
+
+    @property
+    def server(self) -> MediaServer:
+        """Return a server that Anna owns."""
+        return self.world.living_room
+
+    async def add(
+        self,
+        account: Account,
+        *servers: MediaServer | ConfigSubentryData,
+        origin: TokenOrigin = TokenOrigin.PASSWORD,
+    ) -> MockConfigEntry:
+        """Set up the entry of an account that signed in, with some of its servers."""
+        return await async_add_account(
+            self.hass, self.simulator, account, servers, origin=origin
+        )
+
+    async def add_hidden_server(
+        self, *, remote_access: bool = False, relay: bool = False
+    ) -> MediaServer:
+        """Add a server of Hugo's that wants secure connections, with few ways to it."""
+        return await self.simulator.add_server(
+            "Bunker",
+            self.world.three_servers,
+            https_required=True,
+            remote_access=remote_access,
+            relay=relay,
+        )
+
+    async def remove(
+        self, entry: MockConfigEntry, server: MediaServer | None = None
+    ) -> None:
+        """Remove an entry, or only one of its servers."""
+        if server is None:
+            await self.hass.config_entries.async_remove(entry.entry_id)
+        else:
+            subentry_id = subentry_of(entry, server).subentry_id
+            self.hass.config_entries.async_remove_subentry(entry, subentry_id)
+        await self.settle()
+
+    async def reload(self, entry: MockConfigEntry) -> None:
+        """Reload an entry."""
+        await self.hass.config_entries.async_reload(entry.entry_id)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until everything that was started is done."""
+        await async_settle(self.hass)
+
+    async def wait(self, freezer: FrozenDateTimeFactory, step: timedelta) -> None:
+        """Let time pass, and wait for what is due by then."""
+        await async_pass(self.hass, freezer, step)
+
+    async def call(
+        self, action: str, context: Context | None = None, /, **data: Any
+    ) -> dict[str, Any]:
+        """Call an action and return its response."""
+        response: dict[str, Any] | None = await self.hass.services.async_call(
+            DOMAIN, action, data, blocking=True, context=context, return_response=True
+        )
+        assert response is not None
+        return response
+
+    async def failure(self, action: str, **data: Any) -> HomeAssistantError:
+        """Call an action that fails, and return the error."""
+        with pytest.raises(HomeAssistantError) as caught:
+            await self.call(action, **data)
+        return caught.value
+
+    async def transient_token(
+        self, server: MediaServer | None = None, account: Account | None = None
+    ) -> str:
+        """Let the action get a transient token of a server, for Anna or another."""
+        machine_identifier = (server or self.server).machine_identifier
+        identifier = (DOMAIN, f"{(account or self.anna).uuid}_{machine_identifier}")
+        (device,) = dr.async_get(self.hass).async_get_devices(identifiers={identifier})
+        response = await self.call("get_transient_token", device_id=device.id)
+        return str(response["token"])
+
+    def reauth_flows(self, entry: MockConfigEntry) -> int:
+        """Return how many dialogs ask to sign in to an account again."""
+        return reauth_flows(self.hass, entry)
+
+    def entity_id(self, name: str, *of: Account | MediaServer) -> str:
+        """Return the entity that `name`, written platform.key, means.
+
+        It is of an account, Anna unless another is given, or of one of its servers.
+        """
+        platform, _, key = name.partition(".")
+        account = next((one for one in of if isinstance(one, Account)), self.anna)
+        server = next((one for one in of if isinstance(one, MediaServer)), self.server)
+        registry = er.async_get(self.hass)
+        for owner in (account.uuid, f"{account.uuid}_{server.machine_identifier}"):
+            unique_id = f"{owner}_{key}"
+            found = registry.async_get_entity_id(platform, DOMAIN, unique_id)
+            if found is not None:
+                return found
+        raise AssertionError(name)
+
+    def entity(self, name: str, *of: Account | MediaServer) -> State:
+        """Return the state object of the entity that `name` means."""
+        state = self.hass.states.get(self.entity_id(name, *of))
+        assert state is not None, f"{name} has no state"
+        return state
+
+    def state(self, name: str, *of: Account | MediaServer) -> str:
+        """Return the state of the entity that `name` means."""
+        return self.entity(name, *of).state
+
+    def asked(self) -> Counter[str]:
+        """Return how often each endpoint was asked, and forget it."""
+        counts = Counter(request.endpoint for request in self.simulator.requests)
+        self.simulator.requests.clear()
+        return counts

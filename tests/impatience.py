@@ -1,0 +1,23 @@
+"""A client that waits for no answer long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import ClientTimeout
+import pytest
+
+from custom_components.plex_auth.api import server as server_module
+from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.api.transport import Transport
+
+
+@contextmanager
+def impatience(seconds: float) -> Iterator[None]:
+    """Shorten the timeouts of all requests; they are default arguments."""
+    short = ClientTimeout(total=seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        for function in (Transport.request, PlexServer._request):
+            assert function.__kwdefaults__ is not None
+            patch.setitem(function.__kwdefaults__, "timeout", short)
+        patch.setattr(server_module, "PROBE_TIMEOUT", short)
+        yield

@@ -1,0 +1,1 @@
+"""The simulator answers as Plex does: what every other test relies on."""

@@ -1,0 +1,176 @@
+"""The simulator in a process of its own, and the addresses that steer it."""
+
+import asyncio
+from datetime import timedelta
+import json
+from pathlib import Path
+import re
+import signal
+import ssl
+import sys
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.plex_simulator import PlexDirectResolver
+
+from .stage import CLIENT, Stage
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+async def control(stage: Stage, method: str, path: str, **fields: object) -> Any:
+    """Steer the simulator, and return what it says."""
+    url = f"{stage.simulator.base_url}/_simulator/{path}"
+    async with stage.session.request(method, url, json=fields or None) as response:
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+
+async def test_world(stage: Stage) -> None:
+    """What a person or a script needs is described."""
+    world = await control(stage, "GET", "world")
+    assert [account["username"] for account in world["accounts"]] == ["anna", "ben"]
+    assert world["servers"][0]["http_url"] == stage.server.http_url
+    assert world["servers"][0]["shared_with"] == ["ben"]
+
+
+async def test_accounts(stage: Stage, token: str) -> None:
+    """Codes are told, tokens made and ended, link codes claimed."""
+    code = (await control(stage, "GET", "accounts/anna/code"))["code"]
+    assert stage.anna.accepts_code(code)
+    made = await control(stage, "POST", "accounts/ben/token", client_identifier="x")
+    assert made["token"] == stage.ben.tokens["x"]
+    await control(stage, "POST", "accounts/ben/revoke_tokens")
+    assert not stage.ben.tokens
+    pin = stage.simulator.pins.create(CLIENT)
+    await control(stage, "POST", f"pins/{pin.code}/link", username="ben")
+    assert pin.auth_token == stage.ben.tokens[CLIENT]
+
+
+async def test_servers(stage: Stage) -> None:
+    """Whatever may happen to a server can be made to happen."""
+    server, anna = stage.server, stage.anna
+    transient, token = server.issue_transient_token(anna), server.access_token_for(anna)
+    port, url = server.port, server.https_url
+
+    async def act(action: str, **fields: object) -> Any:
+        path = f"servers/{server.machine_identifier}/{action}"
+        return await control(stage, "POST", path, **fields)
+
+    await act("restart")
+    assert not server.accepts_transient_token(transient)
+    await act("restart", boot_state="starting")
+    assert await stage.status("server/") == 400
+    await act("ready")
+    assert await stage.status("server/") == 401
+    await act("stop")
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await stage.status("server/")
+    await act("start")
+    assert (await act("renew_certificate"))["https_url"] == server.https_url != url
+    await act("change_port")
+    await act("rotate_access_tokens")
+    assert (server.port != port, server.access_token_for(anna) != token) == (True, True)
+    await act("unshare")
+    assert not server.shared_with
+
+
+async def test_faults(stage: Stage) -> None:
+    """Faults are set at plex.tv or at a server, and cleared at all."""
+    fault = {"endpoint": "user", "kind": "status", "code": 503, "times": 1}
+    await control(stage, "POST", "faults", **fault)
+    assert [(await stage.get("/user")).status for _ in range(2)] == [503, 401]
+    host = stage.server.machine_identifier
+    await control(stage, "POST", "faults", endpoint="identity", kind="html", host=host)
+    assert (await stage.get("server/identity")).status == 502
+    await control(stage, "DELETE", "faults")
+    assert (await stage.get("server/identity")).status == 200
+
+
+async def test_clock_and_requests(stage: Stage) -> None:
+    """Time goes forward, and what has arrived is told."""
+    before = stage.simulator.clock.now()
+    await control(stage, "POST", "clock", seconds=3600)
+    assert stage.simulator.clock.now() - before >= timedelta(hours=1)
+    await stage.get("server/identity")
+    await stage.get("/ping")
+    for query, endpoints in (
+        ("count=1", ["ping"]),
+        ("count=0", []),
+        ("endpoint=identity", ["identity"]),
+    ):
+        told = (await control(stage, "GET", f"requests?{query}"))["requests"]
+        assert [record["endpoint"] for record in told] == endpoints
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields", "status"),
+    [
+        ("POST", "servers/{server}/explode", None, 404),
+        ("POST", "servers/none/stop", None, 404),
+        ("GET", "accounts/none/code", None, 404),
+        ("GET", "accounts/ben/code", None, 400),
+        ("POST", "pins/NONE/link", {"username": "ben"}, 404),
+        ("POST", "clock", {}, 404),
+        ("POST", "faults", {"endpoint": "nothing", "kind": "reset"}, 400),
+        ("POST", "faults", {"endpoint": "user", "kind": "nothing"}, 400),
+        ("POST", "faults", {"endpoint": "user", "kind": "delay"}, 400),
+    ],
+)
+async def test_refused(
+    stage: Stage, method: str, path: str, fields: dict[str, object] | None, status: int
+) -> None:
+    """What does not exist or makes no sense is refused in words."""
+    path = path.format(server=stage.server.machine_identifier)
+    url = f"{stage.simulator.base_url}/_simulator/{path}"
+    async with stage.session.request(method, url, json=fields) as response:
+        assert response.status == status
+        assert (await response.json())["error"]
+
+
+async def start_alone(*arguments: str) -> asyncio.subprocess.Process:
+    """Start `python -m tests.plex_simulator`."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.plex_simulator",
+        *arguments,
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "end"), [([], signal.SIGINT), (["--https"], signal.SIGTERM)]
+)
+async def test_alone(tmp_path: Path, more: list[str], end: signal.Signals) -> None:
+    """The simulator runs as a process: one line when ready, and a clean end."""
+    ca_file = tmp_path / "authority.pem"
+    process = await start_alone("--ca-file", str(ca_file), "--world", "demo", *more)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        world = json.loads(await process.stdout.readline())
+    assert world["ca_file"] == str(ca_file)
+    trusted = ssl.create_default_context(cafile=str(ca_file))
+    connector = aiohttp.TCPConnector(ssl=trusted, resolver=PlexDirectResolver())
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get(f"{world['control_url']}/accounts/anna/code") as told:
+            assert re.fullmatch(r"\d{6}", (await told.json())["code"])
+        for server in world["servers"]:
+            async with session.get(f"{server['https_url']}/identity") as answer:
+                assert server["machine_identifier"] in await answer.text()
+
+    (port,) = re.findall(r":(\d+)", world["api_url"])
+    second = await start_alone("--port", port)
+    async with asyncio.timeout(30):
+        output, errors = await second.communicate()
+    assert (second.returncode, output) == (1, b"")
+    assert re.fullmatch(rb"[^\n]*in use[^\n]*\n", errors)
+
+    process.send_signal(end)
+    async with asyncio.timeout(5):
+        output, errors = await process.communicate()
+    assert (process.returncode, output, errors) == (0, b"", b"")

@@ -1,0 +1,302 @@
+"""python-plexapi, a client that others wrote, finds in the simulator its Plex."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+import socket
+from typing import Any
+
+import plexapi
+from plexapi.exceptions import BadRequest, NotFound, TwoFactorRequired, Unauthorized
+from plexapi.myplex import MyPlexAccount, MyPlexPinLogin, MyPlexResource
+from plexapi.server import PlexServer
+import pyotp
+import pytest
+import requests
+
+from tests.plex_simulator import Account, Fault, PlexSimulator, plex_direct_address
+from tests.plex_simulator.worlds import DemoWorld, demo
+
+PLEX_TV = "https://plex.tv"
+CLIENT = "python-plexapi"
+TRANSIENT_PREFIX = "transient-"
+
+
+class Friend:
+    """Let python-plexapi, which blocks, ask the simulator from threads of its own."""
+
+    def __init__(
+        self, simulator: PlexSimulator, world: DemoWorld, authority: Path
+    ) -> None:
+        """Trust the simulator's authority."""
+        self.simulator = simulator
+        self.world = world
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = str(authority)
+        self._executor = ThreadPoolExecutor()
+
+    async def call[Result](
+        self, function: Callable[..., Result], *arguments: Any, **more: Any
+    ) -> Result:
+        """Call `function` in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, lambda: function(*arguments, **more)
+        )
+
+    async def sign_in(self, account: Account, **more: Any) -> MyPlexAccount:
+        """Sign an account of the simulator in."""
+        typed = {"username": account.username, "password": account.password} | more
+        return await self.call(MyPlexAccount, **typed, session=self.session)
+
+    async def account(self, token: str) -> MyPlexAccount:
+        """Return the account of a token."""
+        return await self.call(MyPlexAccount, token=token, session=self.session)
+
+    async def server(self, url: str, token: str) -> PlexServer:
+        """Return the server at an address."""
+        return await self.call(PlexServer, url, token, session=self.session)
+
+    async def link(self, **more: Any) -> MyPlexPinLogin:
+        """Ask for a link code."""
+        return await self.call(MyPlexPinLogin, session=self.session, **more)
+
+    def end(self) -> None:
+        """Wait for the threads to end."""
+        self._executor.shutdown()
+
+
+@pytest.fixture(params=["http", "https"])
+async def friend(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Friend]:
+    """Send python-plexapi to a simulator, with TLS or not, wherever it asks plex.tv."""
+    async with PlexSimulator(https=request.param == "https") as simulator:
+        for owner, names in (
+            (MyPlexAccount, ("key", "SIGNIN", "SIGNOUT", "LINK", "PING")),
+            (MyPlexResource, ("key",)),
+            (MyPlexPinLogin, ("PINS",)),
+        ):
+            for name in names:
+                address: str = getattr(owner, name)
+                assert address.startswith(PLEX_TV)
+                address = address.replace(PLEX_TV, simulator.base_url)
+                monkeypatch.setattr(owner, name, address)
+        monkeypatch.setattr(MyPlexPinLogin, "POLLINTERVAL", 0.05)
+        monkeypatch.setitem(plexapi.BASE_HEADERS, "X-Plex-Client-Identifier", CLIENT)
+        authority = tmp_path / "authority.pem"
+        authority.write_bytes(simulator.ca_pem())
+        friend = Friend(simulator, await demo(simulator), authority)
+        yield friend
+        friend.end()
+
+
+@pytest.fixture(params=[True, False], ids=["resolved", "not resolved"])
+def plex_direct(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Resolve plex.direct names as the public DNS does, or not, as some routers."""
+    resolves: bool = request.param
+
+    def getaddrinfo(host: str, port: int, *arguments: Any, **more: Any) -> Any:
+        address = plex_direct_address(host) if resolves else None
+        if address is None and not host.startswith("127."):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        where = address or host, port
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", where)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return resolves
+
+
+async def test_sign_in_with_two_factor(friend: Friend) -> None:
+    """It is told that a code is needed, signs in with it, and reads the account."""
+    anna = friend.world.two_factor
+    with pytest.raises(Unauthorized, match="1001"):
+        await friend.sign_in(anna, password="wrong")
+    with pytest.raises(TwoFactorRequired, match="1029"):
+        await friend.sign_in(anna)
+    with pytest.raises(TwoFactorRequired, match="1028"):
+        await friend.sign_in(anna, code=anna.expired_code())
+    account = await friend.sign_in(anna, code=anna.code())
+
+    assert account.authenticationToken == anna.tokens[CLIENT]
+    assert (account.id, account.uuid, account.title) == (anna.id, anna.uuid, "Anna")
+    assert (account.username, account.email) == ("anna", "anna@example.com")
+    assert account.twoFactorEnabled is True
+    assert account.hasPassword is True
+    assert account.homeSize == 2
+    assert account.subscriptionActive is True
+    assert account.subscriptionPlan == "lifetime"
+    assert account.subscriptionStatus == "Active"
+    assert account.subscriptionPaymentService == "braintree"
+    assert "hardware_transcoding" in account.subscriptionFeatures
+    assert account.roles == ["plexpass"]
+    assert account.entitlements == ["all"]
+    assert account.profileAutoSelectAudio is True
+    assert account.profileDefaultAudioLanguage == "en"
+    started = account.subscriptionSubscribedAt
+    assert isinstance(started, datetime)
+    assert anna.subscription.subscribed_at is not None
+    assert started.date() == anna.subscription.subscribed_at.date()
+    assert account.rememberExpiresAt - account.joinedAt > timedelta(days=2000)
+
+
+async def test_sign_in_without_two_factor(friend: Friend) -> None:
+    """A free account signs in with its password alone, by name or e-mail address."""
+    world = friend.world
+    ben = await friend.sign_in(world.free)
+    assert ben.subscriptionActive is False
+    assert ben.roles == []
+    ben = await friend.sign_in(world.free, username="Ben@Example.com")
+    assert ben.username == "ben"
+    with pytest.raises(Unauthorized, match="1030"):
+        await friend.sign_in(world.email_only)
+    dora = await friend.sign_in(world.email_only, username="dora@example.com")
+    assert dora.username == "dora"
+    with pytest.raises(Unauthorized, match="1001"):
+        await friend.sign_in(world.social, password="anything")
+
+
+async def test_sign_in_with_code_behind_the_password(friend: Friend) -> None:
+    """The older way to give a code works."""
+    anna = friend.world.two_factor
+    assert anna.password is not None
+    account = await friend.sign_in(anna, password=anna.password + anna.code())
+    assert account.twoFactorEnabled is True
+
+
+async def test_other_refusals(friend: Friend) -> None:
+    """A blocked address and a rate limit are what it takes them for."""
+    friend.simulator.sign_in_guard.blocks_all = True
+    with pytest.raises(Unauthorized, match="1031"):
+        await friend.sign_in(friend.world.free)
+    fault = Fault.plex_error(1003, retry_after=60)
+    friend.simulator.faults.set("signin", fault, times=1)
+    with pytest.raises(BadRequest, match="429"):
+        await friend.sign_in(friend.world.free)
+
+
+async def test_token(friend: Friend) -> None:
+    """It uses a token that is there, pings, signs out, and is refused afterwards."""
+    ben = friend.world.free
+    token = ben.sign_in_token(CLIENT)
+    account = await friend.account(token)
+    assert account.username == "ben"
+    assert await friend.call(account.ping) is True
+    await friend.call(account.signout)
+    assert not ben.tokens
+    with pytest.raises(Unauthorized):
+        await friend.account(token)
+
+    # A client that keeps cookies, as this one does, is seen to send them back.
+    assert "Cookie" in friend.simulator.requests[-1].headers
+
+
+async def test_servers(friend: Friend, plex_direct: bool) -> None:
+    """It lists servers, connects to an own one and makes a transient token there."""
+    anna, living_room = friend.world.two_factor, friend.world.living_room
+    account = await friend.sign_in(anna, code=anna.code())
+    resources = {item.name: item for item in await friend.call(account.resources)}
+    assert resources.keys() == {"PlexAPI", "Living Room", "Basement", "Carla's Films"}
+    resource = resources["Living Room"]
+    assert resource.clientIdentifier == living_room.machine_identifier
+    assert resource.owned is True
+    assert resource.presence is True
+    assert resource.accessToken == living_room.access_token_for(anna)
+    assert [item.relay for item in resource.connections] == [False, False, True]
+
+    server = await friend.call(resource.connect, timeout=5)
+    assert server.friendlyName == "Living Room"
+    assert server.machineIdentifier == living_room.machine_identifier
+    assert server.myPlexSigninState == "ok"
+    # Without its name the server is reached at the plain address, on the same port.
+    secure = bool(plex_direct_address(server._baseurl.split("/")[2].split(":")[0]))
+    records = friend.simulator.requests_to("root", living_room.machine_identifier)
+    assert {record.secure for record in records if record.status == 200} >= {secure}
+
+    token = await friend.call(server.createToken)
+    assert token.startswith(TRANSIENT_PREFIX)
+    used = await friend.server(server._baseurl, token)
+    assert used.friendlyName == "Living Room"
+    await living_room.restart()
+    with pytest.raises(Unauthorized):
+        await friend.server(server._baseurl, token)
+    assert await friend.call(server.createToken) != token
+
+
+async def test_secure_connections_only(friend: Friend, plex_direct: bool) -> None:
+    """A server that requires TLS is reached by its name only."""
+    account = await friend.sign_in(friend.world.three_servers)
+    vault = await friend.call(account.resource, "Vault")
+    assert vault.httpsRequired is True
+    if plex_direct:
+        server = await friend.call(vault.connect, timeout=5)
+        assert server._baseurl.startswith("https://")
+    else:
+        with pytest.raises(NotFound):
+            await friend.call(vault.connect, timeout=5)
+
+
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+async def test_shared_server(friend: Friend, plex_direct: bool) -> None:
+    """A shared server takes the token listed for it, and not that of the account."""
+    anna, shared = friend.world.two_factor, friend.world.shared
+    account = await friend.sign_in(anna, code=anna.code())
+    resource = await friend.call(account.resource, "Carla's Films")
+    assert resource.owned is False
+    assert resource.sourceTitle == "Carla"
+    server = await friend.call(resource.connect, timeout=5)
+    assert server.friendlyName == "Carla's Films"
+    assert (await friend.call(server.createToken)).startswith(TRANSIENT_PREFIX)
+    with pytest.raises(Unauthorized):
+        await friend.server(shared.http_url, account.authenticationToken)
+
+
+async def test_link_code(friend: Friend) -> None:
+    """It shows a code, waits for it to be claimed, and signs in with the token."""
+    social = friend.world.social
+    login = await friend.link()
+    await friend.call(login.run, timeout=20)
+    assert len(login.pin) == 4
+    assert friend.simulator.pins.link(login.pin, social)
+    assert await friend.call(login.waitForLogin) is True
+    assert login.token == social.tokens[CLIENT]
+    account = await friend.account(login.token)
+    assert (account.username, account.hasPassword) == ("fritz", False)
+
+
+async def test_link_code_that_expires(friend: Friend) -> None:
+    """It notices that nobody came."""
+    login = await friend.link()
+    await friend.call(login.run, timeout=20)
+    friend.simulator.clock.advance(timedelta(minutes=15))
+    assert await friend.call(login.waitForLogin) is False
+    assert login.expired is True
+
+
+async def test_link_code_claimed_by_itself(friend: Friend) -> None:
+    """An account that is signed in claims the code of another device."""
+    device = await friend.link(headers={"X-Plex-Client-Identifier": "device"})
+    code = await friend.call(lambda: device.pin)
+    assert await friend.call(device.checkLogin) is False
+    account = await friend.sign_in(friend.world.free)
+    await friend.call(account.link, code)
+    assert await friend.call(device.checkLogin) is True
+    assert device.token == friend.world.free.tokens["device"]
+
+
+async def test_long_link_code(friend: Friend) -> None:
+    """The code for the web page is the long one."""
+    login = await friend.link(oauth=True)
+    address = await friend.call(login.oauthUrl)
+    assert len(address.rsplit("code=", 1)[1]) == 25
+
+
+async def test_codes_are_the_standard_ones(friend: Friend) -> None:
+    """Codes are those that an authenticator app shows."""
+    anna = friend.world.two_factor
+    assert anna.totp_secret is not None
+    assert anna.accepts_code(pyotp.TOTP(anna.totp_secret).now())
