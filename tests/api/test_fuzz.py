@@ -25,9 +25,9 @@ from custom_components.plex_auth.api.addresses import (
 from custom_components.plex_auth.api.bodies import Json, decode
 from custom_components.plex_auth.api.connections import best_connection, rank
 from custom_components.plex_auth.api.errors import (
+    PageError,
     PlexError,
     TokenRejectedError,
-    UnavailableError,
     UnexpectedAnswerError,
 )
 from custom_components.plex_auth.api.failures import (
@@ -296,7 +296,7 @@ def test_any_xml_is_a_model_or_not_understood(element: ET.Element) -> None:
     """Any XML of names that Plex knows goes through every parser."""
     try:
         data = decode(ET.tostring(element))
-    except UnavailableError:
+    except PageError:
         assert "html" in element.tag
     else:
         check_parsers(data)
