@@ -18,7 +18,6 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .conftest import Dns
-from .flow_matrix import TRANSLATIONS
 from .helpers import (
     account_coordinator,
     async_add_account,
@@ -32,6 +31,7 @@ from .helpers import (
 )
 from .plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
+from .walks.texts import texts_of
 
 URL = "/api/repairs/issues/fix"
 
@@ -42,7 +42,7 @@ class Fix:
     def __init__(self, client: TestClient[Any, Any], key: str, issue_id: str) -> None:
         """Take the client of an administrator."""
         self._client = client
-        self._texts = TRANSLATIONS["issues"][key]["fix_flow"]
+        self._texts = texts_of(f"issues.{key}.fix_flow")
         self._issue_id = issue_id
         self.result: Mapping[str, Any] = {}
 

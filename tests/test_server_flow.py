@@ -18,14 +18,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from .conftest import Dns
-from .flow_matrix import (
-    SERVER_TROUBLES,
-    SUBENTRY_TABLE,
-    Dialog,
-    ServerScene,
-    ServerTrouble,
-    server_dialog,
-)
 from .helpers import (
     account_coordinator,
     async_settle,
@@ -36,6 +28,10 @@ from .helpers import (
     subentry_of,
 )
 from .plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
+from .walks.dialog import Dialog, server_dialog
+from .walks.error_table import SUBENTRY_TABLE
+from .walks.scenes import ServerScene
+from .walks.server_troubles import SERVER_TROUBLES, ServerTrouble
 
 type Group = tuple[ServerTrouble, ...]
 

@@ -2,9 +2,10 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.texts import text
+
 from .screen import Screen
 from .sign_in import NAME, PERSON
-from .texts import text
 from .world import World
 
 _PATH = "/library/metadata/1/thumb"

@@ -2,9 +2,10 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.texts import text
+
 from .screen import Screen
 from .sign_in import NAME
-from .texts import text
 
 _TITLE = "Plex link"
 _VARIABLE = "answer"

@@ -6,10 +6,11 @@ import re
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.texts import text
+
 from . import actions
 from .screen import Screen
 from .sign_in import NAME, PERSON
-from .texts import text
 from .world import World
 
 SHARED = "Carla's Films"

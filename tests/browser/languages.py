@@ -1,7 +1,8 @@
 """The steps that read the integration in each of its languages."""
 
+from tests.walks.texts import ENGLISH, OTHER_LANGUAGES, text
+
 from .screen import Screen
-from .texts import ENGLISH, OTHER_LANGUAGES, text
 from .world import World
 
 

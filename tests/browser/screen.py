@@ -13,8 +13,7 @@ from scripts.shared.browser import PICTURES
 from scripts.shared.failure import Failure
 from scripts.shared.paths import ROOT
 from scripts.shared.progress import step
-
-from .texts import untranslated
+from tests.walks.texts import untranslated
 
 DOCUMENTATION = ROOT / "docs/images"
 

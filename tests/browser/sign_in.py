@@ -1,7 +1,8 @@
 """The steps that sign in to Plex."""
 
+from tests.walks.texts import text
+
 from .screen import Screen
-from .texts import text
 from .world import World
 
 PERSON, NAME = "anna", "Anna"
