@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from custom_components.plex_auth import link
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from tests.plex_simulator import PlexSimulator
+from tests.walks.rest import Api
 
 from .leak_audit import Audit
+from .leaks import Place
 from .walk import Walk, mark
 
 COMPONENTS = (
@@ -77,7 +80,7 @@ async def walk(
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
     return Walk(
         hass=watched,
-        client=await hass_client(),
+        api=Api(await hass_client(), partial(audit.add, Place.FLOW)),
         websocket=await hass_ws_client(watched),
         simulator=simulator,
         audit=audit,

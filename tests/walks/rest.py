@@ -1,0 +1,139 @@
+"""The driver for a Home Assistant that is reached over its API.
+
+It may be in the same process or in one of its own.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+import json
+from typing import Any
+
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient
+
+from .names import DOMAIN, Action
+from .ways import Choose, Created, Ended, Move, Submit, Watch, Way
+
+_CONFIG_FLOW = "/api/config/config_entries/flow"
+_SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
+_REPAIR_FLOW = "/api/repairs/issues/fix"
+_LONGEST_WAIT = 30
+
+
+class AstrayError(AssertionError):
+    """The dialog shows something else than the way has next."""
+
+
+@dataclass(slots=True)
+class Api:
+    """Do what a page of Home Assistant does; `hear` gets each page of a dialog."""
+
+    client: ClientSession | TestClient[Any, Any]
+    hear: Callable[[str, object], None] = lambda step, page: None
+
+    async def request(
+        self, method: str, path: str, content: Mapping[str, object] | None = None
+    ) -> Any:
+        """Return the JSON of an answer."""
+        async with self.client.request(method, path, json=content) as response:
+            text = await response.text()
+            assert response.status == HTTPStatus.OK, f"{method} {path}: {text}"
+            return json.loads(text)
+
+    async def call(self, action: Action, fields: Mapping[str, object]) -> Any:
+        """Call an action and return its answer with the response in it."""
+        path = f"/api/services/{DOMAIN}/{action}?return_response"
+        return await self.request("POST", path, fields)
+
+    async def open_account(self, entry_id: str | None = None) -> RestDialog:
+        """Open the dialog of a new account, or the one that renews a sign-in."""
+        entry = {} if entry_id is None else {"entry_id": entry_id}
+        return await self._open(_CONFIG_FLOW, {"handler": DOMAIN, **entry})
+
+    async def open_server(
+        self, entry_id: str, subentry_id: str | None = None
+    ) -> RestDialog:
+        """Open the dialog of a new server, or the one that changes a server."""
+        subentry = {} if subentry_id is None else {"subentry_id": subentry_id}
+        handler = [entry_id, "server"]
+        return await self._open(_SUBENTRY_FLOW, {"handler": handler, **subentry})
+
+    async def open_repair(self, issue_id: str) -> RestDialog:
+        """Open the dialog that repairs an issue."""
+        return await self._open(_REPAIR_FLOW, {"handler": DOMAIN, "issue_id": issue_id})
+
+    def find_account(self, flow_id: str) -> RestDialog:
+        """Return a dialog of an account that is open already, not looked at."""
+        return RestDialog(self, f"{_CONFIG_FLOW}/{flow_id}")
+
+    async def _open(self, path: str, start: Mapping[str, object]) -> RestDialog:
+        page = await self.request("POST", path, start)
+        dialog = RestDialog(self, f"{path}/{page['flow_id']}")
+        dialog.take(page)
+        return dialog
+
+
+@dataclass(slots=True)
+class RestDialog:
+    """A dialog that has an address."""
+
+    api: Api
+    path: str
+    page: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Return the errors that are shown, by field."""
+        return self.page.get("errors") or {}
+
+    async def walk(self, way: Way) -> None:
+        """Do all the moves of a way; raises AstrayError where one is impossible."""
+        for move in way:
+            await self.do(move)
+
+    async def do(self, move: Move) -> None:
+        """Do a move, at the step that it is meant for."""
+        match move:
+            case Choose(step, item):
+                self._expect("menu", step_id=step)
+                await self._send({"next_step_id": item})
+            case Submit(step, typed, errors):
+                self._expect("form", step_id=step)
+                await self._send(typed)
+                if errors or self.errors:
+                    self._expect("form", step_id=step, errors=errors)
+            case Watch(step, use):
+                self._expect("progress", step_id=step)
+                use(self.page["description_placeholders"]["code"])
+                async with asyncio.timeout(_LONGEST_WAIT):
+                    while self.page["type"] == "progress":
+                        await asyncio.sleep(0.05)
+                        await self.look()
+            case Created():
+                self._expect("create_entry")
+            case Ended(reason):
+                self._expect("abort", reason=reason)
+
+    async def look(self) -> None:
+        """Ask what is shown now."""
+        self.take(await self.api.request("GET", self.path))
+
+    async def close(self) -> None:
+        """Close the dialog."""
+        await self.api.request("DELETE", self.path)
+
+    def take(self, page: dict[str, Any]) -> None:
+        """Take what is shown, and let it be heard."""
+        self.page = page
+        step = page.get("step_id") or page.get("reason") or page["type"]
+        self.api.hear(str(step), page)
+
+    async def _send(self, content: Mapping[str, object]) -> None:
+        self.take(await self.api.request("POST", self.path, content))
+
+    def _expect(self, kind: str, **wanted: object) -> None:
+        found = {name: self.page.get(name) for name in ("type", *wanted)}
+        if found != {"type": kind, **wanted}:
+            raise AstrayError(f"the dialog shows {found} instead of {kind} {wanted}")
