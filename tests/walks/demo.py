@@ -1,0 +1,282 @@
+"""The demo's walk: `python -m tests.walks.demo`, with the world on standard input.
+
+It goes through the integration with two accounts of the simulator, over Home Assistant's
+own API, and writes what it has found to a file.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from aiohttp import ClientSession
+
+from scripts.shared.failure import Failure, run_script
+from scripts.shared.progress import step
+from scripts.shared.simulator import Simulator
+
+from . import ways
+from .names import DOMAIN, Action, Entity, Step
+from .rest import Api
+from .world import (
+    ANNA,
+    ANNAS_NAME,
+    ANSWERS,
+    BASEMENT,
+    FRITZ,
+    FRITZ_NAME,
+    LIVING_ROOM,
+    machine_identifier,
+    person,
+    source,
+)
+
+_ENTRY = "/api/config/config_entries/entry"
+_LONGEST_WAIT = 30
+_DEVICES = f"""
+{{% set ns = namespace(devices=[]) %}}
+{{% for id in integration_entities('{DOMAIN}') | map('device_id') | unique %}}
+  {{% set entities = namespace(list=[]) %}}
+  {{% for entity in device_entities(id) %}}
+    {{% set state = states[entity] %}}
+    {{% set entities.list = entities.list + [{{
+      'entity_id': entity, 'name': state.name, 'state': state.state
+    }}] %}}
+  {{% endfor %}}
+  {{% set ns.devices = ns.devices + [{{
+    'id': id, 'name': device_attr(id, 'name'), 'model': device_attr(id, 'model'),
+    'entities': entities.list
+  }}] %}}
+{{% endfor %}}
+{{{{ ns.devices | to_json }}}}
+"""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The integration in a Home Assistant that is reached over its API."""
+
+    api: Api
+    simulator: Simulator
+
+    async def sign_in(self) -> None:
+        """Add an account with password and code, and one of its servers."""
+        anna = person(self.simulator, ANNA)
+        dialog = await self.api.open_account()
+        await dialog.walk(ways.sign_in(anna, Step.PASSWORD))
+        (servers,) = dialog.page["data_schema"]
+        own = {
+            machine_identifier(self.simulator, name) for name in (LIVING_ROOM, BASEMENT)
+        }
+        _expect("servers chosen beforehand", set(servers["default"]), own)
+        chosen = machine_identifier(self.simulator, LIVING_ROOM)
+        await dialog.walk(ways.choose_servers([chosen]))
+        await self.entry(ANNAS_NAME)
+
+    async def link(self) -> None:
+        """Add an account without a server by a code that is typed at plex.tv."""
+        fritz = person(self.simulator, FRITZ)
+        dialog = await self.api.open_account()
+        await dialog.walk(ways.add_account(fritz, Step.LINK, None))
+        await self.entry(FRITZ_NAME)
+
+    async def add_server(self) -> None:
+        """Add a server of the account by the address that it has in this network."""
+        dialog = await self.api.open_server((await self.entry(ANNAS_NAME))["entry_id"])
+        url = self.simulator.server(BASEMENT)["http_url"]
+        await dialog.walk(ways.add_server_by_address(url))
+        await self.wait_for(_entity_id(Entity.CONNECTION, BASEMENT), "custom")
+
+    async def watch_source(self) -> None:
+        """Let a server watch another one as a source."""
+        entity_id = _entity_id(Entity.CONNECTION, LIVING_ROOM)
+        subentry_id = await self.render(
+            f"{{{{ device_attr('{entity_id}', 'config_subentry_id') | to_json }}}}"
+        )
+        entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
+        dialog = await self.api.open_server(entry_id, subentry_id)
+        await dialog.walk(ways.watch_sources([source(self.simulator)]))
+        entity_id = _entity_id(Entity.SOURCE, LIVING_ROOM, BASEMENT)
+        await self.wait_for(entity_id, "local")
+
+    async def call_actions(self) -> dict[Action, Any]:
+        """Call all actions and return their responses."""
+        (device_id,) = (
+            device["id"]
+            for device in await self.devices()
+            if device["name"] == LIVING_ROOM
+        )
+        entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
+        calls = ways.calls(entry_id, device_id, source(self.simulator))
+        responses = {
+            action: (await self.api.call(action, fields))["service_response"]
+            for action, fields in calls.items()
+        }
+        for action, (key, value) in ANSWERS.items():
+            if not any(
+                found.startswith(value) for found in _values(responses[action], key)
+            ):
+                raise Failure(f"{action} has no {key} {value}")
+        url = responses[Action.TRANSIENT_TOKEN]["url"]
+        async with ClientSession() as player, player.get(url) as played:
+            _expect("what the URL plays", played.content_type, "image/png")
+        found = responses[Action.SOURCE_CONNECTION]
+        _expect("best connection", found["best"] in found["connections"], True)
+        return responses
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """Return the devices and their enabled entities with name and state."""
+        devices: list[dict[str, Any]] = await self.render(_DEVICES)
+        return devices
+
+    async def check_entities(self, issued: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the devices, all at work; a sensor knows the token that was issued."""
+        devices = await self.devices()
+        names = {device["name"] for device in devices}
+        _expect("devices", names, {ANNAS_NAME, FRITZ_NAME, LIVING_ROOM, BASEMENT})
+        states = {
+            entity["entity_id"]: entity["state"]
+            for device in devices
+            for entity in device["entities"]
+        }
+        _expect(
+            "unavailable", [one for one in states if states[one] == "unavailable"], []
+        )
+        expires = states[_entity_id(Entity.TRANSIENT_TOKEN_EXPIRES, LIVING_ROOM)]
+        seconds = len("2026-11-01T00:00:00")
+        _expect("token expires", expires[:seconds], issued["expires_at"][:seconds])
+        return devices
+
+    async def reload(self) -> None:
+        """Reload the accounts; all is as before."""
+        before = _entity_ids(await self.devices())
+        for entry in await self.entries():
+            await self.api.request("POST", f"{_ENTRY}/{entry['entry_id']}/reload")
+            await self.entry(entry["title"])
+        _expect("entities", _entity_ids(await self.devices()), before)
+
+    async def remove(self) -> None:
+        """Remove the accounts; nothing is left of them, at plex.tv neither."""
+        for entry in await self.entries():
+            await self.api.request("DELETE", f"{_ENTRY}/{entry['entry_id']}")
+        _expect("entries left", await self.entries(), [])
+        _expect("devices left", await self.devices(), [])
+        asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
+        _expect("signed out", [request["status"] for request in asked], [204, 204])
+
+    def secrets(self, responses: Mapping[Action, Any]) -> list[str]:
+        """Return what has to stay secret of this walk."""
+        account = self.simulator.account(ANNA)
+        asked = self.simulator.control.get("/requests")["requests"]
+        return [
+            account["password"],
+            account["totp_secret"],
+            responses[Action.TRANSIENT_TOKEN]["token"],
+            responses[Action.SOURCE_CONNECTION]["access_token"],
+            *{
+                request["headers"]["X-Plex-Token"]
+                for request in asked
+                if "X-Plex-Token" in request["headers"]
+            },
+        ]
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Return the entries with their states."""
+        entries: list[dict[str, Any]] = await self.api.request(
+            "GET", f"{_ENTRY}?domain={DOMAIN}"
+        )
+        return entries
+
+    async def entry(self, title: str) -> dict[str, Any]:
+        """Return an entry, which has to be loaded."""
+        (entry,) = [one for one in await self.entries() if one["title"] == title]
+        if entry["state"] != "loaded":
+            raise Failure(f"the entry is {entry['state']}: {entry['reason']}")
+        return entry
+
+    async def wait_for(self, entity_id: str, state: str) -> None:
+        """Wait until an entity has a state: what was changed is set up meanwhile."""
+        template = f"{{{{ states('{entity_id}') | to_json }}}}"
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while await self.render(template) != state:
+                await asyncio.sleep(0.2)
+
+    async def render(self, template: str) -> Any:
+        """Return what a template renders, which must be JSON."""
+        return await self.api.request("POST", "/api/template", {"template": template})
+
+
+def _entity_id(entity: Entity, *names: str) -> str:
+    platform, _, key = entity.partition(".")
+    server, *others = (name.lower().replace(" ", "_") for name in names)
+    return f"{platform}.{'_'.join([server, key, *others])}"
+
+
+def _entity_ids(devices: list[dict[str, Any]]) -> set[str]:
+    return {entity["entity_id"] for device in devices for entity in device["entities"]}
+
+
+def _values(response: Any, key: str) -> Iterator[str]:
+    """Yield all that a response has under a key."""
+    if isinstance(response, dict):
+        if key in response:
+            yield str(response[key])
+        response = list(response.values())
+    if isinstance(response, list):
+        for item in response:
+            yield from _values(item, key)
+
+
+def _expect(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise Failure(f"{what}: {found!r} instead of {wanted!r}")
+
+
+async def _walk(given: dict[str, Any]) -> dict[str, object]:
+    """Walk through the integration and return what was found."""
+    simulator = Simulator(given["simulator"])
+    headers = {"Authorization": f"Bearer {given['token']}"}
+    async with ClientSession(given["url"], headers=headers) as session:
+        demo = Demo(Api(session), simulator)
+        with step("Signing in with password and verification code"):
+            await demo.sign_in()
+        with step("Linking a second account by a code"):
+            await demo.link()
+        with step("Adding a server by its address"):
+            await demo.add_server()
+        with step("Watching a source"):
+            await demo.watch_source()
+        with step("Calling the actions"):
+            responses = await demo.call_actions()
+        with step("Reading the entities"):
+            devices = await demo.check_entities(responses[Action.TRANSIENT_TOKEN])
+        found = {
+            "version": (await demo.api.request("GET", "/api/config"))["version"],
+            "entry_state": (await demo.entry(ANNAS_NAME))["state"],
+            "devices": devices,
+            "responses": responses,
+            "secrets": demo.secrets(responses),
+        }
+        if given["check"]:
+            with step("Reloading the accounts"):
+                await demo.reload()
+            with step("Removing the accounts"):
+                await demo.remove()
+        return found
+
+
+def main() -> int:
+    """Walk through what standard input describes, and return the exit code."""
+    given = json.load(sys.stdin)
+    try:
+        found = asyncio.run(_walk(given))
+    except (AssertionError, TimeoutError) as error:
+        raise Failure(str(error) or "Home Assistant takes too long") from None
+    Path(given["result"]).write_text(json.dumps(found))
+    return 0
+
+
+run_script(main)
