@@ -7,22 +7,13 @@ import time
 from scripts.shared.failure import run_script
 
 from .tour import take
-from .world import World
 
 
 def main() -> int:
     """Read what there is to visit, take the tour, and return the exit code."""
     given = json.load(sys.stdin)
     start = time.monotonic()
-    world = World(
-        given["url"], given["username"], given["password"], given["simulator"]
-    )
-    steps = take(
-        world,
-        given["chromium"],
-        only_main=given["main"],
-        keep_pictures=given["screenshots"],
-    )
+    steps = take(given)
     report = {"steps": steps, "seconds": round(time.monotonic() - start, 1)}
     sys.stdout.write(json.dumps(report) + "\n")
     return 0

@@ -2,10 +2,11 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.names import Action, Condition, Trigger
 from tests.walks.texts import text
+from tests.walks.world import ANNAS_NAME, LIVING_ROOM
 
 from .screen import Screen
-from .sign_in import NAME
 
 _TITLE = "Plex link"
 _VARIABLE = "answer"
@@ -21,31 +22,31 @@ def make_automation(screen: Screen) -> None:
         screen.see("Create new automation").click()
         screen.press("Add trigger")
         screen.search("plex")
-        for trigger in ("token_rejected", "server_unreachable", "plex_pass_changed"):
+        for trigger in Trigger:
             screen.see(text(f"triggers.{trigger}.name"))
             screen.see(text(f"triggers.{trigger}.description"))
         screen.picture("triggers")
-        _pick(screen, text("triggers.token_accepted.name"))
-        screen.see(text("triggers.token_accepted.description"))
+        _pick(screen, text(f"triggers.{Trigger.TOKEN_ACCEPTED}.name"))
+        screen.see(text(f"triggers.{Trigger.TOKEN_ACCEPTED}.description"))
         screen.press("Add target")
-        _items(screen).filter(has_text=NAME).last.click()
+        _items(screen).filter(has_text=ANNAS_NAME).last.click()
         screen.picture("trigger", keep=False)
     with screen.step("Choose a condition of the integration"):
         screen.press("Add condition")
         screen.search("plex")
-        for condition in ("token_is_valid", "plex_pass_is_active"):
+        for condition in Condition:
             screen.see(text(f"conditions.{condition}.name"))
             screen.see(text(f"conditions.{condition}.description"))
         screen.picture("conditions")
-        _pick(screen, text("conditions.token_is_valid.name"))
+        _pick(screen, text(f"conditions.{Condition.TOKEN_IS_VALID}.name"))
         screen.press("Add target")
-        _items(screen).filter(has_text=NAME).last.click()
+        _items(screen).filter(has_text=ANNAS_NAME).last.click()
     with screen.step("Get a transient token in an automation"):
-        name = text("services.get_transient_token.name")
+        name = text(f"services.{Action.TRANSIENT_TOKEN}.name")
         screen.press("Add action")
         screen.search(name)
         _pick(screen, name)
-        screen.see(text("services.get_transient_token.description"))
+        screen.see(text(f"services.{Action.TRANSIENT_TOKEN}.description"))
         _fill(screen, "Response variable", _VARIABLE)
         screen.press("Add action")
         screen.search("persistent")
@@ -64,7 +65,7 @@ def make_automation(screen: Screen) -> None:
         items = screen.page.locator("ha-dropdown-item", has_text="Run actions")
         items.filter(visible=True).first.click()
         screen.click("Notifications")
-        screen.see("Living Room: transient-")
+        screen.see(f"{LIVING_ROOM}: transient-")
         screen.picture("automation-has-run", keep=False)
         screen.page.keyboard.press("Escape")
 

@@ -39,6 +39,7 @@ class Screen:
     page: Page
     keep_pictures: bool
     steps: int = field(default=0, init=False)
+    _pictures: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         """Wait long: the machine may be slow."""
@@ -106,8 +107,11 @@ class Screen:
     def picture(self, name: str, *, dialog: bool = False, keep: bool = True) -> None:
         """Take a picture, and look for keys and placeholders in place of texts.
 
-        With `dialog` it shows the dialog alone; `keep` means the documentation has it.
+        A name that has its picture already gets no other. With `dialog` it shows the dialog alone; `keep` means the documentation has it.
         """
+        if name in self._pictures:
+            return
+        self._pictures.add(name)
         self.page.wait_for_timeout(600)  # until nothing moves
         if found := untranslated(self.page.evaluate(_ALL_TEXT)):
             raise Failure(f"the page shows {found}")

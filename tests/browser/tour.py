@@ -1,10 +1,16 @@
 """The tour: its steps in a row."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from playwright.sync_api import sync_playwright
+
+from scripts.shared.simulator import Simulator
+from tests.walks.names import Action
+from tests.walks.world import ANNAS_NAME, BENS_NAME, FRITZ_NAME
 
 from . import actions, automation, entry, languages, sign_in
 from .screen import Screen
-from .world import World
 
 _OPTIONS = (
     "--no-sandbox",
@@ -17,59 +23,60 @@ _OPTIONS = (
 )
 
 
-def take(world: World, chromium: str, *, only_main: bool, keep_pictures: bool) -> int:
+def take(given: Mapping[str, Any]) -> int:
     """Take the tour and return its number of steps; raises `Failure` at the first."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=list(_OPTIONS)
+            executable_path=given["chromium"], args=list(_OPTIONS)
         )
         page = browser.new_page(
-            viewport={"width": 1200, "height": 800}, locale="en-US", timezone_id="UTC"
+            base_url=given["url"],
+            viewport={"width": 1200, "height": 800},
+            locale="en-US",
+            timezone_id="UTC",
         )
-        screen = Screen(page, keep_pictures)
-        sign_in.open_home_assistant(screen, world)
-        if only_main:
-            _main(screen, world)
+        screen = Screen(page, given["screenshots"])
+        simulator = Simulator(given["simulator"])
+        sign_in.open_home_assistant(screen, given["username"], given["password"])
+        sign_in.add_account(screen, simulator)
+        if given["main"]:
+            _main(screen, simulator)
         else:
-            _whole(screen, world)
+            _whole(screen, simulator)
+        entry.remove_account(screen, ANNAS_NAME, left=0)
         browser.close()
     return screen.steps
 
 
-def _main(screen: Screen, world: World) -> None:
-    """Add an account, call an action, sign in again, remove the account."""
-    sign_in.add_account(screen, world)
+def _main(screen: Screen, simulator: Simulator) -> None:
+    """Call an action and sign in again."""
     actions.open_actions(screen)
-    actions.get_transient_token(screen)
-    actions.revoke_sign_in(screen, world)
-    sign_in.sign_in_again(screen, world)
+    actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    actions.revoke_sign_in(screen, simulator)
+    sign_in.sign_in_again(screen, simulator)
     entry.open_integration(screen)
-    entry.remove_account(screen, sign_in.NAME, left=0)
 
 
-def _whole(screen: Screen, world: World) -> None:
+def _whole(screen: Screen, simulator: Simulator) -> None:
     """Do all that there is to do."""
-    sign_in.add_account(screen, world)
     entry.look_at_entry(screen)
     entry.look_at_devices(screen)
     actions.open_actions(screen)
-    token = actions.get_transient_token(screen)
-    actions.call_other_actions(screen, world)
+    token = actions.call_all(screen, simulator)
     automation.make_automation(screen)
     actions.open_actions(screen)
-    actions.revoke_sign_in(screen, world)
-    sign_in.sign_in_again(screen, world)
+    actions.revoke_sign_in(screen, simulator)
+    sign_in.sign_in_again(screen, simulator)
     entry.open_integration(screen)
-    entry.add_server(screen, world)
-    entry.change_server(screen)
+    entry.add_server(screen, simulator)
+    entry.change_server(screen, simulator)
     entry.renew_sign_in(screen)
-    entry.add_listed_server(screen)
-    entry.repair_server(screen, world)
+    entry.add_listed_server(screen, simulator)
+    entry.repair_server(screen, simulator)
     entry.open_integration(screen)
-    entry.download_diagnostics(screen, world, [token])
-    languages.read_languages(screen, world)
-    sign_in.link_account(screen, world)
-    sign_in.paste_token(screen, world)
-    entry.remove_account(screen, sign_in.PASTED_NAME, left=2)
-    entry.remove_account(screen, sign_in.LINKED_NAME, left=1)
-    entry.remove_account(screen, sign_in.NAME, left=0)
+    entry.download_diagnostics(screen, simulator, token)
+    languages.read_languages(screen)
+    sign_in.link_account(screen, simulator)
+    sign_in.paste_token(screen, simulator)
+    entry.remove_account(screen, BENS_NAME, left=2)
+    entry.remove_account(screen, FRITZ_NAME, left=1)

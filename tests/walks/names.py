@@ -1,4 +1,4 @@
-"""The names of the contract: steps, fields, actions and entities.
+"""The names of the contract: of steps and fields, of actions, entities and the like.
 
 They stand here alone. `test_names` holds them against the texts of the integration.
 """
@@ -67,6 +67,25 @@ class Entity(StrEnum):
     CONNECTION = "sensor.connection"
     TRANSIENT_TOKEN_EXPIRES = "sensor.transient_token_expires"
     SOURCE = "sensor.source"
+
+
+class Trigger(StrEnum):
+    """Name the triggers."""
+
+    TOKEN_REJECTED = "token_rejected"
+    TOKEN_ACCEPTED = "token_accepted"
+    SERVER_UNREACHABLE = "server_unreachable"
+    SERVER_REACHABLE = "server_reachable"
+    TOKEN_DESTROYED = "transient_token_destroyed"
+    PLEX_PASS_CHANGED = "plex_pass_changed"
+
+
+class Condition(StrEnum):
+    """Name the conditions."""
+
+    TOKEN_IS_VALID = "token_is_valid"
+    SERVER_IS_REACHABLE = "server_is_reachable"
+    PLEX_PASS_IS_ACTIVE = "plex_pass_is_active"
 
 
 class Issue(StrEnum):

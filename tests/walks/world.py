@@ -13,7 +13,7 @@ ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
-SHARED_LABEL = f"{SHARED} (Carla)"
+SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
 
 # What is in the responses that Anna gets: a key, and how its value begins.
 ANSWERS: Mapping[Action, tuple[str, str]] = {
@@ -40,6 +40,12 @@ def person(simulator: Simulator, username: str) -> Person:
 def source(simulator: Simulator) -> str:
     """Return what the server in the living room can watch."""
     return f"server://{machine_identifier(simulator, BASEMENT)}"
+
+
+def labels(simulator: Simulator) -> dict[str, str]:
+    """Return what lists of Anna's servers call them, by machine identifier."""
+    names = {LIVING_ROOM: LIVING_ROOM, BASEMENT: BASEMENT, SHARED: SHARED_LABEL}
+    return {machine_identifier(simulator, name): names[name] for name in names}
 
 
 def machine_identifier(simulator: Simulator, name: str) -> str:
