@@ -27,11 +27,11 @@ from .helpers import async_add_account, async_settle, known_server
 from .plex_simulator import Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 from .walks.dialog import Dialog, config_dialog
-from .walks.error_table import CONFIG_TABLE, ERROR_KEYS, SUBENTRY_TABLE
 from .walks.names import SIGN_IN_WAYS as WAYS
 from .walks.scenes import Scene, async_claim, async_open
+from .walks.server_troubles import SUBENTRY_TABLE
 from .walks.texts import texts_of
-from .walks.troubles import MOMENTS, SOURCES, TROUBLES, Trouble
+from .walks.troubles import CONFIG_TABLE, MOMENTS, SOURCES, TROUBLES, Trouble
 
 type Group = tuple[Trouble, ...]
 
@@ -204,7 +204,6 @@ def test_table() -> None:
         frozenset[str]().union(*table.values())
         for table in (CONFIG_TABLE, SUBENTRY_TABLE)
     )
-    assert config | subentry == ERROR_KEYS
     assert texts_of("config.error").keys() == config
     assert texts_of("config_subentries.server.error").keys() == subentry
 

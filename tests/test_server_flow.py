@@ -29,9 +29,8 @@ from .helpers import (
 )
 from .plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
 from .walks.dialog import Dialog, server_dialog
-from .walks.error_table import SUBENTRY_TABLE
 from .walks.scenes import ServerScene
-from .walks.server_troubles import SERVER_TROUBLES, ServerTrouble
+from .walks.server_troubles import SERVER_TROUBLES, SUBENTRY_TABLE, ServerTrouble
 
 type Group = tuple[ServerTrouble, ...]
 

@@ -122,7 +122,7 @@ async def async_sign_in_every_way(walk: Walk, world: World) -> MockConfigEntry:
         ways.sign_in(ben, Step.TOKEN),
     ):
         dialog = await walk.walk(await walk.api.open_account(), stumbling(way, WRONG))
-        assert dialog.page["step_id"] == Step.SERVERS
+        assert dialog.result["step_id"] == Step.SERVERS
         await dialog.close()
 
     dialog = await walk.api.open_account()

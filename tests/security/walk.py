@@ -11,8 +11,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from tests.helpers import async_settle
 from tests.plex_simulator import Account, Pin, PlexSimulator
+from tests.walks.driver import AstrayError
 from tests.walks.names import DOMAIN, Action, Field, Step
-from tests.walks.rest import Api, AstrayError, RestDialog
+from tests.walks.rest import Api, RestDialog
 from tests.walks.ways import Typed, Way, Wrong
 
 from .leak_audit import Audit
@@ -108,8 +109,7 @@ class Walk:
 
     async def walk(self, dialog: RestDialog, *ways: Way) -> RestDialog:
         """Go one way after the other in a dialog, and wait for what comes of it."""
-        for way in ways:
-            await dialog.walk(way)
+        await dialog.walk(*ways)
         await async_settle(self.hass)
         return dialog
 

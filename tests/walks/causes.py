@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from unittest.mock import patch
 
 from aiohttp import ClientTimeout
@@ -14,20 +14,9 @@ from custom_components.plex_auth.api import server as server_module
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
 from tests.conftest import Dns
-from tests.plex_simulator import Certificate, Fault, Faults, MediaServer
+from tests.plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
 
-
-class Host(Protocol):
-    """Stand for plex.tv or a server: what can be made to fail."""
-
-    @property
-    def faults(self) -> Faults:
-        """Return its faults."""
-
-    def set_certificate(self, kind: Certificate) -> None:
-        """Show a certificate of this kind from now on."""
-
-
+type Host = PlexSimulator | MediaServer
 type Active = Callable[[Host, Dns, str], AbstractAsyncContextManager[None]]
 """What goes wrong meanwhile, at a host, for requests to an endpoint."""
 

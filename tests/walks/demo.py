@@ -67,7 +67,7 @@ class Demo:
         anna = person(self.simulator, ANNA)
         dialog = await self.api.open_account()
         await dialog.walk(ways.sign_in(anna, Step.PASSWORD))
-        (servers,) = dialog.page["data_schema"]
+        (servers,) = dialog.result["data_schema"]
         own = {
             machine_identifier(self.simulator, name) for name in (LIVING_ROOM, BASEMENT)
         }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 import json
 import re
-from typing import Any
+from typing import Any, override
 
 import voluptuous as vol
 
@@ -18,10 +18,12 @@ from homeassistant.data_entry_flow import FlowResultType, section
 from tests.helpers import async_settle
 from tests.plex_simulator import Account, PlexSimulator
 
-from .error_table import CONFIG_TABLE, SUBENTRY_TABLE, Table
+from .driver import Driver
 from .names import SECRET_FIELDS
+from .server_troubles import SUBENTRY_TABLE
 from .texts import texts_of
-from .ways import Choose, Created, Ended, Move, Person, Submit, Watch, Way
+from .troubles import CONFIG_TABLE, Table
+from .ways import Person, Way
 
 
 def person(
@@ -39,14 +41,13 @@ def person(
 
 
 @dataclass(kw_only=True, repr=False)
-class Dialog:
+class Dialog(Driver):
     """Walk through a flow as a page does, and check each page."""
 
     simulator: PlexSimulator
     manager: Any
     table: Table
     texts: Mapping[str, Any]
-    result: Mapping[str, Any] = field(default_factory=dict)
     submitted: Counter[str] = field(default_factory=Counter)
     _typed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -63,11 +64,6 @@ class Dialog:
         return step
 
     @property
-    def errors(self) -> Mapping[str, str]:
-        """Return the errors that the form shows, by field."""
-        return self.result["errors"] or {}
-
-    @property
     def fields(self) -> list[str]:
         """Return the names of the form's fields."""
         return [str(marker) for marker in self.result["data_schema"].schema]
@@ -81,64 +77,35 @@ class Dialog:
         """Open the dialog."""
         self._take(await self.manager.async_init(handler, context=context))
 
-    async def walk(self, way: Way) -> None:
-        """Do all the moves of a way."""
-        for move in way:
-            await self.do(move)
-
-    async def do(self, move: Move) -> None:
-        """Do a move, at the step that it is meant for."""
-        match move:
-            case Choose(step, item):
-                self._expect(FlowResultType.MENU, step)
-                await self.choose(item)
-            case Submit(step, typed, errors):
-                self._expect(FlowResultType.FORM, step)
-                await self.submit(typed)
-                if errors:
-                    self._expect(FlowResultType.FORM, step)
-                shows_form = self.type is FlowResultType.FORM
-                assert (self.errors if shows_form else {}) == errors
-            case Watch(step, use):
-                self._expect(FlowResultType.SHOW_PROGRESS, step)
-                use(self.result["description_placeholders"]["code"])
-                await async_settle(self.manager.hass)
-                await self.look()
-            case Created():
-                assert self.type is FlowResultType.CREATE_ENTRY
-                await async_settle(self.manager.hass)
-            case Ended(reason):
-                assert self.type is FlowResultType.ABORT
-                assert self.result["reason"] == reason
-                await async_settle(self.manager.hass)
+    @override
+    async def walk(self, *ways: Way) -> None:
+        await super().walk(*ways)
+        await async_settle(self.manager.hass)
 
     async def choose(self, option: str) -> None:
         """Choose from a menu."""
         assert option in self.result["menu_options"]
-        await self._configure({"next_step_id": option})
+        await self.send({"next_step_id": option})
 
     async def submit(self, typed: Mapping[str, Any] | None = None) -> None:
         """Submit a form."""
-        typed = typed or {}
-        self._typed[self.step] = typed
-        self.submitted[self.step] += 1
-        await self._configure(dict(typed))
+        await self.send(typed or {})
 
+    @override
+    async def send(self, content: Mapping[str, Any]) -> None:
+        if self.type is FlowResultType.FORM:
+            self._typed[self.step] = content
+            self.submitted[self.step] += 1
+        flow_id = self.result["flow_id"]
+        self._take(await self.manager.async_configure(flow_id, dict(content)))
+
+    @override
     async def look(self) -> None:
-        """Ask the flow what it shows now, as the page does when it has changed."""
-        await self._configure(None)
+        self._take(await self.manager.async_configure(self.result["flow_id"]))
 
     def close(self) -> None:
         """Close the dialog."""
         self.manager.async_abort(self.result["flow_id"])
-
-    def _expect(self, kind: FlowResultType, step: str) -> None:
-        assert (self.type, self.result.get("step_id")) == (kind, step), self.result
-
-    async def _configure(self, user_input: dict[str, Any] | None) -> None:
-        self._take(
-            await self.manager.async_configure(self.result["flow_id"], user_input)
-        )
 
     def _take(self, result: Mapping[str, Any]) -> None:
         """Take what the flow shows and check that it can be shown."""

@@ -3,27 +3,21 @@
 It may be in the same process or in one of its own.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 import json
-from typing import Any
+from typing import Any, override
 
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient
 
+from .driver import Driver
 from .names import DOMAIN, Action
-from .ways import Choose, Created, Ended, Move, Submit, Watch, Way
 
 _CONFIG_FLOW = "/api/config/config_entries/flow"
 _SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
 _REPAIR_FLOW = "/api/repairs/issues/fix"
-_LONGEST_WAIT = 30
-
-
-class AstrayError(AssertionError):
-    """The dialog shows something else than the way has next."""
 
 
 @dataclass(slots=True)
@@ -66,58 +60,28 @@ class Api:
 
     def find_account(self, flow_id: str) -> RestDialog:
         """Return a dialog of an account that is open already, not looked at."""
-        return RestDialog(self, f"{_CONFIG_FLOW}/{flow_id}")
+        return RestDialog(api=self, path=f"{_CONFIG_FLOW}/{flow_id}")
 
     async def _open(self, path: str, start: Mapping[str, object]) -> RestDialog:
         page = await self.request("POST", path, start)
-        dialog = RestDialog(self, f"{path}/{page['flow_id']}")
+        dialog = RestDialog(api=self, path=f"{path}/{page['flow_id']}")
         dialog.take(page)
         return dialog
 
 
-@dataclass(slots=True)
-class RestDialog:
+@dataclass(kw_only=True, repr=False)
+class RestDialog(Driver):
     """A dialog that has an address."""
 
     api: Api
     path: str
-    page: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def errors(self) -> Mapping[str, str]:
-        """Return the errors that are shown, by field."""
-        return self.page.get("errors") or {}
+    @override
+    async def send(self, content: Mapping[str, Any]) -> None:
+        self.take(await self.api.request("POST", self.path, content))
 
-    async def walk(self, way: Way) -> None:
-        """Do all the moves of a way; raises AstrayError where one is impossible."""
-        for move in way:
-            await self.do(move)
-
-    async def do(self, move: Move) -> None:
-        """Do a move, at the step that it is meant for."""
-        match move:
-            case Choose(step, item):
-                self._expect("menu", step_id=step)
-                await self._send({"next_step_id": item})
-            case Submit(step, typed, errors):
-                self._expect("form", step_id=step)
-                await self._send(typed)
-                if errors or self.errors:
-                    self._expect("form", step_id=step, errors=errors)
-            case Watch(step, use):
-                self._expect("progress", step_id=step)
-                use(self.page["description_placeholders"]["code"])
-                async with asyncio.timeout(_LONGEST_WAIT):
-                    while self.page["type"] == "progress":
-                        await asyncio.sleep(0.05)
-                        await self.look()
-            case Created():
-                self._expect("create_entry")
-            case Ended(reason):
-                self._expect("abort", reason=reason)
-
+    @override
     async def look(self) -> None:
-        """Ask what is shown now."""
         self.take(await self.api.request("GET", self.path))
 
     async def close(self) -> None:
@@ -126,14 +90,6 @@ class RestDialog:
 
     def take(self, page: dict[str, Any]) -> None:
         """Take what is shown, and let it be heard."""
-        self.page = page
+        self.result = page
         step = page.get("step_id") or page.get("reason") or page["type"]
         self.api.hear(str(step), page)
-
-    async def _send(self, content: Mapping[str, object]) -> None:
-        self.take(await self.api.request("POST", self.path, content))
-
-    def _expect(self, kind: str, **wanted: object) -> None:
-        found = {name: self.page.get(name) for name in ("type", *wanted)}
-        if found != {"type": kind, **wanted}:
-            raise AstrayError(f"the dialog shows {found} instead of {kind} {wanted}")

@@ -1,8 +1,8 @@
 """What can go wrong in the dialog of a server: at each step all that can befall it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tests.plex_simulator import Fault
 
@@ -15,9 +15,24 @@ from .causes import (
     unclaimed,
 )
 from .names import Field, Step
-from .scenes import ServerScene
+from .troubles import PLEX_TV_KEYS, Table, Typed
 
-type Typed = Mapping[str, Any]
+if TYPE_CHECKING:
+    from .scenes import ServerScene
+
+_ADDRESS: Final = frozenset(
+    {cause.key for cause in SERVER_CAUSES + NO_SERVER_CAUSES}
+    | {"invalid_url", "secure_connection_required", "invalid_token", "not_claimed"}
+)
+_CHANGE: Final = frozenset(
+    {"wrong_server", "url_required", "invalid_source", "not_owner", "server_too_old"}
+)
+# Which error key can meet which step.
+SUBENTRY_TABLE: Final[Table] = {
+    Step.LISTED: PLEX_TV_KEYS | {"invalid_token"},
+    Step.ADDRESS: _ADDRESS | {"sign_in_blocked", "token_required"},
+    Step.RECONFIGURE: _ADDRESS | _CHANGE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,24 @@ class ServerTrouble:
     typed: Callable[[ServerScene], Typed] | None = None
     target: str = "own"
     endpoint: str = "identity"
-    at_plex_tv: bool = False
+
+    @property
+    def at_plex_tv(self) -> bool:
+        """Tell whether plex.tv is asked, not the server."""
+        return self.endpoint == "resources"
+
+
+def _typed(
+    step: str, cause: str, key: str, field: str, text: object, target: str = "own"
+) -> ServerTrouble:
+    """Return the trouble of a field with something wrong in it."""
+    typed = {field: text}
+    return ServerTrouble(step, cause, key, field, None, lambda _: typed, target)
+
+
+def _token(text: str) -> Callable[[ServerScene], Typed]:
+    """Type a token."""
+    return lambda _: {Field.TOKEN: text}
 
 
 _BAD_URLS: Final = (
@@ -54,31 +86,6 @@ _BAD_URLS: Final = (
 )
 
 
-def _wrong(
-    step: str, cause: str, key: str, field: str, value: object, target: str = "own"
-) -> ServerTrouble:
-    """Return the trouble of a field with something wrong in it."""
-    typed = {field: value}
-    return ServerTrouble(step, cause, key, field, None, lambda _: typed, target)
-
-
-def _listed_troubles() -> Iterator[ServerTrouble]:
-    """Yield what can befall the question for the account's servers."""
-    rejection = ("1001", "invalid_token", answer(Fault.plex_error(1001)))
-    for name, key, active in (
-        *((cause.name, cause.key, cause.active) for cause in PLEX_TV_CAUSES),
-        rejection,
-    ):
-        yield ServerTrouble(
-            Step.LISTED,
-            name,
-            key,
-            active=active,
-            endpoint="resources",
-            at_plex_tv=True,
-        )
-
-
 def _address_troubles(step: str) -> Iterator[ServerTrouble]:
     """Yield what can be wrong with an address, of a new server and a known one alike."""
     for field, causes in (("base", SERVER_CAUSES), (Field.URL, NO_SERVER_CAUSES)):
@@ -86,82 +93,62 @@ def _address_troubles(step: str) -> Iterator[ServerTrouble]:
             yield ServerTrouble(step, cause.name, cause.key, field, cause.active)
     # The empty address means automatic where there is a server already.
     for url in _BAD_URLS if step == Step.ADDRESS else _BAD_URLS[:-1]:
-        yield _wrong(step, url, "invalid_url", Field.URL, url)
+        yield _typed(step, url, "invalid_url", Field.URL, url)
+    key = "secure_connection_required"
     yield ServerTrouble(
-        step,
-        "secure",
-        "secure_connection_required",
-        typed=lambda scene: {Field.URL: scene.secure.http_url},
+        step, key, key, typed=lambda at: {Field.URL: at.secure.http_url}
     )
-    for name, token in (("wrong", "wrong"), ("space", "two words")):
-        yield _wrong(step, name, "invalid_token", Field.TOKEN, token, "foreign")
-    yield ServerTrouble(
-        step,
-        "root_503",
-        "unavailable",
-        active=answer(Fault.status(503)),
-        target="foreign",
-        endpoint="root",
-    )
+    for token in ("wrong", "two words"):
+        yield _typed(step, token, "invalid_token", Field.TOKEN, token, "foreign")
     for token in (" ", "wrong") if step == Step.ADDRESS else ("wrong",):
+        name, key = f"unclaimed {token}", "not_claimed"
         yield ServerTrouble(
-            step,
-            f"unclaimed {token}",
-            "not_claimed",
-            Field.URL,
-            unclaimed,
-            _token(token),
-            "foreign",
+            step, name, key, Field.URL, unclaimed, _token(token), "foreign"
         )
+    away = answer(Fault.status(503))
+    yield ServerTrouble(
+        step, "root_503", "unavailable", "base", away, None, "foreign", "root"
+    )
 
 
-def _token(text: str) -> Callable[[ServerScene], Typed]:
-    """Type a token."""
-    return lambda _: {Field.TOKEN: text}
-
-
-def _new_server_troubles() -> Iterator[ServerTrouble]:
-    """Yield what only a server can meet that the account does not list."""
-    step = Step.ADDRESS
-    yield _wrong(step, "unlisted", "token_required", Field.TOKEN, " ", "foreign")
+def _plex_tv_troubles() -> Iterator[ServerTrouble]:
+    """Yield what can befall the question for the account's servers."""
+    causes = [(cause.name, cause.key, cause.active) for cause in PLEX_TV_CAUSES]
+    rejected = ("1001", "invalid_token", answer(Fault.plex_error(1001)))
+    for name, key, active in (*causes, rejected):
+        yield ServerTrouble(Step.LISTED, name, key, active=active, endpoint="resources")
     for name, key, fault in (
         ("unlisted_503", "unavailable", Fault.status(503)),
         ("unlisted_1031", "sign_in_blocked", Fault.plex_error(1031)),
         ("unlisted_1001", "invalid_token", Fault.plex_error(1001)),
     ):
-        yield ServerTrouble(
-            step,
-            name,
-            key,
-            active=answer(fault),
-            typed=_token(""),
-            target="foreign",
-            endpoint="resources",
-            at_plex_tv=True,
-        )
+        met = (Step.ADDRESS, name, key, "base", answer(fault), _token(""))
+        yield ServerTrouble(*met, target="foreign", endpoint="resources")
 
 
-def _change_troubles() -> Iterator[ServerTrouble]:
-    """Yield what only a change can meet."""
-    step = Step.RECONFIGURE
+def _other_troubles() -> Iterator[ServerTrouble]:
+    """Yield what only one step can meet."""
+    yield _typed(
+        Step.ADDRESS, "unlisted", "token_required", Field.TOKEN, " ", "foreign"
+    )
+    change = Step.RECONFIGURE
+    yield _typed(change, "empty", "url_required", Field.URL, " ", "foreign")
     yield ServerTrouble(
-        step,
+        change,
         "other",
         "wrong_server",
         Field.URL,
         typed=lambda scene: {Field.URL: scene.spare.https_url},
     )
-    yield _wrong(step, "empty", "url_required", Field.URL, " ", "foreign")
     for source in ("server://", "http://x", "podcasts", "server://two words"):
-        yield _wrong(step, source, "invalid_source", Field.SOURCES, [source])
+        yield _typed(change, source, "invalid_source", Field.SOURCES, [source])
     for target, key in (("shared", "not_owner"), ("old", "server_too_old")):
-        yield _wrong(step, target, key, Field.SOURCES, ["server://0123"], target)
+        yield _typed(change, target, key, Field.SOURCES, ["server://0123"], target)
 
 
 SERVER_TROUBLES: Final = (
-    *_listed_troubles(),
     *_address_troubles(Step.ADDRESS),
     *_address_troubles(Step.RECONFIGURE),
-    *_new_server_troubles(),
-    *_change_troubles(),
+    *_plex_tv_troubles(),
+    *_other_troubles(),
 )
