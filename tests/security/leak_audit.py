@@ -7,6 +7,7 @@ once the run is over: as they are and in the usual encodings.
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import accumulate
 import logging
@@ -109,8 +110,9 @@ class Audit:
 
         hass.bus.async_listen(MATCH_ALL, _async_take)
 
+    @contextmanager
     def log_everything(self) -> Iterator[None]:
-        """Take the log of every logger at debug until the generator ends."""
+        """Take the log of every logger at debug meanwhile."""
         root = logging.getLogger()
         loggers = [root] + [
             logger

@@ -24,7 +24,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
 from tests.helpers import account_coordinator, async_settle
-from tests.plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator import Fault
 from tests.walks import ways
 from tests.walks.dialog import person
 from tests.walks.names import Action, Step
@@ -32,15 +32,12 @@ from tests.walks.names import Action, Step
 from .leak_audit import Audit
 from .leaks import Kind, Leak, Place, Secret, may_be_there, report
 from .tour import (
-    World,
     async_act,
     async_collect,
     async_lose_and_renew,
     async_meet_faults,
     async_sign_in_every_way,
     async_use_servers,
-    async_world,
-    entry_of,
     quick_callbacks,
 )
 from .walk import PASSWORD, Walk, secrets_of
@@ -70,12 +67,6 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
     return hass_tmp_config_dir
 
 
-@pytest.fixture
-async def places(simulator: PlexSimulator) -> World:
-    """Return a simulated Plex with two accounts and three servers."""
-    return await async_world(simulator)
-
-
 def is_log_of_the_websocket(leak: Leak) -> bool:
     """Tell whether Home Assistant itself logged what it sent to the page.
 
@@ -90,9 +81,8 @@ def is_log_of_the_websocket(leak: Leak) -> bool:
 
 async def test_nothing_leaks(
     walk: Walk,
-    places: World,
     hass_client: ClientSessionGenerator,
-    stored: dict[str, Any],
+    hass_storage: dict[str, Any],
     database: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
@@ -100,16 +90,16 @@ async def test_nothing_leaks(
     """No secret is anywhere but where it may be, whatever happens."""
     hass = walk.hass
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
-    entry = await async_sign_in_every_way(walk, places)
-    await async_use_servers(walk, places, entry)
-    await async_act(walk, places, entry)
+    entry = await async_sign_in_every_way(walk)
+    await async_use_servers(walk, entry)
+    await async_act(walk, entry)
     with quick_callbacks():
         await async_meet_faults(
-            walk, places, entry, full=request.config.getoption("--full", default=False)
+            walk, entry, full=request.config.getoption("--full", default=False)
         )
-    await async_act(walk, places, entry)
-    await async_lose_and_renew(walk, places, entry)
-    await async_collect(walk, hass_client, stored, database)
+    await async_act(walk, entry)
+    await async_lose_and_renew(walk, entry)
+    await async_collect(walk, hass_client, hass_storage, database)
     secrets = secrets_of(walk.simulator)
     assert {secret.kind for secret in secrets} == set(Kind)
     found = walk.audit.find(secrets)
@@ -137,7 +127,7 @@ async def test_nothing_leaks(
     await hass.config_entries.async_remove(entry.entry_id)
     await async_settle(hass)
     kept = Audit()
-    await kept.async_take_storage(hass, stored)
+    await kept.async_take_storage(hass, hass_storage)
     assert not kept.find(secrets), report(kept.find(secrets))
 
 
@@ -231,7 +221,7 @@ async def test_account_with_an_address_for_a_name(walk: Walk) -> None:
     nameless.overrides = {"title": "", "username": ""}
     way = ways.add_account(person(simulator, nameless), Step.PASSWORD, None)
     await walk.walk(await walk.api.open_account(), way)
-    entry = entry_of(walk.hass, nameless)
+    entry = walk.entry(nameless)
     assert entry.title == nameless.email
     assert "email" not in str(dict(entry.data))
     walk.hass.config_entries.async_update_entry(entry, title="Somebody")

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from tests.helpers import async_settle
-from tests.plex_simulator import Account, Pin, PlexSimulator
+from tests.helpers import async_settle, device_of
+from tests.plex_simulator import Account, MediaServer, Pin, PlexSimulator
+from tests.plex_simulator.worlds import DemoWorld
+from tests.walks.dialog import person
 from tests.walks.driver import AstrayError
 from tests.walks.names import DOMAIN, Action, Field, Step
 from tests.walks.rest import Api, RestDialog
-from tests.walks.ways import Typed, Way, Wrong
+from tests.walks.ways import Person, Typed, Way, Wrong
 
 from .leak_audit import Audit
 from .leaks import Kind, Place, Secret
@@ -40,8 +43,8 @@ WRONG: Final[Wrong] = {
 }
 
 
-def mark(simulator: PlexSimulator, patch: pytest.MonkeyPatch) -> None:
-    """Let the simulator use codes that are found by nothing but themselves."""
+def mark(simulator: PlexSimulator, world: DemoWorld, patch: pytest.MonkeyPatch) -> None:
+    """Let passwords and codes be found by nothing but themselves."""
     create = simulator.pins.create
 
     def marked_pin(*args: Any, **options: Any) -> Pin:
@@ -52,6 +55,8 @@ def mark(simulator: PlexSimulator, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(simulator.pins, "create", marked_pin)
     patch.setattr(Account, "code", lambda _: RIGHT_CODE)
     patch.setattr(Account, "accepts_code", lambda _, code: code == RIGHT_CODE)
+    world.two_factor.password = PASSWORD
+    world.free.password = f"{PASSWORD} of Ben's"
 
 
 def secrets_of(simulator: PlexSimulator) -> list[Secret]:
@@ -65,36 +70,24 @@ def secrets_of(simulator: PlexSimulator) -> list[Secret]:
         *(Secret(Kind.LINK_CODE, pin.code) for pin in simulator.pins),
     ]
     for account in simulator.accounts.values():
-        found += [
-            Secret(kind, value, account.uuid)
-            for kind, value in (
-                (Kind.PASSWORD, account.password),
-                (Kind.TOTP_KEY, account.totp_secret),
-                (Kind.SERVICE_SECRET, account.service_token),
-                (Kind.SERVICE_SECRET, account.service_secret),
-                (Kind.HOME_PIN, account.pin_hash),
-                (Kind.EMAIL, account.email),
-            )
-            if value
-        ]
-        found += [
-            Secret(Kind.ACCOUNT_TOKEN, token, account.uuid)
-            for token in account.secrets_given
-        ]
+        values = (
+            (Kind.PASSWORD, account.password),
+            (Kind.TOTP_KEY, account.totp_secret),
+            (Kind.SERVICE_SECRET, account.service_token),
+            (Kind.SERVICE_SECRET, account.service_secret),
+            (Kind.HOME_PIN, account.pin_hash),
+            (Kind.EMAIL, account.email),
+            *((Kind.ACCOUNT_TOKEN, token) for token in account.secrets_given),
+        )
+        found += [Secret(kind, text, account.uuid) for kind, text in values if text]
     for server in simulator.servers.values():
-        found += [
-            Secret(
-                Kind.TRANSIENT_TOKEN
-                if token.startswith("transient-")
-                else Kind.SERVER_TOKEN,
-                token,
-                server.machine_identifier,
-            )
-            for token in server.secrets_given
-        ]
-    known = {secret.value for secret in found}
-    assert simulator.secrets() <= known
-    return list({secret.value: secret for secret in found}.values())
+        for token in server.secrets_given:
+            is_transient = token.startswith("transient-")
+            kind = Kind.TRANSIENT_TOKEN if is_transient else Kind.SERVER_TOKEN
+            found.append(Secret(kind, token, server.machine_identifier))
+    known = {secret.value: secret for secret in found}
+    assert simulator.secrets() <= known.keys()
+    return list(known.values())
 
 
 @dataclass(slots=True)
@@ -105,7 +98,29 @@ class Walk:
     api: Api
     websocket: MockHAClientWebSocket
     simulator: PlexSimulator
+    world: DemoWorld
     audit: Audit
+
+    @property
+    def anna(self) -> Person:
+        """Return who has two-factor authentication and servers."""
+        return person(self.simulator, self.world.two_factor)
+
+    @property
+    def ben(self) -> Person:
+        """Return who has an account without two-factor authentication."""
+        return person(self.simulator, self.world.free)
+
+    def entry(self, account: Account) -> MockConfigEntry:
+        """Return the entry of an account."""
+        entries: list[Any] = self.hass.config_entries.async_entries(DOMAIN)
+        found: MockConfigEntry
+        (found,) = [entry for entry in entries if entry.unique_id == account.uuid]
+        return found
+
+    def device_id(self, server: MediaServer) -> str:
+        """Return the device of a server in Anna's entry."""
+        return device_of(self.hass, self.entry(self.world.two_factor), server).id
 
     async def walk(self, dialog: RestDialog, *ways: Way) -> RestDialog:
         """Go one way after the other in a dialog, and wait for what comes of it."""
