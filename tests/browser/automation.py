@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Locator, expect
 
-from tests.walks.names import Action, Condition, Trigger
-from tests.walks.texts import text
+from tests.walks.names import CONDITION, TRIGGER, Action
+from tests.walks.texts import text, texts_of
 from tests.walks.world import ANNAS_NAME, LIVING_ROOM
 
 from .screen import Screen
@@ -20,27 +20,9 @@ def make_automation(screen: Screen) -> None:
         screen.click("Automations & scenes")
         screen.press("Create automation")
         screen.see("Create new automation").click()
-        screen.press("Add trigger")
-        screen.search("plex")
-        for trigger in Trigger:
-            screen.see(text(f"triggers.{trigger}.name"))
-            screen.see(text(f"triggers.{trigger}.description"))
-        screen.picture("triggers")
-        _pick(screen, text(f"triggers.{Trigger.TOKEN_ACCEPTED}.name"))
-        screen.see(text(f"triggers.{Trigger.TOKEN_ACCEPTED}.description"))
-        screen.press("Add target")
-        _items(screen).filter(has_text=ANNAS_NAME).last.click()
-        screen.picture("trigger", keep=False)
+        _choose(screen, "trigger", TRIGGER)
     with screen.step("Choose a condition of the integration"):
-        screen.press("Add condition")
-        screen.search("plex")
-        for condition in Condition:
-            screen.see(text(f"conditions.{condition}.name"))
-            screen.see(text(f"conditions.{condition}.description"))
-        screen.picture("conditions")
-        _pick(screen, text(f"conditions.{Condition.TOKEN_IS_VALID}.name"))
-        screen.press("Add target")
-        _items(screen).filter(has_text=ANNAS_NAME).last.click()
+        _choose(screen, "condition", CONDITION)
     with screen.step("Get a transient token in an automation"):
         name = text(f"services.{Action.TRANSIENT_TOKEN}.name")
         screen.press("Add action")
@@ -68,6 +50,21 @@ def make_automation(screen: Screen) -> None:
         screen.see(f"{LIVING_ROOM}: transient-")
         screen.picture("automation-has-run", keep=False)
         screen.page.keyboard.press("Escape")
+
+
+def _choose(screen: Screen, kind: str, chosen: str) -> None:
+    """See what there is of a kind, and choose one for the account."""
+    screen.press(f"Add {kind}")
+    screen.search("plex")
+    for name in texts_of(f"{kind}s"):
+        screen.see(text(f"{kind}s.{name}.name"))
+        screen.see(text(f"{kind}s.{name}.description"))
+    screen.picture(f"{kind}s")
+    _pick(screen, text(f"{kind}s.{chosen}.name"))
+    screen.see(text(f"{kind}s.{chosen}.description"))
+    screen.press("Add target")
+    _items(screen).filter(has_text=ANNAS_NAME).last.click()
+    screen.picture(kind, keep=False)
 
 
 def _items(screen: Screen) -> Locator:

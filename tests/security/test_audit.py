@@ -12,6 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.storage import Store
+from tests.walks.names import Action, Step
 
 from .leak_audit import Audit
 from .leaks import (
@@ -132,8 +133,12 @@ async def test_planted_leaks_are_found(
     assert report(leaks)
 
 
-ENTRY = "core.config_entries/own/data/token"
-SERVER = "core.config_entries/account/subentries/own/data"
+ENTRIES = "core.config_entries"
+ENTRY = f"{ENTRIES}/own/data/token"
+SERVERS = f"{ENTRIES}/account/subentries"
+SERVER = f"{SERVERS}/own/data"
+ISSUED = f"{Action.TRANSIENT_TOKEN}/token"
+SHOWN = f"{Step.LINK_WAIT}/description_placeholders/code"
 
 
 @pytest.mark.parametrize(
@@ -141,48 +146,28 @@ SERVER = "core.config_entries/account/subentries/own/data"
     [
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, ENTRY, True),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRY} key", False),
-        (
-            Kind.ACCOUNT_TOKEN,
-            Place.STORAGE,
-            "core.config_entries/other/data/token",
-            False,
-        ),
-        (
-            Kind.ACCOUNT_TOKEN,
-            Place.STORAGE,
-            "core.config_entries/own/options/token",
-            False,
-        ),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRIES}/other/data/token", False),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRIES}/own/options/token", False),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVER}/token", False),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, "core.restore_state/own/data/token", False),
-        (Kind.ACCOUNT_TOKEN, Place.RESPONSE, "get_transient_token/token", False),
+        (Kind.ACCOUNT_TOKEN, Place.RESPONSE, ISSUED, False),
         (Kind.ACCOUNT_TOKEN, Place.LOG, ENTRY, False),
         (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVER}/token", True),
         (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVER}/last_known/token", True),
-        (
-            Kind.SERVER_TOKEN,
-            Place.STORAGE,
-            f"{SERVER.replace('own', 'other')}/token",
-            False,
-        ),
+        (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVERS}/other/data/token", False),
         (Kind.SERVER_TOKEN, Place.STORAGE, ENTRY, False),
-        (Kind.SERVER_TOKEN, Place.RESPONSE, "get_transient_token/token", False),
-        (Kind.TRANSIENT_TOKEN, Place.RESPONSE, "get_transient_token/token", True),
-        (Kind.TRANSIENT_TOKEN, Place.RESPONSE, "get_servers/token", False),
+        (Kind.SERVER_TOKEN, Place.RESPONSE, ISSUED, False),
+        (Kind.TRANSIENT_TOKEN, Place.RESPONSE, ISSUED, True),
+        (Kind.TRANSIENT_TOKEN, Place.RESPONSE, f"{Action.SERVERS}/token", False),
         (Kind.TRANSIENT_TOKEN, Place.EVENT, "state_changed", False),
         (Kind.TRANSIENT_TOKEN, Place.STORAGE, f"{SERVER}/token", False),
-        (Kind.EMAIL, Place.RESPONSE, "get_token_details/account/email", True),
-        (Kind.EMAIL, Place.RESPONSE, "get_servers/servers/0/name", False),
+        (Kind.EMAIL, Place.RESPONSE, f"{Action.TOKEN_DETAILS}/account/email", True),
+        (Kind.EMAIL, Place.RESPONSE, f"{Action.SERVERS}/servers/0/name", False),
         (Kind.EMAIL, Place.STORAGE, ENTRY, False),
-        (
-            Kind.LINK_CODE,
-            Place.FLOW,
-            "link_wait/description_placeholders/code",
-            True,
-        ),
-        (Kind.LINK_CODE, Place.LOG, "link_wait/description_placeholders/code", False),
+        (Kind.LINK_CODE, Place.FLOW, SHOWN, True),
+        (Kind.LINK_CODE, Place.LOG, SHOWN, False),
         (Kind.PASSWORD, Place.STORAGE, ENTRY, False),
-        (Kind.CODE, Place.FLOW, "code", False),
+        (Kind.CODE, Place.FLOW, Step.CODE, False),
         (Kind.SERVICE_SECRET, Place.STORAGE, ENTRY, False),
         (Kind.HOME_PIN, Place.STORAGE, ENTRY, False),
         (Kind.TOTP_KEY, Place.STORAGE, ENTRY, False),

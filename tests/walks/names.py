@@ -69,25 +69,6 @@ class Entity(StrEnum):
     SOURCE = "sensor.source"
 
 
-class Trigger(StrEnum):
-    """Name the triggers."""
-
-    TOKEN_REJECTED = "token_rejected"
-    TOKEN_ACCEPTED = "token_accepted"
-    SERVER_UNREACHABLE = "server_unreachable"
-    SERVER_REACHABLE = "server_reachable"
-    TOKEN_DESTROYED = "transient_token_destroyed"
-    PLEX_PASS_CHANGED = "plex_pass_changed"
-
-
-class Condition(StrEnum):
-    """Name the conditions."""
-
-    TOKEN_IS_VALID = "token_is_valid"
-    SERVER_IS_REACHABLE = "server_is_reachable"
-    PLEX_PASS_IS_ACTIVE = "plex_pass_is_active"
-
-
 class Issue(StrEnum):
     """Name the issues that a dialog repairs."""
 
@@ -97,6 +78,7 @@ class Issue(StrEnum):
 
 
 DOMAIN = "plex_auth"
+TRIGGER, CONDITION = "token_accepted", "token_is_valid"  # of an account
 SIGN_IN_WAYS = (Step.PASSWORD, Step.LINK, Step.TOKEN)
 SERVER_WAYS = (Step.LISTED, Step.ADDRESS)
 SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})
