@@ -10,7 +10,7 @@ from .environment import DEMO, DEMO_OLDEST, prepare
 from .failure import Failure
 from .home_assistant import PASSWORD, USERNAME, HomeAssistant
 from .progress import step
-from .show import show_devices, show_responses
+from .show import show_responses, show_states
 from .stage import set_up
 
 _DOMAIN = "plex_auth"
@@ -48,7 +48,7 @@ def main() -> int:
         if code:
             return code
         found = json.loads(stage.result.read_text())
-        show_devices(found["devices"])
+        show_states(found["states"])
         show_responses(found["responses"])
         print()
         if arguments.check:
@@ -63,7 +63,7 @@ def _report(found: Mapping[str, Any], seconds: float) -> dict[str, object]:
     return {
         "version": found["version"],
         "entry_state": found["entry_state"],
-        "entities": sum(len(device["entities"]) for device in found["devices"]),
+        "entities": len(found["states"]),
         "actions": dict.fromkeys(found["responses"], "ok"),
         "seconds": round(seconds, 1),
     }

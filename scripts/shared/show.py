@@ -10,12 +10,12 @@ _TOKEN_KEYS = {"token", "access_token"}
 _TOKEN_IN_URL = re.compile(r"(X-Plex-Token=.{4})[^&]*")
 
 
-def show_devices(devices: Iterable[Mapping[str, Any]]) -> None:
-    """Print devices with their entities, one line each."""
-    for device in devices:
-        print(f"\n{device['name']} ({device['model'] or 'account'})")
-        for entity in device["entities"]:
-            print(f"  {entity['name']:<45} {entity['state']:<28} {entity['entity_id']}")
+def show_states(states: Iterable[Mapping[str, Any]]) -> None:
+    """Print the states of entities, one line each, by their names."""
+    print()
+    for state in sorted(states, key=lambda state: state["attributes"]["friendly_name"]):
+        name = state["attributes"]["friendly_name"]
+        print(f"  {name:<45} {state['state']:<30} {state['entity_id']}")
 
 
 def show_responses(responses: Mapping[str, Any]) -> None:

@@ -18,7 +18,6 @@ from tests.walks.texts import untranslated
 DOCUMENTATION = ROOT / "docs/images"
 
 _LONGEST_WAIT = 30_000
-_DIALOG_MARGIN = 24
 _ALL_TEXT = """() => {
   const texts = [];
   const visit = (node) => {
@@ -116,22 +115,11 @@ class Screen:
         if found := untranslated(self.page.evaluate(_ALL_TEXT)):
             raise Failure(f"the page shows {found}")
         file = PICTURES / f"{name}.png"
-        self.page.screenshot(path=file, clip=self._dialog() if dialog else None)
+        dialogs = self.page.locator("dialog[open]").filter(visible=True)
+        (dialogs.last if dialog else self.page).screenshot(path=file)
         if keep and self.keep_pictures:
             DOCUMENTATION.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, DOCUMENTATION / Path(file.name))
-
-    def _dialog(self) -> dict[str, float] | None:
-        """Return the part of the page with the topmost dialog."""
-        box = self.page.locator("dialog[open]").filter(visible=True).last.bounding_box()
-        if box is None:
-            return None
-        return {
-            "x": box["x"] - _DIALOG_MARGIN,
-            "y": box["y"] - _DIALOG_MARGIN,
-            "width": box["width"] + 2 * _DIALOG_MARGIN,
-            "height": box["height"] + 2 * _DIALOG_MARGIN,
-        }
 
 
 def _reason(error: Exception) -> str:

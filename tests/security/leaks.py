@@ -14,8 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from tests.walks.names import Action, Step
 
-SHORTEST_SECRET: Final = 8
-"""Characters that a secret must have: less is found by chance."""
+_SHORTEST: Final = 8  # characters of a secret: less is found by chance
 
 
 class Kind(StrEnum):
@@ -69,6 +68,10 @@ class Secret:
     value: str
     owner: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what is too short."""
+        assert len(self.value) >= _SHORTEST, f"{self.kind} is too short"
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -90,15 +93,9 @@ class Leak:
     @override
     def __str__(self) -> str:
         """Say it with as much of the text as tells where to look."""
-        at = min(
-            (
-                position
-                for needle in forms(self.secret.value)[self.form]
-                if (position := self.text.text.find(needle)) >= 0
-            ),
-            default=0,
-        )
-        around = self.text.text[max(0, at - 120) : at + 120]
+        text, needles = self.text.text, forms(self.secret.value)[self.form]
+        at = min(text.index(needle) for needle in needles if needle in text)
+        around = text[max(0, at - 120) : at + 120]
         return (
             f"{self.secret.kind} ({self.form}) in {self.text.place} "
             f"{self.text.where}: …{around}…"

@@ -40,7 +40,7 @@ from .tour import (
     async_use_servers,
     quick_callbacks,
 )
-from .walk import PASSWORD, Walk, secrets_of
+from .walk import PASSWORD, Walk, async_act_over_websocket, secrets_of
 
 WEBSOCKET_LOG = re.compile(
     r"homeassistant\.components\.websocket_api\.http\.connection: "
@@ -149,16 +149,7 @@ async def test_home_assistant_logs_what_it_sends(
     secret = Secret(Kind.TRANSIENT_TOKEN, "transient-of-somebody-else")
     await async_call_elsewhere(hass, secret.value)
     assert await async_setup_component(hass, "websocket_api", {})
-    client = await hass_ws_client(hass)
-    await client.send_json_auto_id(
-        {
-            "type": "call_service",
-            "domain": "elsewhere",
-            "service": "get",
-            "return_response": True,
-        }
-    )
-    assert (await client.receive_json())["success"]
+    await async_act_over_websocket(await hass_ws_client(hass), "elsewhere", "get", {})
     leaks = audit.find([secret])
     assert leaks
     assert all(map(is_log_of_the_websocket, leaks)), report(leaks)

@@ -90,6 +90,25 @@ def secrets_of(simulator: PlexSimulator) -> list[Secret]:
     return list(known.values())
 
 
+async def async_act_over_websocket(
+    websocket: MockHAClientWebSocket, domain: str, action: str, fields: Typed
+) -> dict[str, Any]:
+    """Call an action of any integration over the WebSocket, and return its result."""
+    await websocket.send_json_auto_id(
+        {
+            "type": "call_service",
+            "domain": domain,
+            "service": action,
+            "service_data": fields,
+            "return_response": True,
+        }
+    )
+    answer = await websocket.receive_json()
+    assert answer["success"], answer
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
 @dataclass(slots=True)
 class Walk:
     """Do things as a person at the browser does; the audit gets what comes back."""
@@ -163,18 +182,8 @@ class Walk:
 
     async def act_over_websocket(self, action: Action, fields: Typed) -> None:
         """Call an action over the WebSocket."""
-        await self.websocket.send_json_auto_id(
-            {
-                "type": "call_service",
-                "domain": DOMAIN,
-                "service": action,
-                "service_data": fields,
-                "return_response": True,
-            }
-        )
-        answer = await self.websocket.receive_json()
-        assert answer["success"], answer
-        self._take(action, answer["result"], "response")
+        result = await async_act_over_websocket(self.websocket, DOMAIN, action, fields)
+        self._take(action, result, "response")
 
     def _take(self, action: Action, answer: dict[str, Any], key: str) -> None:
         """Give the audit a response, and apart from it what else was answered."""

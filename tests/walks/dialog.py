@@ -171,21 +171,18 @@ class Dialog(Driver):
 
 def config_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
     """Return a dialog for accounts, not open yet."""
-    return Dialog(
-        simulator=simulator,
-        manager=hass.config_entries.flow,
-        table=CONFIG_TABLE,
-        texts=texts_of("config"),
-    )
+    return _dialog(simulator, hass.config_entries.flow, CONFIG_TABLE, "config")
 
 
 def server_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
     """Return a dialog for servers, not open yet."""
+    manager = hass.config_entries.subentries
+    return _dialog(simulator, manager, SUBENTRY_TABLE, "config_subentries.server")
+
+
+def _dialog(simulator: PlexSimulator, manager: Any, table: Table, key: str) -> Dialog:
     return Dialog(
-        simulator=simulator,
-        manager=hass.config_entries.subentries,
-        table=SUBENTRY_TABLE,
-        texts=texts_of("config_subentries.server"),
+        simulator=simulator, manager=manager, table=table, texts=texts_of(key)
     )
 
 
