@@ -16,6 +16,8 @@ import sqlite3
 import traceback
 from typing import Any, override
 
+import pytest
+
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, MATCH_ALL
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import (
@@ -104,29 +106,18 @@ class Audit:
     def log_everything(self) -> Iterator[None]:
         """Take the log of every logger at debug meanwhile."""
         root = logging.getLogger()
-        loggers = [root] + [
-            logger
-            for logger in list(logging.Logger.manager.loggerDict.values())
-            if isinstance(logger, logging.Logger)
-        ]
-        before = {logger: (logger.level, logger.disabled) for logger in loggers}
-        disabled = logging.Logger.manager.disable
-        handler = _Everything(self)
-        for logger in loggers:
-            logger.setLevel(logging.DEBUG)
-            logger.disabled = False
-        logging.disable(logging.NOTSET)
-        others = root.handlers[:]
-        # Nobody wants to read all that.
-        root.handlers[:] = [handler]
-        try:
+        known = [*root.manager.loggerDict.values(), root]
+        disabled = root.manager.disable
+        with pytest.MonkeyPatch.context() as patch:
+            for logger in known:
+                if isinstance(logger, logging.Logger):
+                    patch.setattr(logger, "level", logging.DEBUG)
+                    patch.setattr(logger, "disabled", False)
+            # Nobody wants to read all that.
+            patch.setattr(root, "handlers", [_Everything(self)])
+            logging.disable(logging.NOTSET)  # it lets loggers look at their levels anew
             yield
-        finally:
-            root.handlers[:] = others
-            logging.disable(disabled)
-            for logger, (level, is_disabled) in before.items():
-                logger.setLevel(level)
-                logger.disabled = is_disabled
+        logging.disable(disabled)
 
     def take_states(self, hass: HomeAssistant) -> None:
         """Take what the state machine has now."""

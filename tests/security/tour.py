@@ -64,10 +64,7 @@ async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
     """Sign in by password, link code and token, wrongly before rightly."""
     anna, ben, server = walk.anna, walk.ben, walk.world.living_room
     by_email = replace(anna, username=walk.world.two_factor.email)
-    for way in (
-        ways.sign_in(by_email, Step.PASSWORD),
-        ways.sign_in(ben, Step.TOKEN),
-    ):
+    for way in (ways.sign_in(by_email, Step.PASSWORD), ways.sign_in(ben, Step.TOKEN)):
         dialog = await walk.walk(await walk.api.open_account(), stumbling(way, WRONG))
         assert dialog.result["step_id"] == Step.SERVERS
         await dialog.close()

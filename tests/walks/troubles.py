@@ -110,12 +110,7 @@ _ROWS: Final[tuple[tuple[str, str, str, Fault | Typed], ...]] = (
     (Step.CODE, "words", "invalid_code", {Field.CODE: "not a code"}),
     (Step.TOKEN, "rejected", "invalid_token", {Field.TOKEN: "anything"}),
     (Step.TOKEN, "claim", "invalid_token", {Field.TOKEN: "claim-abcdefghij"}),
-    (
-        Step.TOKEN,
-        "transient",
-        "invalid_token",
-        {Field.TOKEN: "transient-2c5f2b9e"},
-    ),
+    (Step.TOKEN, "transient", "invalid_token", {Field.TOKEN: "transient-2c5f2b9e"}),
     (Step.TOKEN, "blank", "invalid_token", {Field.TOKEN: "  "}),
     (Step.TOKEN, "inner_space", "invalid_token", {Field.TOKEN: "two words"}),
     (Step.TOKEN, "line_break", "invalid_token", {Field.TOKEN: "two\nlines"}),
