@@ -27,13 +27,13 @@ _ENDED = {
 }
 # The pictures of the documentation.
 _KEPT = {
-    "config.user": "sign-in",
-    "config.password": "password",
-    "config.code": "code",
-    "config.servers": "servers",
-    "config.link_wait": "link-code",
-    "config_subentries.server.address": "add-server-by-address",
-    "config_subentries.server.reconfigure filled": "change-server",
+    f"{ACCOUNT}.{Step.USER}": "sign-in",
+    f"{ACCOUNT}.{Step.PASSWORD}": "password",
+    f"{ACCOUNT}.{Step.CODE}": "code",
+    f"{ACCOUNT}.{Step.SERVERS}": "servers",
+    f"{ACCOUNT}.{Step.LINK_WAIT}": "link-code",
+    f"{SERVER}.{Step.ADDRESS}": "add-server-by-address",
+    f"{SERVER}.{Step.RECONFIGURE} filled": "change-server",
 }
 
 
