@@ -24,21 +24,6 @@ from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers import entity_registry as er
 
 from .conftest import Dns
-from .flow_matrix import (
-    CONFIG_TABLE,
-    ERROR_KEYS,
-    REQUESTS,
-    SOURCES,
-    SUBENTRY_TABLE,
-    TRANSLATIONS,
-    TROUBLES,
-    Dialog,
-    Scene,
-    Trouble,
-    async_claim,
-    async_open,
-    config_dialog,
-)
 from .helpers import (
     account_coordinator,
     async_add_account,
@@ -48,8 +33,13 @@ from .helpers import (
 )
 from .plex_simulator import Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
+from .walks.dialog import Dialog, config_dialog
+from .walks.names import SIGN_IN_WAYS as WAYS
+from .walks.scenes import Scene, async_claim, async_open
+from .walks.server_troubles import SUBENTRY_TABLE
+from .walks.texts import texts_of
+from .walks.troubles import CONFIG_TABLE, MOMENTS, SOURCES, TROUBLES, Trouble
 
-WAYS = ("password", "link", "token")
 OUTAGE = Fault.status(503)
 
 EACH_WAY = pytest.mark.parametrize("way", WAYS)
@@ -137,13 +127,8 @@ async def async_choose(scene: Scene, way: str) -> Dialog:
 
 async def async_sign_in(scene: Scene, way: str) -> Dialog:
     """Open a dialog and sign in, without trouble, up to the choice of servers."""
-    dialog = await async_choose(scene, way)
-    await dialog.submit(scene.right(way))
-    if dialog.type is FlowResultType.FORM and dialog.step == "code":
-        await dialog.submit(scene.right("code"))
-    if dialog.type is FlowResultType.SHOW_PROGRESS:
-        await async_claim(scene)
-        await dialog.look()
+    dialog = await async_open(scene)
+    await dialog.walk(scene.sign_in(way))
     return dialog
 
 
@@ -194,9 +179,8 @@ async def async_reach(scene: Scene, dialog: Dialog, moment: str) -> None:
     way = {"code": "password", "servers": "password"}.get(moment, moment)
     await dialog.choose(way.partition("_")[0])
     if moment in ("code", "servers", "link_claimed"):
-        endpoint, _ = REQUESTS[moment]
         if moment != "code":
-            scene.simulator.faults.set(endpoint, Fault.status(503))
+            scene.simulator.faults.set(MOMENTS[moment].endpoint, Fault.status(503))
         await dialog.submit(scene.right(dialog.step))
         if moment == "link_claimed":
             await async_claim(scene)
@@ -212,10 +196,9 @@ async def async_meet(scene: Scene, dialog: Dialog, trouble: Trouble) -> None:
     if trouble.active is None:
         await dialog.submit(typed)
         return
-    endpoint, _ = REQUESTS[trouble.moment]
     if trouble.moment == "link_wait":
         await dialog.submit(typed)
-    async with trouble.active(scene.simulator, scene.dns, endpoint):
+    async with trouble.active(scene.simulator, scene.dns, trouble.endpoint):
         if trouble.moment != "link_wait":
             await dialog.submit(typed)
         if dialog.type is FlowResultType.SHOW_PROGRESS:
@@ -291,10 +274,8 @@ def test_table() -> None:
         frozenset[str]().union(*table.values())
         for table in (CONFIG_TABLE, SUBENTRY_TABLE)
     )
-    assert config | subentry == ERROR_KEYS
-    assert TRANSLATIONS["config"]["error"].keys() == config
-    texts = TRANSLATIONS["config_subentries"]["server"]["error"]
-    assert texts.keys() == subentry
+    assert texts_of("config.error").keys() == config
+    assert texts_of("config_subentries.server.error").keys() == subentry
 
 
 # Every way in, and what it leaves behind

@@ -17,7 +17,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
-from .flow_matrix import TRANSLATIONS
 from .helpers import (
     refuse_tokens,
     server_coordinator,
@@ -28,6 +27,7 @@ from .helpers import (
 )
 from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
+from .walks.texts import texts_of
 
 HOUR = timedelta(hours=1, minutes=1)
 SERVER_POLL = timedelta(minutes=5, seconds=10)
@@ -54,7 +54,7 @@ def issues(
             "account": entry.title,
             "server": server.name,
         }
-        texts = TRANSLATIONS["issues"][key]
+        texts = texts_of(f"issues.{key}")
         assert texts["title"]
         assert ("fix_flow" in texts) is issue.is_fixable
         assert ("description" in texts) is not issue.is_fixable

@@ -17,7 +17,6 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .conftest import Dns
-from .flow_matrix import TRANSLATIONS
 from .helpers import (
     account_coordinator,
     device_of,
@@ -29,6 +28,7 @@ from .helpers import (
 from .home import Home
 from .plex_simulator import Certificate, Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
+from .walks.texts import texts_of
 
 URL = "/api/repairs/issues/fix"
 
@@ -39,7 +39,7 @@ class Fix:
     def __init__(self, client: TestClient[Any, Any], key: str, issue_id: str) -> None:
         """Take the client of an administrator."""
         self._client = client
-        self._texts = TRANSLATIONS["issues"][key]["fix_flow"]
+        self._texts = texts_of(f"issues.{key}.fix_flow")
         self._issue_id = issue_id
         self.result: Mapping[str, Any] = {}
 

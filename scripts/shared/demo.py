@@ -1,22 +1,19 @@
 """`scripts/demo`: the integration in a real Home Assistant, with a simulated Plex."""
 
 import argparse
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping
 import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
-from .environment import DEMO, DEMO_OLDEST, Environment, prepare
+from .environment import DEMO, DEMO_OLDEST, prepare
 from .failure import Failure
-from .home_assistant import PASSWORD, USERNAME, HomeAssistant, run_home_assistant
-from .processes import usable_port
+from .home_assistant import PASSWORD, USERNAME, HomeAssistant
 from .progress import step
-from .show import show_devices, show_responses
-from .simulator import run_simulator
-from .walk import DOMAIN, Walk
+from .show import show_responses, show_states
+from .stage import set_up
 
+_DOMAIN = "plex_auth"
 # Home Assistant says this of every integration that is not its own.
 _ALWAYS_SAID = "We found a custom integration"
 
@@ -44,80 +41,42 @@ def main() -> int:
         )
     arguments = parser.parse_args()
     start = time.monotonic()
-    port = usable_port(arguments.port, "--port")
-    plex_port = usable_port(arguments.plex_port, "--plex-port")
     environment = DEMO_OLDEST if arguments.oldest else DEMO
     prepare(environment)
-    with ExitStack() as running:
-        folder = running.enter_context(
-            TemporaryDirectory(prefix="plex-auth-", ignore_cleanup_errors=True)
-        )
-        walk = _start(running, environment, Path(folder), port, plex_port)
-        report, responses = _show(walk)
+    with set_up(environment, arguments.port, arguments.plex_port) as stage:
+        code = stage.walk("tests.walks.demo", environment, check=arguments.check)
+        if code:
+            return code
+        found = json.loads(stage.result.read_text())
+        show_states(found["states"])
+        show_responses(found["responses"])
+        print()
         if arguments.check:
-            _check_end(walk, responses)
-            print(json.dumps({**report, "seconds": round(time.monotonic() - start, 1)}))
+            _check_end(stage.home_assistant, found["secrets"])
+            print(json.dumps(_report(found, time.monotonic() - start)))
         else:
-            _stay(walk.home_assistant)
+            _stay(stage.home_assistant)
     return 0
 
 
-def _start(
-    running: ExitStack,
-    environment: Environment,
-    folder: Path,
-    port: int,
-    plex_port: int,
-) -> Walk:
-    with step("Starting the simulated Plex"):
-        simulator = running.enter_context(run_simulator(environment, folder, plex_port))
-    with step("Starting Home Assistant"):
-        home_assistant = running.enter_context(
-            run_home_assistant(environment, folder, port)
-        )
-    return Walk(home_assistant, simulator)
-
-
-def _show(walk: Walk) -> tuple[dict[str, object], dict[str, Any]]:
-    """Walk, print what there is to see, and return a report and the responses."""
-    with step("Signing in with password and verification code"):
-        entry_state = walk.sign_in()
-    with step("Linking a second account by a code"):
-        walk.link("fritz", "Fritz")
-    with step("Adding a server by its address"):
-        walk.add_server_by_address()
-    with step("Watching a source"):
-        walk.watch_source()
-    with step("Calling the actions"):
-        responses = walk.call_actions()
-    with step("Reading the entities"):
-        devices = walk.devices()
-        walk.check_transient_token(devices, responses)
-    show_devices(devices)
-    show_responses(responses)
-    print()
-    report: dict[str, object] = {
-        "version": walk.home_assistant.version,
-        "entry_state": entry_state,
-        "entities": sum(len(device["entities"]) for device in devices),
-        "actions": dict.fromkeys(responses, "ok"),
+def _report(found: Mapping[str, Any], seconds: float) -> dict[str, object]:
+    return {
+        "version": found["version"],
+        "entry_state": found["entry_state"],
+        "entities": len(found["states"]),
+        "actions": dict.fromkeys(found["responses"], "ok"),
+        "seconds": round(seconds, 1),
     }
-    return report, responses
 
 
-def _check_end(walk: Walk, responses: dict[str, Any]) -> None:
-    """End everything and raise `Failure` for what it must not leave behind."""
-    secrets = walk.secrets(responses)
-    with step("Reloading the accounts"):
-        walk.reload()
-    with step("Removing the accounts"):
-        walk.remove()
+def _check_end(home_assistant: HomeAssistant, secrets: Iterable[str]) -> None:
+    """End it and raise `Failure` for what it must not leave behind."""
     with step("Stopping Home Assistant and reading its log"):
-        walk.home_assistant.stop()
-        records = walk.home_assistant.warnings_about(DOMAIN)
+        home_assistant.stop()
+        records = home_assistant.warnings_about(_DOMAIN)
         if complaints := [one for one in records if _ALWAYS_SAID not in one]:
             raise Failure(f"Home Assistant's log has: {complaints[0]}")
-        for file in walk.home_assistant.records():
+        for file in home_assistant.records():
             content = file.read_bytes()
             if any(secret.encode() in content for secret in secrets):
                 raise Failure(f"a password, code or token is in {file.name}")

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 import re
 import subprocess
-from typing import Any
 
 from .environment import Environment
 from .paths import ROOT
@@ -49,29 +48,6 @@ class HomeAssistant:
     def url(self) -> str:
         """Return where a browser finds it."""
         return self.rest.base_url
-
-    @property
-    def version(self) -> str:
-        """Return its version."""
-        return str(self.rest.get("/api/config")["version"])
-
-    def entries(self, domain: str) -> list[dict[str, Any]]:
-        """Return the config entries of an integration, with their states."""
-        entries: list[dict[str, Any]] = self.rest.get(
-            f"/api/config/config_entries/entry?domain={domain}"
-        )
-        return entries
-
-    def render(self, template: str) -> Any:
-        """Return what a template renders, which must be JSON."""
-        return json.loads(
-            self.rest.post_for_text("/api/template", {"template": template})
-        )
-
-    def call(self, domain: str, action: str, fields: dict[str, object]) -> Any:
-        """Call an action and return its response; raises `Failure` when it fails."""
-        path = f"/api/services/{domain}/{action}?return_response"
-        return self.rest.post(path, fields)["service_response"]
 
     def stop(self) -> None:
         """End it in an orderly way, with everything that it writes at its end."""

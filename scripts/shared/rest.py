@@ -23,48 +23,32 @@ class Rest:
 
     def get(self, path: str) -> Any:
         """Return the JSON that an address answers; raises as `post` does."""
-        return json.loads(self._send("GET", path, None, {}))
-
-    def delete(self, path: str) -> Any:
-        """Delete what has an address and return the JSON of the answer, as `post`."""
-        return json.loads(self._send("DELETE", path, None, {}))
+        return self._send("GET", path, None, {})
 
     def post(self, path: str, content: Mapping[str, object] | None = None) -> Any:
         """Send JSON and return the JSON of the answer.
 
         Raises `Failure` when the answer is an error, OSError when there is none.
         """
-        return json.loads(self.post_for_text(path, content))
-
-    def post_for_text(
-        self, path: str, content: Mapping[str, object] | None = None
-    ) -> str:
-        """Send JSON and return the text of the answer; raises as `post` does."""
-        body = json.dumps(content or {}).encode()
-        return self._send("POST", path, body, {"Content-Type": "application/json"})
+        body, headers = json.dumps(content or {}), {"Content-Type": "application/json"}
+        return self._send("POST", path, body, headers)
 
     def post_form(self, path: str, fields: Mapping[str, str]) -> Any:
         """Send a form and return the JSON of the answer; raises as `post` does."""
-        return json.loads(self._send("POST", path, urlencode(fields).encode(), {}))
+        return self._send("POST", path, urlencode(fields), {})
 
     def _send(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> str:
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> Any:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = Request(
-            f"{self.base_url}{path}", data=body, headers=headers, method=method
-        )
+        data = None if body is None else body.encode()
+        url = f"{self.base_url}{path}"
+        request = Request(url, data=data, headers=headers, method=method)
         try:
             with _open(request, timeout=30) as response:
-                return str(response.read().decode())
+                return json.load(response)
         except HTTPError as error:
             with error:
                 text = error.read(300).decode(errors="replace")
             raise Failure(f"{method} {path} answered {error.code}: {text}") from None
-
-
-def fetch(url: str) -> tuple[str, bytes]:
-    """Return the content type and the body at a URL; raises OSError when it fails."""
-    with _open(url, timeout=30) as response:
-        return response.headers.get_content_type(), response.read()

@@ -5,40 +5,28 @@ import json
 import re
 from typing import Any
 
-_WIDTH = 180
+_INNERMOST = re.compile(r"([\[{])\s+([^\[\]{}]*?)\s+([\]}])")
 _TOKEN_KEYS = {"token", "access_token"}
 _TOKEN_IN_URL = re.compile(r"(X-Plex-Token=.{4})[^&]*")
 
 
-def show_devices(devices: Iterable[Mapping[str, Any]]) -> None:
-    """Print devices with their entities, one line each."""
-    for device in devices:
-        print(f"\n{device['name']} ({device['model'] or 'account'})")
-        for entity in device["entities"]:
-            print(f"  {entity['name']:<45} {entity['state']:<28} {entity['entity_id']}")
+def show_states(states: Iterable[Mapping[str, Any]]) -> None:
+    """Print the states of entities, one line each, by their names."""
+    print()
+    for state in sorted(states, key=lambda state: state["attributes"]["friendly_name"]):
+        name = state["attributes"]["friendly_name"]
+        print(f"  {name:<45} {state['state']:<30} {state['entity_id']}")
 
 
 def show_responses(responses: Mapping[str, Any]) -> None:
     """Print the responses of actions, tokens shortened."""
     for action, response in responses.items():
-        print(f"\n{action}")
-        print(f"  {_lines(shorten(response), '  ')}")
+        shown = json.dumps(shorten(response), indent=2, ensure_ascii=False)
+        print(f"\n{action}\n{_INNERMOST.sub(_in_a_line, shown)}")
 
 
-def _lines(value: Any, indent: str) -> str:
-    """Return JSON in which everything short has one line."""
-    text = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, dict | list) or len(text) <= _WIDTH:
-        return text
-    inner = f"{indent}  "
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_lines(value[key], inner)}" for key in value]
-    else:
-        parts = [_lines(item, inner) for item in value]
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return f",\n{inner}".join([f"{opening}\n{inner}{parts[0]}", *parts[1:]]) + (
-        f"\n{indent}{closing}"
-    )
+def _in_a_line(found: re.Match[str]) -> str:
+    return f"{found[1]}{' '.join(found[2].split())}{found[3]}"
 
 
 def shorten(value: Any, key: str = "") -> Any:

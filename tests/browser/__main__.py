@@ -1,31 +1,89 @@
-"""Run the tour: `python -m tests.browser`, with the world as JSON on standard input."""
+"""The tour: `python -m tests.browser`, with the world as JSON on standard input."""
 
 import json
 import sys
 import time
 
-from scripts.shared.failure import run_script
+from playwright.sync_api import sync_playwright
 
-from .tour import take
-from .world import World
+from scripts.shared.failure import run_script
+from scripts.shared.simulator import Simulator
+from tests.walks.names import Action
+from tests.walks.world import ANNAS_NAME, BENS_NAME, FRITZ_NAME
+
+from . import actions, automation, entry, languages, sign_in
+from .screen import Screen
+
+_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def main() -> int:
-    """Read what there is to visit, take the tour, and return the exit code."""
+    """Take the tour and return the exit code; raises `Failure` where it cannot go on."""
     given = json.load(sys.stdin)
     start = time.monotonic()
-    world = World(
-        given["url"], given["username"], given["password"], given["simulator"]
-    )
-    steps = take(
-        world,
-        given["chromium"],
-        only_main=given["main"],
-        keep_pictures=given["screenshots"],
-    )
-    report = {"steps": steps, "seconds": round(time.monotonic() - start, 1)}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=given["chromium"], args=list(_OPTIONS)
+        )
+        page = browser.new_page(
+            base_url=given["url"],
+            viewport={"width": 1200, "height": 800},
+            locale="en-US",
+            timezone_id="UTC",
+        )
+        screen = Screen(page, given["screenshots"])
+        simulator = Simulator(given["simulator"])
+        sign_in.open_home_assistant(screen, given["username"], given["password"])
+        sign_in.add_account(screen, simulator)
+        tour = _main if given["main"] else _whole
+        tour(screen, simulator)
+        entry.remove_account(screen, ANNAS_NAME, left=0)
+        browser.close()
+    report = {"steps": screen.steps, "seconds": round(time.monotonic() - start, 1)}
     sys.stdout.write(json.dumps(report) + "\n")
     return 0
+
+
+def _main(screen: Screen, simulator: Simulator) -> None:
+    """Call an action and sign in again."""
+    actions.open_actions(screen)
+    actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    actions.revoke_sign_in(screen, simulator)
+    sign_in.sign_in_again(screen, simulator)
+    entry.open_integration(screen)
+
+
+def _whole(screen: Screen, simulator: Simulator) -> None:
+    """Do all that there is to do."""
+    entry.look_at_entry(screen)
+    entry.look_at_devices(screen)
+    actions.open_actions(screen)
+    token = actions.call_all(screen, simulator)
+    automation.make_automation(screen)
+    actions.open_actions(screen)
+    actions.revoke_sign_in(screen, simulator)
+    sign_in.sign_in_again(screen, simulator)
+    entry.open_integration(screen)
+    entry.add_server(screen, simulator)
+    entry.change_server(screen, simulator)
+    entry.renew_sign_in(screen)
+    entry.add_listed_server(screen, simulator)
+    entry.repair_server(screen, simulator)
+    entry.open_integration(screen)
+    entry.download_diagnostics(screen, simulator, token)
+    languages.read_languages(screen)
+    sign_in.link_account(screen, simulator)
+    sign_in.paste_token(screen, simulator)
+    entry.remove_account(screen, BENS_NAME, left=2)
+    entry.remove_account(screen, FRITZ_NAME, left=1)
 
 
 run_script(main)

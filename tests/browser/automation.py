@@ -2,9 +2,11 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.names import CONDITION, TRIGGER, Action
+from tests.walks.texts import text, texts_of
+from tests.walks.world import ANNAS_NAME, LIVING_ROOM
+
 from .screen import Screen
-from .sign_in import NAME
-from .texts import text
 
 _TITLE = "Plex link"
 _VARIABLE = "answer"
@@ -18,33 +20,15 @@ def make_automation(screen: Screen) -> None:
         screen.click("Automations & scenes")
         screen.press("Create automation")
         screen.see("Create new automation").click()
-        screen.press("Add trigger")
-        screen.search("plex")
-        for trigger in ("token_rejected", "server_unreachable", "plex_pass_changed"):
-            screen.see(text(f"triggers.{trigger}.name"))
-            screen.see(text(f"triggers.{trigger}.description"))
-        screen.picture("triggers")
-        _pick(screen, text("triggers.token_accepted.name"))
-        screen.see(text("triggers.token_accepted.description"))
-        screen.press("Add target")
-        _items(screen).filter(has_text=NAME).last.click()
-        screen.picture("trigger", keep=False)
+        _choose(screen, "trigger", TRIGGER)
     with screen.step("Choose a condition of the integration"):
-        screen.press("Add condition")
-        screen.search("plex")
-        for condition in ("token_is_valid", "plex_pass_is_active"):
-            screen.see(text(f"conditions.{condition}.name"))
-            screen.see(text(f"conditions.{condition}.description"))
-        screen.picture("conditions")
-        _pick(screen, text("conditions.token_is_valid.name"))
-        screen.press("Add target")
-        _items(screen).filter(has_text=NAME).last.click()
+        _choose(screen, "condition", CONDITION)
     with screen.step("Get a transient token in an automation"):
-        name = text("services.get_transient_token.name")
+        name = text(f"services.{Action.TRANSIENT_TOKEN}.name")
         screen.press("Add action")
         screen.search(name)
         _pick(screen, name)
-        screen.see(text("services.get_transient_token.description"))
+        screen.see(text(f"services.{Action.TRANSIENT_TOKEN}.description"))
         _fill(screen, "Response variable", _VARIABLE)
         screen.press("Add action")
         screen.search("persistent")
@@ -63,9 +47,24 @@ def make_automation(screen: Screen) -> None:
         items = screen.page.locator("ha-dropdown-item", has_text="Run actions")
         items.filter(visible=True).first.click()
         screen.click("Notifications")
-        screen.see("Living Room: transient-")
+        screen.see(f"{LIVING_ROOM}: transient-")
         screen.picture("automation-has-run", keep=False)
         screen.page.keyboard.press("Escape")
+
+
+def _choose(screen: Screen, kind: str, chosen: str) -> None:
+    """See what there is of a kind, and choose one for the account."""
+    screen.press(f"Add {kind}")
+    screen.search("plex")
+    for name in texts_of(f"{kind}s"):
+        screen.see(text(f"{kind}s.{name}.name"))
+        screen.see(text(f"{kind}s.{name}.description"))
+    screen.picture(f"{kind}s")
+    _pick(screen, text(f"{kind}s.{chosen}.name"))
+    screen.see(text(f"{kind}s.{chosen}.description"))
+    screen.press("Add target")
+    _items(screen).filter(has_text=ANNAS_NAME).last.click()
+    screen.picture(kind, keep=False)
 
 
 def _items(screen: Screen) -> Locator:

@@ -6,13 +6,25 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-from . import actions
-from .screen import Screen
-from .sign_in import NAME, PERSON
-from .texts import text
-from .world import World
+from scripts.shared.simulator import Simulator
+from tests.walks import ways
+from tests.walks.names import Action, Entity, Field, Issue, Step
+from tests.walks.texts import text
+from tests.walks.ways import stumbling
+from tests.walks.world import (
+    ANNA,
+    ANNAS_NAME,
+    BASEMENT,
+    LIVING_ROOM,
+    SHARED,
+    labels,
+    machine_identifier,
+    source,
+)
 
-SHARED = "Carla's Films"
+from . import actions
+from .dialog import ACCOUNT, SERVER, PageDialog
+from .screen import Screen
 
 
 def open_integration(screen: Screen) -> None:
@@ -27,136 +39,105 @@ def look_at_entry(screen: Screen) -> None:
     """Look at the page of the integration after the account was added."""
     with screen.step("Look at the integration's page"):
         screen.see("Custom integration")
-        screen.see(text("config.initiate_flow.user"), exact=True)
-        screen.see(text("config_subentries.server.initiate_flow.user"), exact=True)
-        screen.see(text("config_subentries.server.entry_type"), exact=True)
+        for key in ("config.initiate_flow.user", f"{SERVER}.initiate_flow.user"):
+            screen.see(text(key), exact=True)
+        screen.see(text(f"{SERVER}.entry_type"), exact=True)
         screen.page.mouse.move(600, 780)
         screen.page.reload()
-        screen.see("Living Room", exact=True)
+        screen.see(LIVING_ROOM, exact=True)
         screen.picture("integration")
 
 
 def look_at_devices(screen: Screen) -> None:
     """Look at the pages of the account and of its server."""
     with screen.step("Look at the account's page"):
-        _open_device(screen, NAME)
-        for name in ("token", "plex_pass", "two_factor"):
-            screen.see(text(f"entity.binary_sensor.{name}.name"), exact=True)
-        screen.read(text("entity.sensor.subscription_plan.state.lifetime"))
+        _open_device(screen, ANNAS_NAME)
+        for entity in (Entity.TOKEN, Entity.PLEX_PASS, Entity.TWO_FACTOR):
+            screen.see(text(f"entity.{entity}.name"), exact=True)
+        screen.read(text(f"entity.{Entity.SUBSCRIPTION_PLAN}.state.lifetime"))
         screen.picture("account")
         screen.page.go_back()
     with screen.step("Look at the server's page"):
         _open_device(screen, "Plex Media Server")
-        screen.see(text("entity.sensor.connection.name"), exact=True)
-        screen.read(text("entity.sensor.connection.state.local"))
-        screen.see(text("entity.binary_sensor.reachable.name"), exact=True)
+        for entity in (Entity.CONNECTION, Entity.REACHABLE):
+            screen.see(text(f"entity.{entity}.name"), exact=True)
+        screen.read(text(f"entity.{Entity.CONNECTION}.state.local"))
         screen.picture("server")
         screen.page.go_back()
-        screen.see("Living Room", exact=True)
+        screen.see(LIVING_ROOM, exact=True)
 
 
-def add_server(screen: Screen, world: World) -> None:
+def add_server(screen: Screen, simulator: Simulator) -> None:
     """Add a server by its address."""
-    key = "config_subentries.server"
-    with screen.step("Add a server by its address"):
-        screen.press(text(f"{key}.initiate_flow.user"))
-        screen.see(text(f"{key}.step.user.description", name=NAME))
-        screen.picture("add-server", dialog=True, keep=False)
-        screen.click(text(f"{key}.step.user.menu_options.address"))
-        screen.see(text(f"{key}.step.address.description"))
-        screen.picture("add-server-by-address", dialog=True)
-        screen.type("url", "http://127.0.0.1:1")
-        screen.press("Submit")
-        screen.see(text(f"{key}.error.cannot_connect"))
-        screen.picture("wrong-address", dialog=True, keep=False)
-        screen.type("url", world.simulator.server("Basement")["http_url"])
-        screen.press("Submit")
-        screen.see("Created configuration for Basement.")
-        screen.press("Finish")
-        screen.see("Basement", exact=True)
+    screen.press(text(f"{SERVER}.initiate_flow.user"))
+    wrong: ways.Wrong = {
+        Step.ADDRESS: [({Field.URL: "http://127.0.0.1:1"}, {"base": "cannot_connect"})]
+    }
+    way = ways.add_server_by_address(simulator.server(BASEMENT)["http_url"])
+    _dialog(screen, simulator).walk(stumbling(way, wrong))
+    screen.see(BASEMENT, exact=True)
 
 
-def add_listed_server(screen: Screen) -> None:
+def add_listed_server(screen: Screen, simulator: Simulator) -> None:
     """Add a server that the account lists, one that somebody shares."""
-    key = "config_subentries.server"
-    with screen.step("Add a server from the account"):
-        screen.press(text(f"{key}.initiate_flow.user"))
-        screen.click(text(f"{key}.step.user.menu_options.listed"))
-        screen.see(text(f"{key}.step.listed.description", name=NAME))
-        screen.click(f"{SHARED} (Carla)")
-        screen.picture("add-listed-server", dialog=True, keep=False)
-        screen.press("Submit")
-        screen.see(f"Created configuration for {SHARED}.")
-        screen.press("Finish")
-        screen.see(SHARED, exact=True)
+    screen.press(text(f"{SERVER}.initiate_flow.user"))
+    identifier = machine_identifier(simulator, SHARED)
+    _dialog(screen, simulator).walk(ways.add_listed_server(identifier))
+    screen.see(SHARED, exact=True)
 
 
-def repair_server(screen: Screen, world: World) -> None:
+def change_server(screen: Screen, simulator: Simulator) -> None:
+    """Let a server watch another one as a source."""
+    server = screen.page.locator("ha-config-sub-entry-row", has_text=LIVING_ROOM)
+    with screen.step("Open the change of a server"):
+        button = text(f"{SERVER}.initiate_flow.reconfigure")
+        server.get_by_role("button", name=button).click()
+    way = ways.watch_sources([source(simulator)])
+    _dialog(screen, simulator, LIVING_ROOM).walk(way)
+    with screen.step("See the source"):
+        server.locator("ha-list-item-button").first.click()
+        name = text(f"entity.{Entity.SOURCE}.name", source=BASEMENT)
+        screen.see(name, exact=True)
+        screen.picture("server-with-source", keep=False)
+        screen.page.go_back()
+        screen.see(BASEMENT, exact=True)
+
+
+def repair_server(screen: Screen, simulator: Simulator) -> None:
     """Remove the shared server by its repair, when it is shared no longer."""
-    issue = "issues.server_not_listed"
-    step = f"{issue}.fix_flow.step.confirm"
-    names = {"account": NAME, "server": SHARED}
-    identifier = world.simulator.server(SHARED)["machine_identifier"]
-    world.simulator.control.post(f"/servers/{identifier}/unshare")
-    actions.get_servers(screen)
+    identifier = machine_identifier(simulator, SHARED)
+    simulator.control.post(f"/servers/{identifier}/unshare")
+    actions.open_actions(screen)
+    actions.call(screen, simulator, Action.SERVERS)
+    issue = f"issues.{Issue.NOT_LISTED}"
+    names = {"account": ANNAS_NAME, "server": SHARED}
     with screen.step("See that a server is no longer shared"):
         screen.click("Settings")
         screen.see(text(f"{issue}.title", **names)).click()
-        screen.see(text(f"{step}.title", **names))
-        screen.read(text(f"{step}.description", **names))
-        screen.picture("repair", dialog=True, keep=False)
-    with screen.step("Repair it"):
-        screen.press("Submit")
-        screen.see("The issue is repaired!")
-        screen.picture("repaired", dialog=True, keep=False)
-        screen.press("Close")
+    PageDialog(screen, f"{issue}.fix_flow", names).walk(ways.confirm_repair())
 
 
 def renew_sign_in(screen: Screen) -> None:
     """Look at the way to renew a sign-in that works."""
     with screen.step("Open the renewal of the sign-in"):
-        _open_menu(screen, NAME, "Reconfigure")
-        step = "config.step.reconfigure"
-        screen.see(text(f"{step}.title"), exact=True)
-        screen.see(text(f"{step}.description", name=NAME))
-        screen.picture("renew-sign-in", dialog=True, keep=False)
+        _open_menu(screen, ANNAS_NAME, "Reconfigure")
+    with PageDialog(screen, ACCOUNT, {"name": ANNAS_NAME}).seen(Step.RECONFIGURE):
         screen.page.keyboard.press("Escape")
 
 
-def change_server(screen: Screen) -> None:
-    """Let a server watch another one as a source."""
-    key = "config_subentries.server"
-    with screen.step("Watch a source"):
-        server = screen.page.locator("ha-config-sub-entry-row", has_text="Living Room")
-        button = text(f"{key}.initiate_flow.reconfigure")
-        server.get_by_role("button", name=button).click()
-        screen.see(text(f"{key}.step.reconfigure.description", name="Living Room"))
-        screen.see(text(f"{key}.step.reconfigure.data.sources"))
-        add = screen.page.get_by_role("button", name="Add", exact=True)
-        screen.choose(add.filter(visible=True).last, "", "Basement")
-        screen.picture("change-server", dialog=True)
-        screen.press("Submit")
-        screen.see("Reconfiguration was successful")
-        screen.press("Close")
-        screen.see("25 entities")
-    with screen.step("See the source"):
-        server = screen.page.locator("ha-config-sub-entry-row", has_text="Living Room")
-        server.locator("ha-list-item-button").first.click()
-        screen.see(text("entity.sensor.source.name", source="Basement"), exact=True)
-        screen.picture("server-with-source", keep=False)
-        screen.page.go_back()
-        screen.see("Basement", exact=True)
+def _dialog(screen: Screen, simulator: Simulator, name: str = ANNAS_NAME) -> PageDialog:
+    return PageDialog(screen, SERVER, {"name": name}, labels(simulator))
 
 
-def download_diagnostics(screen: Screen, world: World, secrets: list[str]) -> None:
+def download_diagnostics(screen: Screen, simulator: Simulator, token: str) -> None:
     """Download the diagnostics and look for secrets in them."""
     with screen.step("Download diagnostics"):
         with screen.page.expect_download() as download:
-            _open_menu(screen, NAME, "Download diagnostics")
+            _open_menu(screen, ANNAS_NAME, "Download diagnostics")
         content = Path(download.value.path()).read_text()
         assert json.loads(content)["data"], "the diagnostics are empty"
-        account = world.simulator.account(PERSON)
-        secrets = [account["password"], account["totp_secret"], *secrets]
+        account = simulator.account(ANNA)
+        secrets = [account["password"], account["totp_secret"], token]
         assert not any(one in content for one in secrets), "a secret is in them"
 
 

@@ -1,31 +1,31 @@
 """The steps that read the integration in each of its languages."""
 
+from tests.walks.names import DOMAIN, Field, Step
+from tests.walks.texts import ENGLISH, OTHER_LANGUAGES, text
+from tests.walks.ways import Choose
+
+from .dialog import ACCOUNT, PageDialog
 from .screen import Screen
-from .texts import ENGLISH, OTHER_LANGUAGES, text
-from .world import World
 
 
-def read_languages(screen: Screen, world: World) -> None:
+def read_languages(screen: Screen) -> None:
     """See the menu and the form of the sign-in in each language, and return to English."""
     for language in OTHER_LANGUAGES:
         with screen.step(f"Read {language}"):
-            _speak(screen, world, language)
+            _speak(screen, language)
             screen.press(text("config.initiate_flow.user", language))
-            step = "config.step.user"
-            screen.see(text(f"{step}.description", language))
-            screen.picture(f"sign-in-{language}", dialog=True, keep=False)
-            screen.click(text(f"{step}.menu_options.password", language))
-            screen.see(text("config.step.password.description", language))
-            screen.click(text("config.step.password.sections.advanced.name", language))
-            screen.picture(f"password-{language}", dialog=True, keep=False)
-    _speak(screen, world, ENGLISH)
+        dialog = PageDialog(screen, ACCOUNT, {}, language=language)
+        dialog.do(Choose(Step.USER, Step.PASSWORD))
+        with dialog.seen(Step.PASSWORD):
+            dialog.fill(f"step.{Step.PASSWORD}", {Field.ADVANCED: {Field.API_URL: ""}})
+    _speak(screen, ENGLISH)
 
 
-def _speak(screen: Screen, world: World, language: str) -> None:
+def _speak(screen: Screen, language: str) -> None:
     """Open the integration's page in a language."""
     screen.page.evaluate(
         "language => localStorage.setItem('selectedLanguage', JSON.stringify(language))",
         language,
     )
-    screen.page.goto(f"{world.url}/config/integrations/integration/plex_auth")
+    screen.page.goto(f"/config/integrations/integration/{DOMAIN}")
     screen.see(text("config.initiate_flow.user", language), exact=True)

@@ -13,13 +13,11 @@ from scripts.shared.browser import PICTURES
 from scripts.shared.failure import Failure
 from scripts.shared.paths import ROOT
 from scripts.shared.progress import step
-
-from .texts import untranslated
+from tests.walks.texts import untranslated
 
 DOCUMENTATION = ROOT / "docs/images"
 
 _LONGEST_WAIT = 30_000
-_DIALOG_MARGIN = 24
 _ALL_TEXT = """() => {
   const texts = [];
   const visit = (node) => {
@@ -40,6 +38,7 @@ class Screen:
     page: Page
     keep_pictures: bool
     steps: int = field(default=0, init=False)
+    _pictures: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         """Wait long: the machine may be slow."""
@@ -107,28 +106,20 @@ class Screen:
     def picture(self, name: str, *, dialog: bool = False, keep: bool = True) -> None:
         """Take a picture, and look for keys and placeholders in place of texts.
 
-        With `dialog` it shows the dialog alone; `keep` means the documentation has it.
+        A name that has its picture already gets no other. With `dialog` it shows the dialog alone; `keep` means the documentation has it.
         """
+        if name in self._pictures:
+            return
+        self._pictures.add(name)
         self.page.wait_for_timeout(600)  # until nothing moves
         if found := untranslated(self.page.evaluate(_ALL_TEXT)):
             raise Failure(f"the page shows {found}")
         file = PICTURES / f"{name}.png"
-        self.page.screenshot(path=file, clip=self._dialog() if dialog else None)
+        dialogs = self.page.locator("dialog[open]").filter(visible=True)
+        (dialogs.last if dialog else self.page).screenshot(path=file)
         if keep and self.keep_pictures:
             DOCUMENTATION.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, DOCUMENTATION / Path(file.name))
-
-    def _dialog(self) -> dict[str, float] | None:
-        """Return the part of the page with the topmost dialog."""
-        box = self.page.locator("dialog[open]").filter(visible=True).last.bounding_box()
-        if box is None:
-            return None
-        return {
-            "x": box["x"] - _DIALOG_MARGIN,
-            "y": box["y"] - _DIALOG_MARGIN,
-            "width": box["width"] + 2 * _DIALOG_MARGIN,
-            "height": box["height"] + 2 * _DIALOG_MARGIN,
-        }
 
 
 def _reason(error: Exception) -> str:

@@ -17,14 +17,6 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from tests.conftest import Dns
-from tests.flow_matrix import (
-    SERVER_TROUBLES,
-    SUBENTRY_TABLE,
-    Dialog,
-    ServerScene,
-    ServerTrouble,
-    server_dialog,
-)
 from tests.helpers import (
     account_coordinator,
     async_settle,
@@ -35,6 +27,9 @@ from tests.helpers import (
     subentry_of,
 )
 from tests.plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
+from tests.walks.dialog import Dialog, server_dialog
+from tests.walks.scenes import ServerScene
+from tests.walks.server_troubles import SERVER_TROUBLES, SUBENTRY_TABLE, ServerTrouble
 
 type Group = tuple[ServerTrouble, ...]
 

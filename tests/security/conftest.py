@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.typing import (
@@ -16,8 +16,11 @@ from custom_components.plex_auth.flows import link
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from tests.plex_simulator import PlexSimulator
+from tests.plex_simulator.worlds import DemoWorld
+from tests.walks.rest import Api
 
 from .leak_audit import Audit
+from .leaks import Place
 from .walk import Walk, mark
 
 COMPONENTS = (
@@ -34,11 +37,7 @@ COMPONENTS = (
 def audit() -> Iterator[Audit]:
     """Return an audit that hears every logger at debug."""
     audit = Audit()
-    yield from _with(audit)
-
-
-def _with(audit: Audit) -> Iterator[Audit]:
-    for _ in audit.log_everything():
+    with audit.log_everything():
         yield audit
 
 
@@ -65,6 +64,7 @@ async def watched(
 async def walk(
     watched: HomeAssistant,
     simulator: PlexSimulator,
+    world: DemoWorld,
     audit: Audit,
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
@@ -73,13 +73,14 @@ async def walk(
     """Return what walks through everything, as a person with admin rights."""
     for component in COMPONENTS:
         assert await async_setup_component(watched, component, {})
-    mark(simulator, monkeypatch)
+    mark(simulator, world, monkeypatch)
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
     return Walk(
         hass=watched,
-        client=await hass_client(),
+        api=Api(await hass_client(), partial(audit.add, Place.FLOW)),
         websocket=await hass_ws_client(watched),
         simulator=simulator,
+        world=world,
         audit=audit,
     )
 
@@ -88,9 +89,3 @@ async def walk(
 def database(recorder_db_url: str) -> Path:
     """Return the file of the recorder's database."""
     return Path(recorder_db_url.removeprefix("sqlite:///"))
-
-
-@pytest.fixture
-def stored(hass_storage: dict[str, Any]) -> dict[str, Any]:
-    """Return what Home Assistant keeps on disk."""
-    return hass_storage

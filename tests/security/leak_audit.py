@@ -1,25 +1,22 @@
 """The leak audit: what Home Assistant shows or keeps, searched for every secret.
 
 An `Audit` collects texts by the place they were found in, and looks for secrets in them
-once the run is over: as they are and in the usual encodings. What may be where is said by
-`may_be_there` alone.
+once the run is over: as they are and in the usual encodings.
 """
 
-import base64
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass
-from enum import StrEnum
 from itertools import accumulate
-import json
 import logging
 from pathlib import Path
-import re
 import sqlite3
 import traceback
-from typing import Any, Final, override
-from urllib.parse import quote, quote_plus
+from typing import Any, override
+
+import pytest
 
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, MATCH_ALL
 from homeassistant.core import Event, HomeAssistant, State, callback
@@ -29,125 +26,12 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 
-SHORTEST_SECRET: Final = 8
-"""Characters that a secret must have: less is found by chance."""
+from .leaks import Form, Leak, Place, Secret, Text, forms, may_be_there, plainness
 
 _BEGINNING = 4
 
 # It stands for Home Assistant's own writing to files, and logs all that it would write.
 _TEST_LIBRARY = "pytest_homeassistant_custom_component"
-
-
-class Kind(StrEnum):
-    """Name the kinds of secrets."""
-
-    PASSWORD = "password"
-    CODE = "verification code"
-    TOTP_KEY = "key of the verification codes"
-    ACCOUNT_TOKEN = "account token"
-    SERVER_TOKEN = "server token"
-    TRANSIENT_TOKEN = "transient token"
-    SERVICE_SECRET = "token or secret of a service"
-    LINK_CODE = "link code"
-    HOME_PIN = "hashed pin of Plex Home"
-    EMAIL = "e-mail address"
-
-
-class Place(StrEnum):
-    """Name the places where texts are found."""
-
-    LOG = "log"
-    EVENT = "event"
-    STATE = "state"
-    ATTRIBUTE = "attribute"
-    REGISTRY = "registry"
-    RECORDER = "recorder"
-    DIAGNOSTICS = "diagnostics"
-    SYSTEM_HEALTH = "system health"
-    ISSUE = "issue"
-    EXCEPTION = "exception"
-    STORAGE = "storage"
-    FILE = "file"
-    FLOW = "flow"
-    RESPONSE = "response"
-
-
-class Form(StrEnum):
-    """Name the encodings in which a secret is looked for."""
-
-    RAW = "raw"
-    URL = "url-encoded"
-    JSON = "JSON-escaped"
-    BASE64 = "base64"
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Hold a secret; `owner` is the account's uuid or the server's identifier."""
-
-    kind: Kind
-    value: str
-    owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Hold a text and where it was found."""
-
-    place: Place
-    where: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """Say that a secret is in a text."""
-
-    secret: Secret
-    form: Form
-    text: Text
-
-    @override
-    def __str__(self) -> str:
-        """Say it with as much of the text as tells where to look."""
-        at = min(
-            (
-                position
-                for needle in forms(self.secret.value)[self.form]
-                if (position := self.text.text.find(needle)) >= 0
-            ),
-            default=0,
-        )
-        around = self.text.text[max(0, at - 120) : at + 120]
-        return (
-            f"{self.secret.kind} ({self.form}) in {self.text.place} "
-            f"{self.text.where}: …{around}…"
-        )
-
-
-def forms(secret: str) -> dict[Form, set[str]]:
-    """Return how a secret looks in each encoding.
-
-    In base64 it looks different at each of three offsets, and what its first and last
-    characters are depends on what stands around it.
-    """
-    data = secret.encode()
-    encoded = set[str]()
-    for offset, first in enumerate((0, 2, 3)):
-        padded = b"\0" * offset + data
-        whole = padded[: len(padded) - len(padded) % 3]
-        for text in (base64.b64encode(whole), base64.urlsafe_b64encode(whole)):
-            encoded.add(text.decode()[first:])
-    return {
-        Form.RAW: {secret},
-        Form.URL: {quote(secret), quote(secret, safe=""), quote_plus(secret)},
-        Form.JSON: {
-            json.dumps(secret)[1:-1],
-            json.dumps(secret, ensure_ascii=False)[1:-1],
-            repr(secret)[1:-1],
-        },
-        Form.BASE64: encoded,
-    }
 
 
 class _Everything(logging.Handler):
@@ -218,32 +102,22 @@ class Audit:
 
         hass.bus.async_listen(MATCH_ALL, _async_take)
 
+    @contextmanager
     def log_everything(self) -> Iterator[None]:
-        """Take the log of every logger at debug until the generator ends."""
+        """Take the log of every logger at debug meanwhile."""
         root = logging.getLogger()
-        loggers = [root] + [
-            logger
-            for logger in list(logging.Logger.manager.loggerDict.values())
-            if isinstance(logger, logging.Logger)
-        ]
-        before = {logger: (logger.level, logger.disabled) for logger in loggers}
-        disabled = logging.Logger.manager.disable
-        handler = _Everything(self)
-        for logger in loggers:
-            logger.setLevel(logging.DEBUG)
-            logger.disabled = False
-        logging.disable(logging.NOTSET)
-        others = root.handlers[:]
-        # Nobody wants to read all that.
-        root.handlers[:] = [handler]
-        try:
+        known = [*root.manager.loggerDict.values(), root]
+        disabled = root.manager.disable
+        with pytest.MonkeyPatch.context() as patch:
+            for logger in known:
+                if isinstance(logger, logging.Logger):
+                    patch.setattr(logger, "level", logging.DEBUG)
+                    patch.setattr(logger, "disabled", False)
+            # Nobody wants to read all that.
+            patch.setattr(root, "handlers", [_Everything(self)])
+            logging.disable(logging.NOTSET)  # it lets loggers look at their levels anew
             yield
-        finally:
-            root.handlers[:] = others
-            logging.disable(disabled)
-            for logger, (level, is_disabled) in before.items():
-                logger.setLevel(level)
-                logger.disabled = is_disabled
+        logging.disable(disabled)
 
     def take_states(self, hass: HomeAssistant) -> None:
         """Take what the state machine has now."""
@@ -303,7 +177,6 @@ class Audit:
         """
         needles = defaultdict[str, dict[str, tuple[Secret, Form]]](dict)
         for secret in secrets:
-            assert len(secret.value) >= SHORTEST_SECRET, f"{secret.kind} is too short"
             for form, looks in forms(secret.value).items():
                 for needle in looks:
                     needles[needle[:_BEGINNING]].setdefault(needle, (secret, form))
@@ -320,9 +193,7 @@ class Audit:
                     if (hit := group.get(whole[at : at + length])) is not None:
                         secret, form = hit
                         text = texts[bisect_right(ends, at)]
-                        form = min(
-                            form, found.get((secret, text), form), key=_plainness
-                        )
+                        form = min(form, found.get((secret, text), form), key=plainness)
                         found[secret, text] = form
                 at = whole.find(beginning, at + 1)
         return [Leak(secret, form, text) for (secret, text), form in found.items()]
@@ -330,53 +201,6 @@ class Audit:
     def forbidden(self, secrets: Iterable[Secret]) -> list[Leak]:
         """Return where secrets are that must not be there."""
         return [leak for leak in self.find(secrets) if not may_be_there(leak)]
-
-
-def may_be_there(leak: Leak) -> bool:
-    """Tell whether a secret may be in a text: the rules of SECURITY.md."""
-    where, owner = leak.text.where, re.escape(leak.secret.owner)
-    match leak.secret.kind, leak.text.place:
-        case Kind.ACCOUNT_TOKEN, Place.STORAGE:
-            return _is(where, rf"core\.config_entries/{owner}/data/token")
-        case Kind.SERVER_TOKEN, Place.STORAGE:
-            return _is(
-                where,
-                rf"core\.config_entries/[^/]+/subentries/{owner}/data/"
-                r"(last_known/)?token",
-            )
-        case Kind.TRANSIENT_TOKEN, Place.RESPONSE:
-            return _is(
-                where,
-                r"get_transient_token/(token|url)"
-                r"|get_source_connection_information/access_token",
-            )
-        case Kind.EMAIL, Place.RESPONSE:
-            return where == "get_token_details/account/email"
-        case Kind.LINK_CODE, Place.FLOW:
-            # The dialog shows the code: somebody has to type it at plex.tv/link.
-            return where == "link_wait/description_placeholders/code"
-        case Kind.EMAIL, Place.FLOW:
-            # A form keeps what was typed as the user name.
-            return _is(where, r"password/data_schema/\d+/description/suggested_value")
-    return False
-
-
-def report(leaks: Iterable[Leak]) -> str:
-    """Return leaks as lines, each place once."""
-    lines = dict[tuple[Kind, Place, str], str]()
-    for leak in leaks:
-        lines.setdefault(
-            (leak.secret.kind, leak.text.place, leak.text.where), str(leak)
-        )
-    return "\n".join(lines.values())
-
-
-def _is(where: str, pattern: str) -> bool:
-    return re.fullmatch(pattern, where) is not None
-
-
-def _plainness(form: Form) -> int:
-    return list(Form).index(form)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

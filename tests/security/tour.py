@@ -1,0 +1,271 @@
+"""What the audit walks through: every way, rightly and wrongly, and every fault."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    get_system_health_info,
+)
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
+)
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.helpers import device_registry as dr
+from tests.helpers import (
+    account_coordinator,
+    async_settle,
+    server_coordinator,
+    subentry_of,
+)
+from tests.impatience import impatience
+from tests.plex_simulator import Faults, MediaServer
+from tests.plex_simulator.worlds import PODCASTS
+from tests.walks import ways
+from tests.walks.names import DOMAIN, Action, Field, Issue, Step
+from tests.walks.ways import (
+    REAUTH,
+    RECONFIGURE,
+    Ended,
+    Person,
+    Typed,
+    Watch,
+    Way,
+    stumbling,
+)
+
+from .faults import PATIENCE, SLOW, faults
+from .leaks import Place
+from .walk import WRONG, Walk
+
+
+@contextmanager
+def quick_callbacks() -> Iterator[None]:
+    """Let the event loop report slow callbacks only, for what is done very often."""
+    loop = asyncio.get_running_loop()
+    before = loop.slow_callback_duration
+    loop.slow_callback_duration = 0.1
+    yield
+    loop.slow_callback_duration = before
+
+
+async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
+    """Sign in by password, link code and token, wrongly before rightly."""
+    anna, ben, server = walk.anna, walk.ben, walk.world.living_room
+    by_email = replace(anna, username=walk.world.two_factor.email)
+    for way in (ways.sign_in(by_email, Step.PASSWORD), ways.sign_in(ben, Step.TOKEN)):
+        dialog = await walk.walk(await walk.api.open_account(), stumbling(way, WRONG))
+        assert dialog.result["step_id"] == Step.SERVERS
+        await dialog.close()
+
+    dialog = await walk.api.open_account()
+    too_late = replace(ben, link=walk.simulator.pins.expire)
+    await walk.walk(dialog, ways.sign_in(too_late, Step.LINK))
+    assert dialog.errors == {"base": "link_expired"}
+    choose = ways.choose_servers([server.machine_identifier])
+    await walk.walk(dialog, ways.go_on(ben, Step.LINK), choose)
+    entry = walk.entry(walk.world.free)
+    await walk.hass.config_entries.async_remove(entry.entry_id)
+
+    add = ways.add_account(anna, Step.PASSWORD, [server.machine_identifier])
+    await walk.walk(await walk.api.open_account(), stumbling(add, WRONG))
+    again = ways.sign_in(anna, Step.PASSWORD)
+    await walk.walk(
+        await walk.api.open_account(), again, iter([Ended("already_configured")])
+    )
+    return walk.entry(walk.world.two_factor)
+
+
+async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
+    """Add servers in both ways and watch sources, wrongly before rightly."""
+
+    async def change(way: Way, server: MediaServer | None = None) -> None:
+        subentry_id = None if server is None else subentry_of(entry, server).subentry_id
+        dialog = await walk.api.open_server(entry.entry_id, subentry_id)
+        await walk.walk(dialog, stumbling(way, WRONG))
+
+    (far,) = [one for one in walk.simulator.servers.values() if one.name == "Attic"]
+    await change(ways.add_listed_server(walk.world.basement.machine_identifier))
+    token = far.access_token_for(far.owner)
+    await change(ways.add_server_by_address(far.http_url, token))
+    sources = [_source(walk), f"provider://{PODCASTS}"]
+    await change(ways.watch_sources(sources), walk.world.living_room)
+    far.rotate_access_tokens()
+    device: Typed = {Field.DEVICE: walk.device_id(far)}
+    assert not await walk.act(Action.TRANSIENT_TOKEN, device)
+    walk.audit.take_registries(walk.hass)
+    subentry_id = subentry_of(entry, far).subentry_id
+    dialog = await walk.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
+    token = far.access_token_for(far.owner)
+    await walk.walk(dialog, stumbling(ways.renew_server_token(token), WRONG))
+
+
+async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
+    """Call all actions, over each way to call them, rightly and wrongly."""
+    device = walk.device_id(walk.world.living_room)
+    for action, fields in ways.calls(entry.entry_id, device, _source(walk)).items():
+        assert await walk.act(action, fields)
+        await walk.act_over_rest(action, fields)
+        await walk.act_over_websocket(action, fields)
+    wrong: tuple[tuple[Action, Typed], ...] = (
+        (Action.TOKEN_DETAILS, {Field.ENTRY: "nonsense"}),
+        (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: "//evil"}),
+        (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "nonsense"}),
+        (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "server://no"}),
+    )
+    for action, fields in wrong:
+        assert not await walk.act(action, fields)
+
+
+def _source(walk: Walk) -> str:
+    """Return a source of the server in the living room."""
+    return f"server://{walk.world.basement.machine_identifier}"
+
+
+async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -> None:
+    """Let each call that is ever made meet every fault, and look how it ends.
+
+    Unless it is to be in full, a call meets each third of the faults that echo nothing.
+    """
+    simulator, asked = walk.simulator, walk.world.living_room
+    simulator.sign_in_guard.limit = None
+    account, server = account_coordinator(entry), server_coordinator(entry, asked)
+    coordinators = account, server
+    calls = ways.calls(entry.entry_id, walk.device_id(asked), _source(walk))
+
+    async def sign_in(*people: Person) -> None:
+        for somebody in people:
+            await walk.attempt(ways.sign_in(somebody, Step.PASSWORD))
+
+    async def sign_out() -> None:
+        await sign_in(walk.anna)
+        await async_settle(walk.hass)
+
+    async def link() -> None:
+        way = ways.sign_in(walk.ben, Step.LINK)
+        dialog = await walk.attempt(
+            takewhile(lambda move: not isinstance(move, Watch), way)
+        )
+        await asyncio.sleep(0.01)
+        await dialog.look()
+
+    async def refresh_account() -> None:
+        await account.async_refresh()
+        await act(Action.TOKEN_DETAILS)
+
+    async def check_transient_token() -> None:
+        await act(Action.TRANSIENT_TOKEN)
+        await server.async_refresh()
+
+    async def act(action: Action) -> None:
+        await walk.act(action, calls[action])
+
+    plex_tv = simulator.faults
+    deeds: tuple[tuple[str, Faults, Callable[[], Awaitable[None]]], ...] = (
+        ("signin", plex_tv, lambda: sign_in(walk.anna, walk.ben)),
+        ("signout", plex_tv, sign_out),
+        ("pins_create", plex_tv, link),
+        ("pins_check", plex_tv, link),
+        ("user", plex_tv, refresh_account),
+        ("resources", plex_tv, lambda: act(Action.SERVERS)),
+        ("identity", asked.faults, server.async_refresh),
+        ("root", asked.faults, check_transient_token),
+        ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
+    )
+    for number, (name, fault) in enumerate(faults(simulator).items()):
+        for place, (endpoint, host, deed) in enumerate(deeds):
+            if not full and "echo" not in name and (number + place) % 3:
+                continue
+            host.set(endpoint, fault)
+            try:
+                with impatience(PATIENCE) if name in SLOW else nullcontext():
+                    await deed()
+                for coordinator in coordinators:
+                    if (error := coordinator.last_exception) is not None:
+                        walk.audit.add_exception(error, f"{endpoint} met {name}")
+            finally:
+                host.clear(endpoint)
+        await walk.close_all()
+        for coordinator in coordinators:
+            await coordinator.async_refresh()
+            assert coordinator.last_update_success, name
+
+
+async def async_lose_and_renew(walk: Walk, entry: MockConfigEntry) -> None:
+    """Lose the sign-in and renew it, reconfigure, lose servers, reload and restart."""
+    hass, server = walk.hass, walk.world.living_room
+    walk.simulator.sign_in_guard.clear()
+    walk.simulator.sign_in_guard.limit = None
+    walk.world.two_factor.revoke_tokens()
+    assert not await walk.act(Action.TOKEN_DETAILS, {Field.ENTRY: entry.entry_id})
+    flow = next(iter(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
+    dialog = walk.api.find_account(flow["flow_id"])
+    await dialog.look()
+    anna = replace(walk.anna, username=walk.world.two_factor.email)
+    await walk.walk(dialog, stumbling(ways.renew(anna, Step.PASSWORD, REAUTH), WRONG))
+    await walk.walk(
+        await walk.api.open_account(entry.entry_id),
+        ways.sign_in(walk.ben, Step.TOKEN, RECONFIGURE),
+        iter([Ended("wrong_account")]),
+    )
+    await walk.walk(
+        await walk.api.open_account(entry.entry_id),
+        ways.renew(anna, Step.TOKEN, RECONFIGURE),
+    )
+    walk.simulator.sign_in_guard.blocks_all = True
+    await walk.attempt(ways.sign_in(anna, Step.PASSWORD))
+    await walk.close_all()
+    await server.restart()
+    await server_coordinator(entry, server).async_refresh()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await async_settle(hass)
+    assert entry.state is ConfigEntryState.LOADED
+    await walk.act(Action.TRANSIENT_TOKEN, {Field.DEVICE: walk.device_id(server)})
+
+
+async def async_collect(
+    walk: Walk,
+    hass_client: ClientSessionGenerator,
+    stored: dict[str, Any],
+    database: Path,
+) -> None:
+    """Give the audit all that Home Assistant shows or keeps now."""
+    hass, audit = walk.hass, walk.audit
+    audit.take_states(hass)
+    audit.take_registries(hass)
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        for device in dr.async_entries_for_config_entry(
+            dr.async_get(hass), entry.entry_id
+        ):
+            audit.add(
+                Place.DIAGNOSTICS,
+                str(device.name),
+                await get_diagnostics_for_device(hass, hass_client, entry, device),
+            )
+        audit.add(
+            Place.DIAGNOSTICS,
+            entry.title,
+            await get_diagnostics_for_config_entry(hass, hass_client, entry),
+        )
+    health = await get_system_health_info(hass, DOMAIN)
+    for key, value in health.items():
+        if asyncio.iscoroutine(value):
+            health[key] = await value
+    audit.add(Place.SYSTEM_HEALTH, DOMAIN, health)
+    audit.add(Place.SYSTEM_HEALTH, f"{DOMAIN} as text", repr(health))
+    await async_wait_recording_done(hass)
+    await hass.async_add_executor_job(audit.take_database, database)
+    await audit.async_take_storage(hass, stored)
+    await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))

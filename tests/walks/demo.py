@@ -1,0 +1,241 @@
+"""The demo's walk: `python -m tests.walks.demo`, with the world on standard input.
+
+It goes through the integration with two accounts of the simulator, over Home Assistant's
+own API, and writes what it has found to a file.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+from aiohttp import ClientSession
+
+from scripts.shared.failure import Failure, run_script
+from scripts.shared.progress import step
+from scripts.shared.simulator import Simulator
+
+from . import ways
+from .names import DOMAIN, Action, Entity, Step
+from .rest import Api
+from .world import (
+    ANNA,
+    ANNAS_NAME,
+    ANSWERS,
+    BASEMENT,
+    FRITZ,
+    FRITZ_NAME,
+    LIVING_ROOM,
+    machine_identifier,
+    person,
+    source,
+)
+
+_ENTRY = "/api/config/config_entries/entry"
+_LONGEST_WAIT = 30
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The integration in a Home Assistant that is reached over its API."""
+
+    api: Api
+    simulator: Simulator
+
+    async def sign_in(self) -> None:
+        """Add an account with password and code, and one of its servers."""
+        anna = person(self.simulator, ANNA)
+        dialog = await self.api.open_account()
+        await dialog.walk(ways.sign_in(anna, Step.PASSWORD))
+        (servers,) = dialog.result["data_schema"]
+        own = {
+            machine_identifier(self.simulator, name) for name in (LIVING_ROOM, BASEMENT)
+        }
+        _expect("servers chosen beforehand", set(servers["default"]), own)
+        chosen = machine_identifier(self.simulator, LIVING_ROOM)
+        await dialog.walk(ways.choose_servers([chosen]))
+        await self.entry(ANNAS_NAME)
+
+    async def link(self) -> None:
+        """Add an account without a server by a code that is typed at plex.tv."""
+        fritz = person(self.simulator, FRITZ)
+        dialog = await self.api.open_account()
+        await dialog.walk(ways.add_account(fritz, Step.LINK, None))
+        await self.entry(FRITZ_NAME)
+
+    async def add_server(self) -> None:
+        """Add a server of the account by the address that it has in this network."""
+        dialog = await self.api.open_server((await self.entry(ANNAS_NAME))["entry_id"])
+        url = self.simulator.server(BASEMENT)["http_url"]
+        await dialog.walk(ways.add_server_by_address(url))
+        await self.wait_for(_entity_id(Entity.CONNECTION, BASEMENT), "custom")
+
+    async def watch_source(self) -> None:
+        """Let a server watch another one as a source."""
+        entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
+        subentry_id = await self.device("config_subentry_id")
+        dialog = await self.api.open_server(entry_id, subentry_id)
+        await dialog.walk(ways.watch_sources([source(self.simulator)]))
+        entity_id = _entity_id(Entity.SOURCE, LIVING_ROOM, BASEMENT)
+        await self.wait_for(entity_id, "local")
+
+    async def call_actions(self) -> dict[Action, Any]:
+        """Call all actions and return their responses."""
+        entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
+        device_id = await self.device("id")
+        calls = ways.calls(entry_id, device_id, source(self.simulator))
+        responses = {
+            action: (await self.api.call(action, fields))["service_response"]
+            for action, fields in calls.items()
+        }
+        for action, (key, value) in ANSWERS.items():
+            answered = f'"{key}": "{value}' in json.dumps(responses[action])
+            _expect(f"{action} has {key} {value}", answered, True)
+        url = responses[Action.TRANSIENT_TOKEN]["url"]
+        async with ClientSession() as player, player.get(url) as played:
+            _expect("what the URL plays", played.content_type, "image/png")
+        found = responses[Action.SOURCE_CONNECTION]
+        _expect("best connection", found["best"] in found["connections"], True)
+        return responses
+
+    async def states(self) -> dict[str, dict[str, Any]]:
+        """Return the states of the enabled entities, by their ids."""
+        own = await self.render(f"{{{{ integration_entities('{DOMAIN}') | to_json }}}}")
+        states = await self.api.request("GET", "/api/states")
+        return {one["entity_id"]: one for one in states if one["entity_id"] in own}
+
+    async def check_states(self, issued: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the states, all at work; a sensor knows the token that was issued."""
+        states = await self.states()
+        names = [state["attributes"]["friendly_name"] for state in states.values()]
+        for device in (ANNAS_NAME, FRITZ_NAME, LIVING_ROOM, BASEMENT):
+            has_some = any(name.startswith(device) for name in names)
+            _expect(f"{device} has entities", has_some, True)
+        is_some_away = any(one["state"] == "unavailable" for one in states.values())
+        _expect("some are unavailable", is_some_away, False)
+        expires = states[_entity_id(Entity.TRANSIENT_TOKEN_EXPIRES, LIVING_ROOM)]
+        seconds = len("2026-11-01T00:00:00")
+        found, wanted = expires["state"][:seconds], issued["expires_at"][:seconds]
+        _expect("token expires", found, wanted)
+        return list(states.values())
+
+    async def reload(self) -> None:
+        """Reload the accounts; all is as before."""
+        before = (await self.states()).keys()
+        for entry in await self.entries():
+            await self.api.request("POST", f"{_ENTRY}/{entry['entry_id']}/reload")
+            await self.entry(entry["title"])
+        _expect("entities", (await self.states()).keys(), before)
+
+    async def remove(self) -> None:
+        """Remove the accounts; nothing is left of them, at plex.tv neither."""
+        for entry in await self.entries():
+            await self.api.request("DELETE", f"{_ENTRY}/{entry['entry_id']}")
+        _expect("entries left", await self.entries(), [])
+        _expect("entities left", await self.states(), {})
+        asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
+        _expect("signed out", [request["status"] for request in asked], [204, 204])
+
+    def secrets(self, responses: Mapping[Action, Any]) -> list[str]:
+        """Return what has to stay secret of this walk."""
+        account = self.simulator.account(ANNA)
+        asked = self.simulator.control.get("/requests")["requests"]
+        return [
+            account["password"],
+            account["totp_secret"],
+            responses[Action.TRANSIENT_TOKEN]["token"],
+            responses[Action.SOURCE_CONNECTION]["access_token"],
+            *filter(None, {one["headers"].get("X-Plex-Token") for one in asked}),
+        ]
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Return the entries with their states."""
+        entries: list[dict[str, Any]] = await self.api.request(
+            "GET", f"{_ENTRY}?domain={DOMAIN}"
+        )
+        return entries
+
+    async def entry(self, title: str) -> dict[str, Any]:
+        """Return an entry, which has to be loaded."""
+        (entry,) = [one for one in await self.entries() if one["title"] == title]
+        if entry["state"] != "loaded":
+            raise Failure(f"the entry is {entry['state']}: {entry['reason']}")
+        return entry
+
+    async def wait_for(self, entity_id: str, state: str) -> None:
+        """Wait until an entity has a state: what was changed is set up meanwhile."""
+        template = f"{{{{ states('{entity_id}') | to_json }}}}"
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while await self.render(template) != state:
+                await asyncio.sleep(0.2)
+
+    async def device(self, attribute: str) -> str:
+        """Return something of the device of the server in the living room."""
+        entity_id = _entity_id(Entity.CONNECTION, LIVING_ROOM)
+        attribute = f"device_attr('{entity_id}', '{attribute}')"
+        return str(await self.render(f"{{{{ {attribute} | to_json }}}}"))
+
+    async def render(self, template: str) -> Any:
+        """Return what a template renders, which must be JSON."""
+        return await self.api.request("POST", "/api/template", {"template": template})
+
+
+def _entity_id(entity: Entity, *names: str) -> str:
+    platform, _, key = entity.partition(".")
+    server, *others = (name.lower().replace(" ", "_") for name in names)
+    return f"{platform}.{'_'.join([server, key, *others])}"
+
+
+def _expect(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise Failure(f"{what}: {found!r} instead of {wanted!r}")
+
+
+async def _walk(given: dict[str, Any]) -> dict[str, object]:
+    """Walk through the integration and return what was found."""
+    simulator = Simulator(given["simulator"])
+    headers = {"Authorization": f"Bearer {given['token']}"}
+    async with ClientSession(given["url"], headers=headers) as session:
+        demo = Demo(Api(session), simulator)
+        with step("Signing in with password and verification code"):
+            await demo.sign_in()
+        with step("Linking a second account by a code"):
+            await demo.link()
+        with step("Adding a server by its address"):
+            await demo.add_server()
+        with step("Watching a source"):
+            await demo.watch_source()
+        with step("Calling the actions"):
+            responses = await demo.call_actions()
+        with step("Reading the entities"):
+            states = await demo.check_states(responses[Action.TRANSIENT_TOKEN])
+        found = {
+            "version": (await demo.api.request("GET", "/api/config"))["version"],
+            "entry_state": (await demo.entry(ANNAS_NAME))["state"],
+            "states": states,
+            "responses": responses,
+            "secrets": demo.secrets(responses),
+        }
+        if given["check"]:
+            with step("Reloading the accounts"):
+                await demo.reload()
+            with step("Removing the accounts"):
+                await demo.remove()
+        return found
+
+
+def main() -> int:
+    """Walk through what standard input describes, and return the exit code."""
+    given = json.load(sys.stdin)
+    try:
+        found = asyncio.run(_walk(given))
+    except (AssertionError, TimeoutError) as error:
+        raise Failure(str(error) or "Home Assistant takes too long") from None
+    Path(given["result"]).write_text(json.dumps(found))
+    return 0
+
+
+run_script(main)

@@ -1,0 +1,84 @@
+"""The names of the contract: of steps and fields, of actions, entities and the like.
+
+They stand here alone. `test_names` holds them against the texts of the integration.
+"""
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Name the steps of all dialogs, which are also the items of their menus."""
+
+    USER = "user"
+    REAUTH = "reauth_confirm"
+    RECONFIGURE = "reconfigure"
+    PASSWORD = "password"
+    CODE = "code"
+    LINK = "link"
+    LINK_WAIT = "link_wait"
+    TOKEN = "token"
+    SERVERS = "servers"
+    LISTED = "listed"
+    ADDRESS = "address"
+    CONFIRM = "confirm"
+
+
+class Field(StrEnum):
+    """Name the fields of all dialogs and actions."""
+
+    USERNAME = "username"
+    PASSWORD = "password"
+    CODE = "verification_code"
+    TOKEN = "token"
+    ADVANCED = "advanced"
+    API_URL = "api_url"
+    CLIENT_IDENTIFIER = "client_identifier"
+    SERVERS = "servers"
+    SERVER = "server"
+    URL = "url"
+    VERIFY_SSL = "verify_ssl"
+    SOURCES = "sources"
+    ENTRY = "config_entry_id"
+    DEVICE = "device_id"
+    TYPE = "type"
+    SCOPE = "scope"
+    PATH = "path"
+    SOURCE = "source"
+    REFRESH = "refresh"
+
+
+class Action(StrEnum):
+    """Name the actions."""
+
+    TOKEN_DETAILS = "get_token_details"
+    SERVERS = "get_servers"
+    TRANSIENT_TOKEN = "get_transient_token"
+    SOURCE_CONNECTION = "get_source_connection_information"
+
+
+class Entity(StrEnum):
+    """Name the entities that walks look at, as platform and key."""
+
+    TOKEN = "binary_sensor.token"
+    PLEX_PASS = "binary_sensor.plex_pass"
+    TWO_FACTOR = "binary_sensor.two_factor"
+    SUBSCRIPTION_PLAN = "sensor.subscription_plan"
+    REACHABLE = "binary_sensor.reachable"
+    CONNECTION = "sensor.connection"
+    TRANSIENT_TOKEN_EXPIRES = "sensor.transient_token_expires"
+    SOURCE = "sensor.source"
+
+
+class Issue(StrEnum):
+    """Name the issues that a dialog repairs."""
+
+    NOT_LISTED = "server_not_listed"
+    TOKEN_REFUSED = "server_token_refused"
+    NOT_RESOLVED = "plex_direct_not_resolved"
+
+
+DOMAIN = "plex_auth"
+TRIGGER, CONDITION = "token_accepted", "token_is_valid"  # of an account
+SIGN_IN_WAYS = (Step.PASSWORD, Step.LINK, Step.TOKEN)
+SERVER_WAYS = (Step.LISTED, Step.ADDRESS)
+SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})

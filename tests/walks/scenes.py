@@ -1,0 +1,136 @@
+"""The Plex that the troubles are met in: its accounts and servers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_auth.const import TokenOrigin
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from tests.conftest import Dns
+from tests.helpers import async_settle, make_entry
+from tests.plex_simulator import Account, MediaServer, PlexSimulator
+
+from .dialog import Dialog, config_dialog, person
+from .names import DOMAIN, SIGN_IN_WAYS, Field, Step
+from .ways import MENUS, RECONFIGURE, USER, Person, Way, right, right_address, sign_in
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """Hold a simulated Plex with the accounts that the matrix signs in to.
+
+    plex.tv is reached by a name and over TLS, so that names and certificates can fail.
+    """
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    dns: Dns
+    account: Account
+    source: str = USER
+    entry: MockConfigEntry | None = None
+
+    @property
+    def api_url(self) -> str:
+        """Return the base address of plex.tv's second API."""
+        return self.simulator.api_url.replace("http://127.0.0.1", "https://localhost")
+
+    @property
+    def person(self) -> Person:
+        """Return who signs in; the address of an entry is kept."""
+        api_url = self.api_url
+        if self.entry is not None and self.source == RECONFIGURE:
+            api_url = self.entry.data["api_url"]
+        return person(self.simulator, self.account, api_url)
+
+    def add_entry(
+        self,
+        account: Account | None = None,
+        *,
+        origin: TokenOrigin = TokenOrigin.PASSWORD,
+    ) -> MockConfigEntry:
+        """Add the entry of an account, not set up."""
+        account = account or self.account
+        entry = make_entry(self.simulator, account, origin=origin)
+        entry.add_to_hass(self.hass)
+        self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, "api_url": self.api_url}
+        )
+        return entry
+
+    def right(self, step: str) -> dict[str, Any]:
+        """Return what is right to type at a step."""
+        return right(self.person, step, self.source)
+
+    def sign_in(self, way: str) -> Way:
+        """Return a way to sign in."""
+        return sign_in(self.person, way, self.source)
+
+    @property
+    def signed_out(self) -> list[str]:
+        """Return the tokens that plex.tv was asked to end."""
+        return [
+            request.headers["X-Plex-Token"]
+            for request in self.simulator.requests_to("signout")
+        ]
+
+
+@dataclass(kw_only=True)
+class ServerScene:
+    """Hold an account with servers of each kind; all but `spare` and `secure` are added.
+
+    The account lists all but `foreign`, which has a typed address and token.
+    """
+
+    hass: HomeAssistant
+    simulator: PlexSimulator
+    dns: Dns
+    account: Account
+    entry: MockConfigEntry
+    own: MediaServer
+    shared: MediaServer
+    old: MediaServer
+    spare: MediaServer
+    secure: MediaServer
+    foreign: MediaServer
+
+    @property
+    def foreign_token(self) -> str:
+        """Return a token that the unlisted server accepts."""
+        return self.foreign.access_token_for(self.foreign.owner)
+
+    def right(self, step: str, target: MediaServer) -> dict[str, Any]:
+        """Return what is right to type at a step about a server."""
+        if step == Step.LISTED:
+            return {Field.SERVER: target.machine_identifier}
+        token = self.foreign_token if target is self.foreign else None
+        typed = right_address(target.https_url, token)
+        return {**typed, Field.SOURCES: []} if step == Step.RECONFIGURE else typed
+
+
+async def async_open(scene: Scene) -> Dialog:
+    """Open the dialog of the scene's source: for a new entry or the scene's."""
+    dialog = config_dialog(scene.hass, scene.simulator)
+    if scene.entry is None:
+        await dialog.start(DOMAIN, source=USER)
+    else:
+        await dialog.start(
+            DOMAIN,
+            source=scene.source,
+            entry_id=scene.entry.entry_id,
+            unique_id=scene.entry.unique_id,
+        )
+        assert dialog.result["description_placeholders"]["name"] == scene.entry.title
+    assert dialog.type is FlowResultType.MENU
+    assert dialog.step == MENUS[scene.source]
+    assert dialog.result["menu_options"] == list(SIGN_IN_WAYS)
+    return dialog
+
+
+async def async_claim(scene: Scene) -> None:
+    """Type the code at plex.tv/link if it was not yet, and wait for what comes of it."""
+    pin = scene.simulator.pins.latest
+    if pin.auth_token is None:
+        assert scene.simulator.pins.link(pin.code, scene.account)
+    await async_settle(scene.hass)

@@ -1,0 +1,154 @@
+"""What can go wrong in the dialog of a server: at each step all that can befall it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tests.plex_simulator import Fault
+
+from .causes import (
+    NO_SERVER_CAUSES,
+    PLEX_TV_CAUSES,
+    SERVER_CAUSES,
+    Active,
+    answer,
+    unclaimed,
+)
+from .names import Field, Step
+from .troubles import PLEX_TV_KEYS, Table, Typed
+
+if TYPE_CHECKING:
+    from .scenes import ServerScene
+
+_ADDRESS: Final = frozenset(
+    {cause.key for cause in SERVER_CAUSES + NO_SERVER_CAUSES}
+    | {"invalid_url", "secure_connection_required", "invalid_token", "not_claimed"}
+)
+_CHANGE: Final = frozenset(
+    {"wrong_server", "url_required", "invalid_source", "not_owner", "server_too_old"}
+)
+# Which error key can meet which step.
+SUBENTRY_TABLE: Final[Table] = {
+    Step.LISTED: PLEX_TV_KEYS | {"invalid_token"},
+    Step.ADDRESS: _ADDRESS | {"sign_in_blocked", "token_required"},
+    Step.RECONFIGURE: _ADDRESS | _CHANGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTrouble:
+    """Say what can go wrong in the flow of a server, and the field that tells of it.
+
+    It happens to requests to an endpoint of the server, or of plex.tv; `typed` replaces
+    what would be right. `target` is the server that the dialog is about.
+    """
+
+    step: str
+    cause: str
+    key: str
+    field: str = "base"
+    active: Active | None = None
+    typed: Callable[[ServerScene], Typed] | None = None
+    target: str = "own"
+    endpoint: str = "identity"
+
+    @property
+    def at_plex_tv(self) -> bool:
+        """Tell whether plex.tv is asked, not the server."""
+        return self.endpoint == "resources"
+
+
+def _typed(
+    step: str, cause: str, key: str, field: str, text: object, target: str = "own"
+) -> ServerTrouble:
+    """Return the trouble of a field with something wrong in it."""
+    typed = {field: text}
+    return ServerTrouble(step, cause, key, field, None, lambda _: typed, target)
+
+
+def _token(text: str) -> Callable[[ServerScene], Typed]:
+    """Type a token."""
+    return lambda _: {Field.TOKEN: text}
+
+
+_BAD_URLS: Final = (
+    "192.168.1.10:32400",
+    "http://user:secret@192.168.1.10:32400",
+    "http://192.168.1.10:32400/?X-Plex-Token=x",
+    "http://192.168.1.10:32400/#x",
+    "ftp://192.168.1.10",
+    "javascript:alert(1)",
+    "http://192.168.1.10:99999",
+    "http://169.254.1.1:32400",
+    "http://0.0.0.0:32400",
+    "http://[::]:32400",
+    " ",
+)
+
+
+def _address_troubles(step: str) -> Iterator[ServerTrouble]:
+    """Yield what can be wrong with an address, of a new server and a known one alike."""
+    for field, causes in (("base", SERVER_CAUSES), (Field.URL, NO_SERVER_CAUSES)):
+        for cause in causes:
+            yield ServerTrouble(step, cause.name, cause.key, field, cause.active)
+    # The empty address means automatic where there is a server already.
+    for url in _BAD_URLS if step == Step.ADDRESS else _BAD_URLS[:-1]:
+        yield _typed(step, url, "invalid_url", Field.URL, url)
+    key = "secure_connection_required"
+    yield ServerTrouble(
+        step, key, key, typed=lambda at: {Field.URL: at.secure.http_url}
+    )
+    for token in ("wrong", "two words"):
+        yield _typed(step, token, "invalid_token", Field.TOKEN, token, "foreign")
+    for token in (" ", "wrong") if step == Step.ADDRESS else ("wrong",):
+        name, key = f"unclaimed {token}", "not_claimed"
+        yield ServerTrouble(
+            step, name, key, Field.URL, unclaimed, _token(token), "foreign"
+        )
+    away = answer(Fault.status(503))
+    yield ServerTrouble(
+        step, "root_503", "unavailable", "base", away, None, "foreign", "root"
+    )
+
+
+def _plex_tv_troubles() -> Iterator[ServerTrouble]:
+    """Yield what can befall the question for the account's servers."""
+    causes = [(cause.name, cause.key, cause.active) for cause in PLEX_TV_CAUSES]
+    rejected = ("1001", "invalid_token", answer(Fault.plex_error(1001)))
+    for name, key, active in (*causes, rejected):
+        yield ServerTrouble(Step.LISTED, name, key, active=active, endpoint="resources")
+    for name, key, fault in (
+        ("unlisted_503", "unavailable", Fault.status(503)),
+        ("unlisted_1031", "sign_in_blocked", Fault.plex_error(1031)),
+        ("unlisted_1001", "invalid_token", Fault.plex_error(1001)),
+    ):
+        met = (Step.ADDRESS, name, key, "base", answer(fault), _token(""))
+        yield ServerTrouble(*met, target="foreign", endpoint="resources")
+
+
+def _other_troubles() -> Iterator[ServerTrouble]:
+    """Yield what only one step can meet."""
+    yield _typed(
+        Step.ADDRESS, "unlisted", "token_required", Field.TOKEN, " ", "foreign"
+    )
+    change = Step.RECONFIGURE
+    yield _typed(change, "empty", "url_required", Field.URL, " ", "foreign")
+    yield ServerTrouble(
+        change,
+        "other",
+        "wrong_server",
+        Field.URL,
+        typed=lambda scene: {Field.URL: scene.spare.https_url},
+    )
+    for source in ("server://", "http://x", "podcasts", "server://two words"):
+        yield _typed(change, source, "invalid_source", Field.SOURCES, [source])
+    for target, key in (("shared", "not_owner"), ("old", "server_too_old")):
+        yield _typed(change, target, key, Field.SOURCES, ["server://0123"], target)
+
+
+SERVER_TROUBLES: Final = (
+    *_address_troubles(Step.ADDRESS),
+    *_address_troubles(Step.RECONFIGURE),
+    *_plex_tv_troubles(),
+    *_other_troubles(),
+)

@@ -1,0 +1,63 @@
+"""The names of the walks are those of the integration, none more and none less."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .names import CONDITION, TRIGGER, Action, Entity, Field, Issue, Step
+from .texts import texts_of
+from .ways import calls
+
+REPAIRS = {
+    key: issue["fix_flow"]
+    for key, issue in texts_of("issues").items()
+    if "fix_flow" in issue
+}
+STEPS = [
+    (step, texts)
+    for dialog in (
+        texts_of("config"),
+        texts_of("config_subentries.server"),
+        *REPAIRS.values(),
+    )
+    for step, texts in dialog["step"].items()
+]
+
+
+def fields_of(texts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields of a step, sections and what is in them included."""
+    yield from texts.get("data", ())
+    for name, section in texts.get("sections", {}).items():
+        yield name
+        yield from fields_of(section)
+
+
+def test_steps() -> None:
+    """A walk knows each step, and each item of a menu is one."""
+    assert {step for step, _ in STEPS} == set(Step)
+    items = {item for _, texts in STEPS for item in texts.get("menu_options", ())}
+    assert items <= set(Step)
+
+
+def test_fields() -> None:
+    """A walk knows each field, of dialogs and of actions."""
+    fields = {field for _, texts in STEPS for field in fields_of(texts)}
+    for action in texts_of("services").values():
+        fields |= action.get("fields", {}).keys()
+    assert fields == set(Field)
+
+
+def test_actions() -> None:
+    """A walk calls each action, with fields that it has."""
+    actions = texts_of("services")
+    called = calls("entry", "device", "source")
+    assert set(Action) == actions.keys() == called.keys()
+    for action, fields in called.items():
+        assert fields.keys() <= actions[action]["fields"].keys()
+
+
+def test_others() -> None:
+    """Entities, triggers and conditions are there, and each repair is known."""
+    assert all(texts_of(f"entity.{entity}.name") for entity in Entity)
+    assert texts_of(f"triggers.{TRIGGER}")
+    assert texts_of(f"conditions.{CONDITION}")
+    assert REPAIRS.keys() == set(Issue)

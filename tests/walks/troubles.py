@@ -1,0 +1,183 @@
+"""What can go wrong in the dialog of an account: at each step all that can befall it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.plex_simulator import Account, Fault
+
+from .causes import PLEX_TV_CAUSES, Active, answer
+from .names import SIGN_IN_WAYS, Field, Step
+from .ways import REAUTH, RECONFIGURE, USER
+
+if TYPE_CHECKING:
+    from .scenes import Scene
+
+SOURCES: Final = (USER, REAUTH, RECONFIGURE)
+
+type Typed = Mapping[str, Any]
+type Table = Mapping[str, frozenset[str]]
+
+PLEX_TV_KEYS: Final = frozenset(cause.key for cause in PLEX_TV_CAUSES)
+_ADVANCED: Final = frozenset(
+    {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
+)
+# Which error key can meet which step.
+CONFIG_TABLE: Final[Table] = {
+    Step.PASSWORD: PLEX_TV_KEYS | _ADVANCED | {"invalid_auth", "email_required"},
+    Step.CODE: PLEX_TV_KEYS | {"invalid_code"},
+    Step.LINK: PLEX_TV_KEYS | _ADVANCED | {"link_expired", "invalid_token"},
+    Step.TOKEN: PLEX_TV_KEYS | _ADVANCED | {"invalid_token"},
+    Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Name a request, the step that shows what became of it, and who meets it."""
+
+    endpoint: str
+    shown_at: str
+    account: str = "ben"
+    sources: tuple[str, ...] = SOURCES
+
+
+# A moment is a step, or what a step waits for.
+CLAIMED: Final = "link_claimed"
+MOMENTS: Final[Mapping[str, Moment]] = {
+    Step.PASSWORD: Moment("signin", Step.PASSWORD),
+    Step.CODE: Moment("signin", Step.CODE, account="anna"),
+    Step.LINK: Moment("pins_create", Step.LINK),
+    Step.LINK_WAIT: Moment("pins_check", Step.LINK),
+    CLAIMED: Moment("user", Step.LINK),
+    Step.TOKEN: Moment("user", Step.TOKEN),
+    Step.SERVERS: Moment("resources", Step.SERVERS, sources=(USER,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Say what can go wrong at a moment, and the field that tells of it.
+
+    `typed` replaces what would be right there.
+    """
+
+    moment: str
+    cause: str
+    key: str
+    shown_at: str
+    account: str
+    sources: tuple[str, ...]
+    endpoint: str
+    field: str = "base"
+    active: Active | None = None
+    typed: Callable[[Scene], Typed] | None = None
+
+
+def _trouble(
+    moment: str,
+    cause: str,
+    key: str,
+    what: Active | Fault | Typed | None = None,
+    **unusual: Any,
+) -> Trouble:
+    """Return a trouble with what is usual at its moment: something active, or typed."""
+    usual = MOMENTS[moment]
+    trouble = Trouble(
+        moment, cause, key, usual.shown_at, usual.account, usual.sources, usual.endpoint
+    )
+    if isinstance(what, Fault):
+        what = answer(what)
+    if callable(what):
+        unusual["active"] = what
+    elif what is not None:
+        unusual["typed"] = lambda _: what
+    return replace(trouble, **unusual)
+
+
+# Moment, cause, key, and what plex.tv answers or what is typed.
+_ROWS: Final[tuple[tuple[str, str, str, Fault | Typed], ...]] = (
+    (Step.CODE, "asked_again", "invalid_code", Fault.plex_error(1029)),
+    (Step.LINK, "refused", "invalid_token", Fault.plex_error(1001)),
+    (Step.LINK_WAIT, "expired", "link_expired", Fault.plex_error(1020)),
+    (CLAIMED, "revoked", "invalid_token", Fault.plex_error(1001)),
+    (Step.SERVERS, "revoked", "invalid_token", Fault.plex_error(1001)),
+    (Step.PASSWORD, "wrong", "invalid_auth", {Field.PASSWORD: "wrong"}),
+    (Step.PASSWORD, "empty", "invalid_auth", {Field.PASSWORD: ""}),
+    (Step.PASSWORD, "nobody", "invalid_auth", {Field.USERNAME: "nobody"}),
+    (Step.PASSWORD, "no_name", "invalid_auth", {Field.USERNAME: " "}),
+    (Step.CODE, "empty", "invalid_code", {Field.CODE: " "}),
+    (Step.CODE, "words", "invalid_code", {Field.CODE: "not a code"}),
+    (Step.TOKEN, "rejected", "invalid_token", {Field.TOKEN: "anything"}),
+    (Step.TOKEN, "claim", "invalid_token", {Field.TOKEN: "claim-abcdefghij"}),
+    (Step.TOKEN, "transient", "invalid_token", {Field.TOKEN: "transient-2c5f2b9e"}),
+    (Step.TOKEN, "blank", "invalid_token", {Field.TOKEN: "  "}),
+    (Step.TOKEN, "inner_space", "invalid_token", {Field.TOKEN: "two words"}),
+    (Step.TOKEN, "line_break", "invalid_token", {Field.TOKEN: "two\nlines"}),
+    (Step.TOKEN, "accent", "invalid_token", {Field.TOKEN: "tökenn"}),
+)
+_BAD_URLS: Final = (
+    "http://user:secret@127.0.0.1/api",
+    "http://127.0.0.1/api?x=1",
+    "http://127.0.0.1/api#x",
+    "ftp://127.0.0.1/api",
+    "javascript:alert(1)",
+    "http://127.0.0.1:99999/api",
+    "http://169.254.169.254/latest",
+    "http://2130706433/",
+    "plex.tv",
+    "http://",
+)
+
+
+def _troubles() -> Iterator[Trouble]:
+    """Yield what plex.tv can do, and what can be typed wrongly."""
+    for moment in MOMENTS:
+        for cause in PLEX_TV_CAUSES:
+            yield _trouble(moment, cause.name, cause.key, cause.active)
+    for row in _ROWS:
+        yield _trouble(*row)
+    changed = Fault.plex_error(1001)
+    yield _trouble(
+        Step.CODE, "changed", "invalid_auth", changed, shown_at=Step.PASSWORD
+    )
+    for name, make in (
+        ("wrong", Account.wrong_code),
+        ("expired", Account.expired_code),
+    ):
+        yield _trouble(Step.CODE, name, "invalid_code", typed=_code(make))
+    dora: Typed = {Field.USERNAME: "dora"}
+    yield _trouble(Step.PASSWORD, "email", "email_required", dora, account="dora")
+
+
+def _advanced_troubles() -> Iterator[Trouble]:
+    """Yield what the fields of `advanced` can be refused for."""
+    for way in SIGN_IN_WAYS:
+        is_first = way == Step.PASSWORD
+        unusual: dict[str, Any] = {"field": Field.ADVANCED, "sources": (USER,)}
+        for cause, key, text in (
+            ("taken", "client_identifier_in_use", "taken"),
+            ("accent", "invalid_client_identifier", "böse"),
+            ("control", "invalid_client_identifier", "a\nb"),
+        ):
+            yield _trouble(way, cause, key, typed=_identifier(text), **unusual)
+        if is_first:
+            unusual["sources"] = (USER, RECONFIGURE)
+        for url in _BAD_URLS if is_first else _BAD_URLS[:1]:
+            typed: Typed = {Field.ADVANCED: {Field.API_URL: url}}
+            yield _trouble(way, url, "invalid_url", typed, **unusual)
+
+
+def _code(make: Callable[[Account], str]) -> Callable[[Scene], Typed]:
+    """Type a verification code."""
+    return lambda scene: {Field.CODE: make(scene.account)}
+
+
+def _identifier(text: str) -> Callable[[Scene], Typed]:
+    """Type a client identifier."""
+    return lambda scene: {
+        Field.ADVANCED: {Field.API_URL: scene.api_url, Field.CLIENT_IDENTIFIER: text}
+    }
+
+
+TROUBLES: Final = (*_troubles(), *_advanced_troubles())

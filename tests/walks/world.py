@@ -1,0 +1,53 @@
+"""The simulator's world `demo`, as a walk in another process sees it."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from scripts.shared.simulator import Simulator
+
+from .names import Action
+from .ways import Person
+
+# People by user name and name; servers by name.
+ANNA, ANNAS_NAME = "anna", "Anna"
+BEN, BENS_NAME = "ben", "Ben"
+FRITZ, FRITZ_NAME = "fritz", "Fritz"
+LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
+SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
+
+# What is in the responses that Anna gets: a key, and how its value begins.
+ANSWERS: Mapping[Action, tuple[str, str]] = {
+    Action.TOKEN_DETAILS: ("username", ANNA),
+    Action.SERVERS: ("name", LIVING_ROOM),
+    Action.TRANSIENT_TOKEN: ("token", "transient-"),
+    Action.SOURCE_CONNECTION: ("name", BASEMENT),
+}
+
+
+def person(simulator: Simulator, username: str) -> Person:
+    """Return who has an account of the world."""
+    account, control = simulator.account(username), simulator.control
+    return Person(
+        api_url=simulator.api_url,
+        username=username,
+        password=account["password"] or "",
+        code=partial(simulator.code, username) if "totp_secret" in account else None,
+        token=lambda: str(control.post(f"/accounts/{username}/token")["token"]),
+        link=lambda code: control.post(f"/pins/{code}/link", {"username": username}),
+    )
+
+
+def source(simulator: Simulator) -> str:
+    """Return what the server in the living room can watch."""
+    return f"server://{machine_identifier(simulator, BASEMENT)}"
+
+
+def labels(simulator: Simulator) -> dict[str, str]:
+    """Return what lists of Anna's servers call them, by machine identifier."""
+    names = {LIVING_ROOM: LIVING_ROOM, BASEMENT: BASEMENT, SHARED: SHARED_LABEL}
+    return {machine_identifier(simulator, name): names[name] for name in names}
+
+
+def machine_identifier(simulator: Simulator, name: str) -> str:
+    """Return the identifier of a server."""
+    return str(simulator.server(name)["machine_identifier"])
