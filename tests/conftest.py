@@ -96,7 +96,7 @@ def snapshot_platform(
 @pytest.fixture
 def home(hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld) -> Home:
     """Return Home Assistant, to which no account has been added, with a Plex."""
-    return Home(hass=hass, simulator=simulator, world=world)
+    return Home.of(hass, simulator, world)
 
 
 @pytest.fixture

@@ -15,18 +15,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.plex_auth import const
 from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Connection
-from custom_components.plex_auth.const import (
-    CONF_API_URL,
-    CONF_CLIENT_IDENTIFIER,
-    CONF_LAST_KNOWN,
-    CONF_SOURCES,
-    CONF_TOKEN_ORIGIN,
-    DOMAIN,
-    SUBENTRY_TYPE_SERVER,
-    TokenOrigin,
-)
 from custom_components.plex_auth.coordinator import (
     AccountCoordinator,
     ServerCoordinator,
@@ -61,6 +52,7 @@ def source_of(server: MediaServer) -> str:
 def known_server(server: MediaServer, account: Account) -> dict[str, Any]:
     """Return what a subentry keeps of a server that plex.tv lists as it is now."""
     return KnownServer(
+        name=server.name,
         token=server.access_token_for(account),
         connections=tuple(
             sorted(
@@ -86,10 +78,13 @@ def server_data(
     server: MediaServer, account: Account, **data: Any
 ) -> ConfigSubentryData:
     """Return the subentry of a server; `data` replaces what a listed one keeps."""
-    kept = {CONF_SOURCES: [], CONF_LAST_KNOWN: known_server(server, account)}
+    kept = {
+        const.CONF_SOURCES: [],
+        const.CONF_LAST_KNOWN: known_server(server, account),
+    }
     return ConfigSubentryData(
         data=kept | data,
-        subentry_type=SUBENTRY_TYPE_SERVER,
+        subentry_type=const.SUBENTRY_TYPE_SERVER,
         title=server.name,
         unique_id=server.machine_identifier,
     )
@@ -103,11 +98,11 @@ def with_typed_token(
         "url": server.http_url,
         "verify_ssl": True,
         CONF_TOKEN: server.access_token_for(server.owner),
-        CONF_SOURCES: sources or [],
+        const.CONF_SOURCES: sources or [],
     }
     return ConfigSubentryData(
         data=typed,
-        subentry_type=SUBENTRY_TYPE_SERVER,
+        subentry_type=const.SUBENTRY_TYPE_SERVER,
         title=server.name,
         unique_id=server.machine_identifier,
     )
@@ -124,19 +119,19 @@ def make_entry(
     account: Account,
     servers: Iterable[MediaServer | ConfigSubentryData] = (),
     *,
-    origin: TokenOrigin = TokenOrigin.PASSWORD,
+    origin: const.TokenOrigin = const.TokenOrigin.PASSWORD,
 ) -> MockConfigEntry:
     """Return the entry of an account that signed in, with some of its servers."""
     client_identifier = str(uuid4())
     return MockConfigEntry(
-        domain=DOMAIN,
+        domain=const.DOMAIN,
         title=account.title,
         unique_id=account.uuid,
         data={
             CONF_TOKEN: account.sign_in_token(client_identifier),
-            CONF_CLIENT_IDENTIFIER: client_identifier,
-            CONF_API_URL: simulator.api_url,
-            CONF_TOKEN_ORIGIN: origin,
+            const.CONF_CLIENT_IDENTIFIER: client_identifier,
+            const.CONF_API_URL: simulator.api_url,
+            const.CONF_TOKEN_ORIGIN: origin,
         },
         subentries_data=[
             server_data(server, account) if isinstance(server, MediaServer) else server
@@ -158,7 +153,7 @@ async def async_add_account(
     account: Account,
     servers: Iterable[MediaServer | ConfigSubentryData] = (),
     *,
-    origin: TokenOrigin = TokenOrigin.PASSWORD,
+    origin: const.TokenOrigin = const.TokenOrigin.PASSWORD,
 ) -> MockConfigEntry:
     """Set up the entry of an account that signed in, with some of its servers."""
     entry = make_entry(simulator, account, servers, origin=origin)
@@ -222,7 +217,7 @@ def entity_id_of(
     platform, _, key = name.partition(".")
     parts = [account.uuid, server.machine_identifier if server else None, key]
     entity_id = er.async_get(hass).async_get_entity_id(
-        platform, DOMAIN, "_".join(part for part in parts if part)
+        platform, const.DOMAIN, "_".join(part for part in parts if part)
     )
     assert entity_id is not None, f"{name} does not exist"
     return entity_id
@@ -249,7 +244,7 @@ def device_of(
 ) -> dr.DeviceEntry:
     """Return the device of a server, or of the account itself."""
     parts = [entry.unique_id, server.machine_identifier if server else None]
-    identifier = (DOMAIN, "_".join(part for part in parts if part))
+    identifier = (const.DOMAIN, "_".join(part for part in parts if part))
     return next(
         device
         for device in dr.async_entries_for_config_entry(
@@ -269,7 +264,7 @@ async def async_get_transient_token(
 ) -> str:
     """Let the action get a transient token of a server."""
     response = await hass.services.async_call(
-        DOMAIN,
+        const.DOMAIN,
         "get_transient_token",
         {"device_id": device_of(hass, entry, server).id},
         blocking=True,
@@ -292,9 +287,9 @@ def yaml_examples(page: str) -> list[dict[str, Any]]:
 def disabled_at_first(
     hass: HomeAssistant, entry: MockConfigEntry, platform: Platform
 ) -> set[str]:
-    """Return the unique ids of the entities of a platform that nobody has enabled."""
+    """Return the keys of the entities of a platform that nobody has enabled."""
     return {
-        entity.unique_id
+        entity.unique_id.removeprefix(f"{entry.unique_id}_")
         for entity in er.async_entries_for_config_entry(
             er.async_get(hass), entry.entry_id
         )

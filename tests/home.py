@@ -33,21 +33,23 @@ class Home:
     hass: HomeAssistant
     simulator: PlexSimulator
     world: DemoWorld
+    anna: Account
+    ben: Account
+    server: MediaServer
 
-    @property
-    def anna(self) -> Account:
-        """Return an account with two-factor authentication and a Plex Pass."""
-        return self.world.two_factor
-
-    @property
-    def ben(self) -> Account:
-        """Return an account without both, with whom Anna shares her server."""
-        return self.world.free
-
-    @property
-    def server(self) -> MediaServer:
-        """Return a server that Anna owns."""
-        return self.world.living_room
+    @classmethod
+    def of(
+        cls, hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
+    ) -> Home:
+        """Return a home; Anna has a Plex Pass and shares her server with Ben."""
+        return cls(
+            hass=hass,
+            simulator=simulator,
+            world=world,
+            anna=world.two_factor,
+            ben=world.free,
+            server=world.living_room,
+        )
 
     async def add(
         self,

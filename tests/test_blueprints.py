@@ -1,6 +1,6 @@
 """The blueprints: loaded, and run as automations against the simulator."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -203,10 +203,13 @@ async def test_sign_in_stopped_without_choices(
     assert len(calls) == 1
 
 
-async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
-    """The player gets a URL that the server serves, until it restarts."""
-    calls = async_mock_service(home.hass, "media_player", "play_media")
-    entry = await home.add(home.anna, home.server, home.world.basement)
+async def async_film_night(
+    home: Home, entry: MockConfigEntry, **inputs: Any
+) -> Callable[[], Awaitable[list[ServiceCall]]]:
+    """Play something of the server on film nights; return what lets one begin."""
+    calls: list[ServiceCall] = async_mock_service(
+        home.hass, "media_player", "play_media"
+    )
     await async_use(
         home.hass,
         "play_with_transient_token.yaml",
@@ -214,12 +217,23 @@ async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
         server=device_of(home.hass, entry, home.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
-        media_type="image",
+        **inputs,
     )
     assert calls == []
-    home.hass.bus.async_fire("film_night")
-    await home.settle()
-    [call] = calls
+
+    async def _async_begin() -> list[ServiceCall]:
+        home.hass.bus.async_fire("film_night")
+        await home.settle()
+        return calls
+
+    return _async_begin
+
+
+async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """The player gets a URL that the server serves, until it restarts."""
+    entry = await home.add(home.anna, home.server, home.world.basement)
+    begin = await async_film_night(home, entry, media_type="image")
+    [call] = await begin()
     assert call.data["entity_id"] == ["media_player.tv"]
     media = call.data["media"]
     assert media["media_content_type"] == "image"
@@ -236,22 +250,13 @@ async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     assert await async_list_traces(home.hass, "automation", None) == []
 
 
-async def test_play_nothing_without_the_server(home: Home) -> None:
+async def test_play_nothing_without_the_server(
+    home: Home, entry: MockConfigEntry
+) -> None:
     """Nothing is played when there is no token."""
-    calls = async_mock_service(home.hass, "media_player", "play_media")
-    entry = await home.add(home.anna, home.server)
-    await async_use(
-        home.hass,
-        "play_with_transient_token.yaml",
-        when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(home.hass, entry, home.server).id,
-        path="/library/metadata/1/thumb",
-        players={"entity_id": "media_player.tv"},
-    )
+    begin = await async_film_night(home, entry)
     await home.server.stop()
-    home.hass.bus.async_fire("film_night")
-    await home.settle()
-    assert calls == []
+    assert await begin() == []
 
 
 class PlexPass:

@@ -8,12 +8,17 @@ import logging
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp.web import StreamResponse
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
-from custom_components.plex_auth.api.errors import PlexError, TokenRejectedError
+from custom_components.plex_auth.api.errors import (
+    CannotConnectError,
+    PlexError,
+    TokenRejectedError,
+)
 from custom_components.plex_auth.api.models import ListedServer
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
@@ -49,6 +54,7 @@ from .plex_simulator import (
     PlexSimulator,
     Way,
 )
+from .plex_simulator.faults import Exchange
 
 POLL = timedelta(minutes=5)
 REJECTED = Fault.plex_error(1001, 401)
@@ -134,16 +140,16 @@ async def test_plex_tv_names_a_time(
     """The time that plex.tv wants to be left alone is kept, whichever way it is told."""
     await home.add(home.anna)
     await home.wait(freezer, timedelta(minutes=25))
-    until = dt_util.utcnow() + timedelta(minutes=5, seconds=7200)
+    until = dt_util.utcnow() + timedelta(minutes=5, seconds=3000)
     home.simulator.faults.set(
         "user",
-        Fault.plex_error(1003, 429, retry_after=until if as_date else 7200),
+        Fault.plex_error(1003, 429, retry_after=until if as_date else 3000),
         times=1,
     )
     await home.wait(freezer, POLL)
     assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
     home.asked()
-    await home.wait(freezer, timedelta(seconds=7190))
+    await home.wait(freezer, timedelta(seconds=2990))
     assert not home.asked()
     await home.wait(freezer, timedelta(seconds=11))
     assert home.asked()["user"] == 1
@@ -170,14 +176,14 @@ async def test_nobody_is_asked_sooner(
 async def test_server_names_a_time(
     home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
-    """A server that has enough is left alone at all its addresses."""
+    """A server that has enough at all its addresses is left alone."""
     home.server.faults.set(
-        "identity", Fault.status(429, headers={"Retry-After": "900"}), times=1
+        "identity", Fault.status(429, headers={"Retry-After": "900"})
     )
-    home.asked()
     await home.wait(freezer, POLL)
-    assert home.asked() == {"identity": 1}
     assert failure_of(entry, home.server) == "rate_limited"
+    home.server.faults.clear()
+    home.asked()
     await home.wait(freezer, timedelta(seconds=890))
     assert "identity" not in home.asked()
     await home.wait(freezer, timedelta(seconds=11))
@@ -219,7 +225,7 @@ async def test_kinds_of_failure(home: Home, entry: MockConfigEntry) -> None:
 async def test_rejected_in_a_poll(
     home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
-    """A token that plex.tv rejects is asked for once; the servers go on."""
+    """A rejected token is tried hourly, with one request to sign in; servers go on."""
     home.anna.revoke_tokens()
     await home.wait(freezer, timedelta(minutes=30))
     assert home.state("binary_sensor.token") == "on"
@@ -227,7 +233,7 @@ async def test_rejected_in_a_poll(
     home.asked()
     for _ in range(13):
         await home.wait(freezer, POLL)
-    assert home.asked() == {"identity": 13}
+    assert home.asked() == {"identity": 13, "user": 1}
     assert home.state("binary_sensor.reachable") == "on"
     assert home.reauth_flows(entry) == 1
 
@@ -475,6 +481,8 @@ async def test_actions_ask_for_addresses_whenever_they_need_to(home: Home) -> No
     await home.server.change_port()
     await home.transient_token()
     assert home.asked()["resources"] == 1
+    await home.settle()  # the poll that notes the new route
+    home.asked()
     await home.transient_token()
     assert home.asked() == {"identity": 1, "security_token": 1}
 
@@ -780,10 +788,10 @@ async def test_wrong_machine_gets_no_token_from_a_poll(
     home.simulator.requests.clear()
     for _ in range(2):
         await home.wait(freezer, POLL)
-    assert failure_of(entry, server) == "wrong_server"
+    assert failure_of(entry, server) == "cannot_connect"
     with pytest.raises(HomeAssistantError) as caught:
         await home.transient_token(server, anna)
-    assert caught.value.translation_key == "wrong_server"
+    assert caught.value.translation_key == "cannot_connect"
     requests = [
         request
         for request in home.simulator.requests
@@ -856,9 +864,24 @@ async def test_refused_token_that_stays_the_same(
         "security_token",
         "user",
         "resources",
-        "identity",  # whether the home.server belongs to nobody
+        "identity",  # whether the server belongs to nobody
     ]
     assert home.state("binary_sensor.token") == "off"
+    assert home.reauth_flows(entry) == 0
+
+
+async def test_refused_by_a_server_that_goes(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """A refusal stays one when nobody can be asked whether the server is claimed."""
+
+    async def refuse_and_go(exchange: Exchange) -> StreamResponse:
+        home.server.faults.set("identity", Fault.reset())
+        return await Fault.status(403).play(exchange)
+
+    home.server.faults.set("security_token", Fault("refuse and go", refuse_and_go))
+    failure = await home.failure("get_transient_token")
+    assert failure.translation_key == "not_permitted"
     assert home.reauth_flows(entry) == 0
 
 
@@ -871,7 +894,7 @@ async def test_renewed_token_refused_too(home: Home) -> None:
     failure = await home.failure("get_transient_token")
     assert failure.translation_key == "not_permitted"
     assert home.asked() == {
-        "identity": 2,  # once more: whether the home.server belongs to nobody
+        "identity": 2,  # once more: whether the server belongs to nobody
         "security_token": 2,
         "user": 1,
         "resources": 1,
@@ -915,11 +938,18 @@ async def test_account_removed_while_its_servers_are_asked_for(
 
     async def remove_meanwhile(plex: PlexTv, token: str) -> tuple[ListedServer, ...]:
         found = await ask(plex, token)
-        await home.hass.config_entries.async_remove(entry.entry_id)
+        home.hass.async_create_task(
+            home.hass.config_entries.async_remove(entry.entry_id)
+        )
+        await asyncio.sleep(0.1)
         return found
 
-    with patch.object(PlexTv, "servers", remove_meanwhile):
+    with (
+        patch.object(PlexTv, "servers", remove_meanwhile),
+        pytest.raises(CannotConnectError),
+    ):
         await coordinator.servers.renew(now=True)
+    await home.settle()
     assert not home.hass.config_entries.async_entries(DOMAIN)
 
 

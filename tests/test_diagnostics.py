@@ -88,6 +88,6 @@ async def test_trouble(
     assert server["last_update_success"] is False
     assert server["connection"] is None
     assert {address["failure"] for address in server["failed_addresses"]} == {
-        "CannotConnectError",
+        "NotReachedError",
         "DnsError",
     }

@@ -19,6 +19,7 @@ KEYS = {
     "NotFoundError": "unavailable",
     "NotOwnerError": "not_owner",
     "NotPermittedError": "not_permitted",
+    "NotReachedError": "cannot_connect",
     "PageError": "unavailable",
     "PlexError": "unknown",
     "RateLimitedError": "rate_limited",

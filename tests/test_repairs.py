@@ -1,6 +1,8 @@
 """The fix flows of repairs, through Home Assistant's own API."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 import json
 import re
 from typing import Any
@@ -19,6 +21,7 @@ from homeassistant.setup import async_setup_component
 from .conftest import Dns
 from .helpers import (
     account_coordinator,
+    async_arrival,
     device_of,
     refuse_tokens,
     server_coordinator,
@@ -168,8 +171,8 @@ async def test_new_token(
     for fault, key in (
         (Fault.status(500), "unavailable"),
         (Fault.status(429), "rate_limited"),
-        (Fault.status(503, "Maintenance"), "maintenance"),
-        (Fault.status(503, "starting up"), "starting_up"),
+        (Fault.status(503, 'title="Maintenance"'), "maintenance"),
+        (Fault.status(503, "server is still starting up"), "starting_up"),
         (Fault.status(400), "unknown"),
         (Fault.reset(), "secure_connection_required"),
     ):
@@ -177,6 +180,10 @@ async def test_new_token(
         await fix.submit(token=home.server.access_token_for(home.server.owner))
         assert fix.errors == {"base": key}
     home.server.faults.clear()
+    home.server.claimed = False
+    await fix.submit(token="wrong")
+    assert fix.errors == {"base": "not_claimed"}
+    home.server.claimed = True
     assert subentry_of(refused, home.server).data["token"] == "refused"
     await fix.submit(token=f" {home.server.access_token_for(home.server.owner)} ")
     assert fix.result["type"] == "create_entry"
@@ -245,13 +252,28 @@ async def test_use_the_local_address(
     assert not ir.async_get(home.hass).issues
 
 
+async def test_removed_while_the_local_address_is_asked(
+    home: Home, open_fix: OpenFix, unresolved: tuple[MockConfigEntry, MediaServer]
+) -> None:
+    """A server that is removed while its local address is asked stays removed."""
+    entry, server = unresolved
+    fix = await open_fix(entry, server, "plex_direct_not_resolved")
+    server.faults.set("identity", Fault.delay(0.3))
+    submitting = asyncio.create_task(fix.submit())
+    await async_arrival(home.simulator, "identity")
+    await home.remove(entry, server)
+    await submitting
+    assert fix.result["reason"] == "server_removed"
+    assert not entry.subentries
+
+
 async def test_no_local_address_any_more(
     home: Home, open_fix: OpenFix, unresolved: tuple[MockConfigEntry, MediaServer]
 ) -> None:
     """An address that plex.tv lists no longer cannot be used."""
     entry, server = unresolved
     fix = await open_fix(entry, server, "plex_direct_not_resolved")
-    server.connections = [listed for listed in server.connections if not listed.local]
+    server.connections = [replace(listed, local=False) for listed in server.connections]
     await server_coordinator(entry, server).account.servers.renew(now=True)
     await fix.submit()
     assert fix.result["type"] == "abort"

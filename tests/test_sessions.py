@@ -56,7 +56,7 @@ async def test_session_outlives_an_entry(
     ("location", "device_name"),
     [
         ("Home", "Home"),
-        (" My\r\nX-Evil: 1\x00home ", "MyX-Evil: 1home"),
+        (" My\r\nX-Evil: 1\x00home ", "My X-Evil: 1 home"),
         ("Köln", "Köln"),
         ("\n", "Home Assistant"),
         ("", "Home Assistant"),

@@ -12,7 +12,7 @@ from custom_components.plex_auth.api.models import TransientToken
 from custom_components.plex_auth.transient_tokens import (
     IssuedToken,
     TransientTokenEvent,
-    async_forget_token,
+    async_forget_tokens,
     async_issued_token,
 )
 from homeassistant.core import HomeAssistant
@@ -60,8 +60,7 @@ def test_last_token_counts(hass: HomeAssistant) -> None:
     second.issue(token("c"))
     assert async_issued_token(hass, "1") is first
     assert text_of(first) == "b"
-    async_forget_token(hass, "1")
-    async_forget_token(hass, "3")
+    async_forget_tokens(hass, {"2", "3"})
     assert text_of(first) is None
     assert async_issued_token(hass, "1").token is None
     assert text_of(second) == "c"
@@ -71,7 +70,7 @@ def test_nothing_is_kept_for_a_removed_server(
     hass: HomeAssistant, issued: IssuedToken, events: list[TransientTokenEvent]
 ) -> None:
     """A token that comes after the removal of its server is nobody's."""
-    async_forget_token(hass, "1")
+    async_forget_tokens(hass, set())
     issued.issue(token("late"))
     assert issued.token is None
     assert events == []

@@ -157,14 +157,22 @@ def reasons(module: str) -> set[str]:
     return found
 
 
+# Keys that the code chooses before it raises.
+NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
+
+
 def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
     for call in calls("messages.py", "services.py"):
         if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}
-            keys = constants(call.args[0])
-        elif (key := argument(call, "translation_key")) is not None:
+            keys = constants(call.args[0]) | NAMED_REASONS.get(
+                ast.unparse(call.args[0]), set()
+            )
+        elif (key := argument(call, "translation_key")) is not None and not (
+            isinstance(key, ast.Call)
+        ):
             placeholders = (
                 {
                     name

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final
 
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
 from homeassistant.const import CONF_TOKEN, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .const import (
     CONF_LAST_KNOWN,
-    CONF_SOURCES,
     CONF_TOKEN_ORIGIN,
     DOMAIN,
     SUBENTRY_TYPE_SERVER,
@@ -22,21 +28,36 @@ from .coordinator import (
     PlexAuthConfigEntry,
     PlexAuthData,
     ServerCoordinator,
-    SourceCoordinator,
 )
-from .entity import account_device_info
+from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out
 from .issues import async_delete_issues, async_watch_issues
 from .services import async_setup_services
-from .transient_tokens import async_forget_token
+from .transient_tokens import async_forget_tokens
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
 
+_PATIENCE_SECONDS: Final = 2
+
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions."""
+    """Register the actions, and drop with a server what outlives its reloads."""
     async_setup_services(hass)
+
+    @callback
+    def async_changed(_: ConfigEntryChange, changed: ConfigEntry) -> None:
+        if changed.domain != DOMAIN:
+            return
+        kept = {
+            subentry_id
+            for entry in hass.config_entries.async_entries(DOMAIN)
+            for subentry_id in entry.subentries
+        }
+        async_forget_tokens(hass, kept)
+        async_delete_issues(hass, kept)
+
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_changed)
     return True
 
 
@@ -44,55 +65,47 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     """Set up an account and its servers.
 
     An entry with a server that can work by what is stored is loaded whatever plex.tv
-    says; any other waits for plex.tv.
+    says, and so is one whose token plex.tv rejects; any other waits for plex.tv. Who is
+    slow to answer is waited for no longer than a moment.
     """
     account = AccountCoordinator(hass, entry)
+    data = entry.runtime_data = PlexAuthData(account)
+    entry.async_on_unload(entry.add_update_listener(_follow(entry)))
     subentries = list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER))
+    polls: list[Coroutine[Any, Any, None]] = []
     if any(_is_usable(subentry.data) for subentry in subentries):
-        await account.async_refresh()
+        polls.append(account.async_refresh())
     else:
-        await account.async_config_entry_first_refresh()
+        await account.async_require()
+    for subentry in subentries:
+        server = ServerCoordinator(hass, entry, subentry, account)
+        data.async_add(server)
+        polls.append(server.async_first_poll())
+    if polls:
+        start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
+        await asyncio.wait(map(start, polls), timeout=_PATIENCE_SECONDS)
 
-    servers = {
-        subentry.subentry_id: ServerCoordinator(hass, entry, subentry, account)
-        for subentry in subentries
-    }
-    await asyncio.gather(*(server.async_refresh() for server in servers.values()))
-    sources = {
-        subentry_id: SourceCoordinator(hass, entry, server)
-        for subentry_id, server in servers.items()
-        if server.subentry.data[CONF_SOURCES]
-    }
-    await asyncio.gather(*(source.async_refresh() for source in sources.values()))
-
-    entry.runtime_data = PlexAuthData(account, servers, sources)
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id, **account_device_info(entry)
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    for server in servers.values():
-        async_watch_issues(hass, entry, server)
-    entry.async_on_unload(entry.add_update_listener(_reload_on_change(entry)))
+    data.async_listen(partial(async_watch_issues, hass))
+    data.async_listen(async_follow_device)
+    data.is_ready = True
+    _async_follow_servers(hass, entry)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
     """Unload an account and its servers."""
+    entry.runtime_data.is_ready = False
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Sign out of plex.tv, unless the token was not made by a sign-in of ours."""
-    for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
-        _async_forget_server(hass, subentry.subentry_id)
-    if TokenOrigin(entry.data[CONF_TOKEN_ORIGIN]).is_ours:
+    """Sign out of plex.tv, if the token is of a sign-in of ours."""
+    if TokenOrigin(entry.data.get(CONF_TOKEN_ORIGIN, TokenOrigin.TOKEN)).is_ours:
         await async_sign_out(hass, entry.data)
-
-
-def _async_forget_server(hass: HomeAssistant, subentry_id: str) -> None:
-    """Drop what outlives the reload of a server, which is removed."""
-    async_forget_token(hass, subentry_id)
-    async_delete_issues(hass, subentry_id)
 
 
 def _is_usable(data: Mapping[str, Any]) -> bool:
@@ -100,34 +113,43 @@ def _is_usable(data: Mapping[str, Any]) -> bool:
     return bool(data.get(CONF_TOKEN) or data.get(CONF_LAST_KNOWN, {}).get(CONF_TOKEN))
 
 
-def _reload_on_change(
+def _follow(
     entry: PlexAuthConfigEntry,
 ) -> Callable[[HomeAssistant, PlexAuthConfigEntry], Coroutine[Any, Any, None]]:
-    """Return a listener that reloads the entry when what it was set up with changes.
+    """Return a listener that takes over what has changed in the entry.
 
-    The token and what plex.tv last said of the servers are read at each use, so they
-    need no reload.
+    The token is read at each use, servers are changed one by one; anything else of the
+    account reloads the entry.
     """
-    before = _snapshot(entry)
+    before = _account_settings(entry)
 
-    async def _async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-        after = _snapshot(entry)
-        for subentry_id in before[1].keys() - after[1].keys():
-            _async_forget_server(hass, subentry_id)
-        if after != before:
+    async def async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
+        if _account_settings(entry) != before:
             hass.config_entries.async_schedule_reload(entry.entry_id)
+        elif entry.runtime_data.is_ready:
+            _async_follow_servers(hass, entry)
 
-    return _async_updated
-
-
-def _snapshot(entry: PlexAuthConfigEntry) -> tuple[Any, dict[str, Any]]:
-    """Return what a set-up depends on: data and titles of the entry and its servers."""
-    return (entry.title, _without(entry.data, CONF_TOKEN)), {
-        subentry_id: (subentry.title, _without(subentry.data, CONF_LAST_KNOWN))
-        for subentry_id, subentry in entry.subentries.items()
-    }
+    return async_updated
 
 
-def _without(data: Mapping[str, Any], left_out: str) -> dict[str, Any]:
-    """Return a copy of the data without one key."""
-    return {key: value for key, value in data.items() if key != left_out}
+def _account_settings(entry: PlexAuthConfigEntry) -> dict[str, Any]:
+    """Return what of an account a set-up depends on: everything but its token."""
+    return {**entry.data, "title": entry.title, CONF_TOKEN: None}
+
+
+@callback
+def _async_follow_servers(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
+    """Add, change and remove servers one by one, as the entry has them now."""
+    data = entry.runtime_data
+    for subentry_id in data.servers.keys() - entry.subentries.keys():
+        server = data.servers.pop(subentry_id)
+        entry.async_create_task(hass, server.async_shutdown())
+    for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
+        if (known := data.servers.get(subentry.subentry_id)) is not None:
+            known.async_follow()
+            continue
+        added = ServerCoordinator(hass, entry, subentry, data.account)
+        data.async_add(added)
+        entry.async_create_background_task(
+            hass, added.async_first_poll(), f"{added.name} poll"
+        )

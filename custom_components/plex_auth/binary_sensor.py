@@ -10,12 +10,12 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import Account
-from .coordinator import PlexAuthConfigEntry
-from .entity import AccountEntity, ServerEntity
+from .coordinator import PlexAuthConfigEntry, ServerCoordinator
+from .entity import AccountEntity, LastingServerEntity
 
 PARALLEL_UPDATES = 0
 
@@ -83,14 +83,19 @@ async def async_setup_entry(
             ),
         ]
     )
-    for subentry_id, server in data.servers.items():
+
+    @callback
+    def async_add_server(server: ServerCoordinator) -> None:
         async_add_entities(
-            [ReachableBinarySensor(server, REACHABLE)], config_subentry_id=subentry_id
+            [ReachableBinarySensor(server, REACHABLE)],
+            config_subentry_id=server.subentry.subentry_id,
         )
+
+    data.async_listen(async_add_server)
 
 
 class TokenBinarySensor(AccountEntity, BinarySensorEntity):
-    """Return whether plex.tv rejects the account token."""
+    """Tell whether plex.tv rejects the account token."""
 
     @property
     @override
@@ -117,17 +122,12 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
         return self.entity_description.value_fn(self.coordinator.data.details)
 
 
-class ReachableBinarySensor(ServerEntity, BinarySensorEntity):
-    """Return whether a server can be reached; that is known at any time."""
+class ReachableBinarySensor(LastingServerEntity, BinarySensorEntity):
+    """Tell whether a server can be reached; that it cannot is an answer as well."""
 
     @property
     @override
-    def available(self) -> bool:
-        """Return true: a server that is down is not reachable, which is an answer."""
-        return True
-
-    @property
-    @override
-    def is_on(self) -> bool:
-        """Return whether the last poll reached the server."""
-        return self.coordinator.last_update_success
+    def is_on(self) -> bool | None:
+        """Return whether the last poll reached the server, None before the first."""
+        coordinator = self.coordinator
+        return coordinator.last_update_success if coordinator.is_polled else None

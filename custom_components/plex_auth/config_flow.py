@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any, override
-from uuid import uuid4
 
 from homeassistant.config_entries import (
-    SOURCE_REAUTH,
     SOURCE_USER,
-    ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
@@ -23,12 +20,10 @@ from .api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
-from .api.models import ListedServer, SignIn
-from .api.plex_tv import PLEX_TV_API
+from .api.models import SignIn
 from .const import (
     CONF_ADVANCED,
     CONF_API_URL,
-    CONF_CLIENT_IDENTIFIER,
     CONF_SERVERS,
     CONF_VERIFICATION_CODE,
     DOMAIN,
@@ -38,6 +33,7 @@ from .const import (
 from .coordinator import PlexAuthConfigEntry
 from .flows import checks, forms
 from .flows.checks import FormError
+from .flows.dialog import SignInDialog
 from .flows.link import LINK_URL, LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_data
 from .flows.sign_in import NewSignIn, client_of
@@ -46,24 +42,11 @@ from .sessions import async_create_plex_tv
 _WAYS = ["password", "link", "token"]
 
 
-class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
+class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     """Sign in to a Plex account: for a new entry, a rejected token or another way."""
 
     VERSION = 1
     MINOR_VERSION = 1
-
-    def __init__(self) -> None:
-        """Begin with plex.tv and a new client identifier."""
-        self._client = self._own_client = {
-            CONF_CLIENT_IDENTIFIER: str(uuid4()),
-            CONF_API_URL: PLEX_TV_API,
-        }
-        self._typed: dict[str, Any] = {}
-        self._credentials: tuple[str, str] | None = None
-        self._link: LinkSignIn | None = None
-        self._sign_in: NewSignIn | None = None
-        self._servers: tuple[ListedServer, ...] | None = None
-        self._is_closed = False
 
     @classmethod
     @callback
@@ -115,7 +98,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Sign in with user name and password."""
         if user_input is None:
-            return self._show_form("password")
+            return await self._async_open("password")
         username = user_input[CONF_USERNAME].strip()
         self._credentials = username, user_input[CONF_PASSWORD]
         try:
@@ -129,7 +112,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Sign in with the code that two-factor authentication asks for."""
         if user_input is None:
-            return self._show_form("code")
+            return await self._async_open("code")
         code = "".join(user_input[CONF_VERIFICATION_CODE].split())
         if not code:
             return self._show_form("code", FormError("invalid_code"))
@@ -140,7 +123,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Say what will happen, then get a code to type at plex.tv/link."""
         if user_input is None:
-            return self._show_form("link")
+            return await self._async_open("link")
         client = self._client
         try:
             self._use_typed(user_input)
@@ -185,7 +168,7 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Use a token that the user has already."""
         if user_input is None:
-            return self._show_form("token")
+            return await self._async_open("token")
         try:
             self._use_typed(user_input)
             token = checks.token(user_input[CONF_TOKEN])
@@ -252,6 +235,8 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             self._sign_in.finish()
         if self._link is not None:
             self._link.close()
+        if self.source != SOURCE_USER:
+            self._ask_again()
 
     async def _async_sign_in(self, code: str | None = None) -> ConfigFlowResult:
         """Sign in once with what was typed; show the form again when it fails."""
@@ -285,20 +270,17 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
         account = sign_in.account
         try:
             if self.source != SOURCE_USER:
-                await self.async_set_unique_id(account.uuid, raise_on_progress=False)
-                entry = self._entry
-                self._abort_if_unique_id_mismatch(
-                    reason="wrong_account",
-                    description_placeholders={
-                        "name": entry.title,
-                        "other": account.name,
-                    },
-                )
-                sign_in.store_in(entry)
-                return self.async_update_and_abort(entry)
+                if account.uuid != self._entry.unique_id:
+                    sign_in.finish()
+                    return self._show_form(
+                        sign_in.origin.value, FormError("wrong_account")
+                    )
+                sign_in.store_in(self._entry)
+                return self.async_update_and_abort(self._entry)
             if self._is_closed:
                 raise UnknownFlow
-            await self.async_set_unique_id(account.uuid)
+            await self.async_set_unique_id(account.uuid, raise_on_progress=False)
+            self._replace_abandoned(account.uuid)
             self._abort_if_unique_id_configured(
                 description_placeholders={"name": account.name}
             )
@@ -306,45 +288,3 @@ class PlexAuthConfigFlow(ConfigFlow, domain=DOMAIN):
             if self._is_closed:
                 sign_in.finish()
         return await self.async_step_servers()
-
-    @property
-    def _entry(self) -> PlexAuthConfigEntry:
-        """Return the entry that gets a new token."""
-        if self.source == SOURCE_REAUTH:
-            return self._get_reauth_entry()
-        return self._get_reconfigure_entry()
-
-    def _use_typed(self, user_input: Mapping[str, Any]) -> None:
-        """Keep what was typed, secrets excepted, and take what `advanced` says.
-
-        Raises FormError for what cannot be meant.
-        """
-        self._typed = {
-            key: value
-            for key, value in user_input.items()
-            if key in (CONF_USERNAME, CONF_ADVANCED)
-        }
-        self._client = self._own_client
-        if CONF_ADVANCED in user_input:
-            self._client = checks.advanced(
-                user_input[CONF_ADVANCED],
-                self._own_client[CONF_CLIENT_IDENTIFIER],
-                [
-                    entry.data[CONF_CLIENT_IDENTIFIER]
-                    for entry in self._async_current_entries(include_ignore=False)
-                ],
-            )
-
-    def _show_form(
-        self, step_id: str, err: FormError | PlexError | None = None
-    ) -> ConfigFlowResult:
-        """Show the form of a way to sign in, filled with what is no secret."""
-        errors = checks.form_errors(err)
-        collapsed = CONF_ADVANCED not in errors
-        schema = forms.sign_in_schema(step_id, self.source, collapsed=collapsed)
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, self._typed),
-            errors=errors,
-            description_placeholders={"url": LINK_URL, "api_url": PLEX_TV_API},
-        )

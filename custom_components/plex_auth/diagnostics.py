@@ -2,30 +2,33 @@
 
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.connections import connection_kind
+from .api.known_server import KnownServer
 from .api.models import ListedServer
 from .api.plex_tv import PLEX_TV_API
-from .const import CONF_API_URL, CONF_SOURCES, CONF_TOKEN_ORIGIN
+from .const import CONF_API_URL, CONF_LAST_KNOWN, CONF_SOURCES, CONF_TOKEN_ORIGIN
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry
 ) -> dict[str, Any]:
-    """Return facts of an account and of its servers."""
+    """Return facts of an account and of its servers, also of one that is not loaded."""
+    facts: dict[str, Any] = {"state": entry.state.value, **_entry(entry)}
+    if entry.state is not ConfigEntryState.LOADED:
+        return facts | {
+            "servers": [_subentry(subentry) for subentry in entry.subentries.values()]
+        }
     data = entry.runtime_data
-    return {
+    return facts | {
         "account": _account(data.account),
         "servers": [_server(server) for server in data.servers.values()],
-        "sources": [
-            {"watched": len(sources.watched), **_update(sources)}
-            for sources in data.sources.values()
-        ],
     }
 
 
@@ -33,18 +36,43 @@ async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
     """Return facts of the account or of the server that a device stands for."""
+    subentry = entry.subentries.get(device.config_subentry_id or "")
+    if entry.state is not ConfigEntryState.LOADED:
+        facts = _entry(entry) if subentry is None else _subentry(subentry)
+        return {"state": entry.state.value, **facts}
     data = entry.runtime_data
     server = data.servers.get(device.config_subentry_id or "")
-    return _account(data.account) if server is None else _server(server)
+    if server is not None:
+        return _server(server)
+    return {**_entry(entry), **_account(data.account)}
+
+
+def _entry(entry: PlexAuthConfigEntry) -> dict[str, Any]:
+    """Return facts of what is stored of an account."""
+    return {
+        "token_origin": entry.data.get(CONF_TOKEN_ORIGIN),
+        "plex_tv_api": entry.data.get(CONF_API_URL) == PLEX_TV_API,
+    }
+
+
+def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
+    """Return facts of what is stored of a server."""
+    data = subentry.data
+    known = KnownServer.from_stored(data.get(CONF_LAST_KNOWN, {}))
+    return {
+        "typed_address": CONF_URL in data,
+        "typed_token": CONF_TOKEN in data,
+        "verify_ssl": data.get(CONF_VERIFY_SSL, True),
+        "watched_sources": len(data.get(CONF_SOURCES, ())),
+        "known_token": known.token is not None,
+        "known_connections": sorted(map(connection_kind, known.connections)),
+    }
 
 
 def _account(account: AccountCoordinator) -> dict[str, Any]:
     """Return facts of an account."""
-    entry = account.config_entry
     facts: dict[str, Any] = {
-        "token_origin": entry.data[CONF_TOKEN_ORIGIN],
         "token_rejected": account.token_rejected,
-        "plex_tv_api": entry.data[CONF_API_URL] == PLEX_TV_API,
         "listed_servers": [_listed_server(server) for server in account.servers]
         if account.servers.is_known
         else None,
@@ -84,15 +112,11 @@ def _listed_server(server: ListedServer) -> dict[str, Any]:
 
 def _server(server: ServerCoordinator) -> dict[str, Any]:
     """Return facts of a server."""
-    data = server.subentry.data
     access = server.access
     listed = access.target.listed
     route = server.data.route if server.data is not None else None
     return {
-        "typed_address": CONF_URL in data,
-        "typed_token": CONF_TOKEN in data,
-        "verify_ssl": data.get(CONF_VERIFY_SSL, True),
-        "watched_sources": len(data[CONF_SOURCES]),
+        **_subentry(server.subentry),
         "listed": listed is not None,
         "owned": listed.owned if listed is not None else None,
         "version": access.version,
@@ -106,6 +130,9 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
             }
             for tried, failure in access.routing.failures.items()
         ],
+        "failed_sources": sorted(
+            type(failure).__name__ for failure in server.sources.failures.values()
+        ),
         "transient_token": server.issued_token.token is not None,
         **_update(server),
     }

@@ -1,53 +1,92 @@
 """Devices, and what the entities of accounts and of servers have in common."""
 
+from functools import partial
+from typing import Any, override
+
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import (
     DeviceEntryType,
     DeviceInfo,
     async_get_device_id_by_identifier,
 )
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.helpers.update_coordinator import (
+    CoordinatorEntity,
+    DataUpdateCoordinator,
+)
 
 from .const import DOMAIN
-from .coordinator import (
-    AccountCoordinator,
-    PlexAuthConfigEntry,
-    ServerCoordinator,
-    SourceCoordinator,
+from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .source_coordinator import SourceCoordinator
+
+_plex_device = partial(
+    DeviceInfo, entry_type=DeviceEntryType.SERVICE, manufacturer="Plex"
 )
 
 
-class AccountEntity(CoordinatorEntity[AccountCoordinator]):
-    """Show an account."""
+class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
+    CoordinatorEntity[CoordinatorT]
+):
+    """Show what a coordinator knows, as soon as it knows it."""
 
     _attr_has_entity_name = True
+
+    def __init__(
+        self,
+        coordinator: CoordinatorT,
+        description: EntityDescription,
+        unique_id: str,
+        device_info: DeviceInfo,
+    ) -> None:
+        """Take what is shown, and where."""
+        super().__init__(coordinator)
+        self.entity_description = description
+        self._attr_translation_key = description.key
+        self._attr_unique_id = unique_id
+        self._attr_device_info = device_info
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the last poll succeeded."""
+        return super().available and self.coordinator.data is not None
+
+
+class AccountEntity(_DescribedEntity[AccountCoordinator]):
+    """Show an account."""
 
     def __init__(
         self, coordinator: AccountCoordinator, description: EntityDescription
     ) -> None:
         """Name the entity after the account's uuid, which never changes."""
-        super().__init__(coordinator)
         entry = coordinator.config_entry
-        self.entity_description = description
-        self._attr_translation_key = description.key
-        self._attr_unique_id = f"{entry.unique_id}_{description.key}"
-        self._attr_device_info = account_device_info(entry)
+        unique_id = f"{entry.unique_id}_{description.key}"
+        super().__init__(
+            coordinator, description, unique_id, account_device_info(entry)
+        )
 
 
-class ServerEntity(CoordinatorEntity[ServerCoordinator]):
+class ServerEntity(_DescribedEntity[ServerCoordinator]):
     """Show a server."""
-
-    _attr_has_entity_name = True
 
     def __init__(
         self, coordinator: ServerCoordinator, description: EntityDescription
     ) -> None:
         """Name the entity after account and server: two accounts may share a server."""
-        super().__init__(coordinator)
-        self.entity_description = description
-        self._attr_translation_key = description.key
-        self._attr_unique_id = server_unique_id(coordinator, description.key)
-        self._attr_device_info = server_device_info(coordinator)
+        unique_id = server_unique_id(coordinator, description.key)
+        device_info = server_device_info(coordinator)
+        super().__init__(coordinator, description, unique_id, device_info)
+
+
+class LastingServerEntity(ServerEntity):
+    """Show of a server what is true while it is away as well."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return true."""
+        return True
 
 
 class SourceEntity(CoordinatorEntity[SourceCoordinator]):
@@ -55,12 +94,31 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
 
     _attr_has_entity_name = True
 
-    def __init__(self, coordinator: SourceCoordinator, source: str) -> None:
+    def __init__(self, server: ServerCoordinator, source: str) -> None:
         """Name the entity after the server that is asked and the source."""
-        super().__init__(coordinator)
+        super().__init__(server.sources)
+        self._server = server
         self._source = source
-        self._attr_unique_id = server_unique_id(coordinator.server, f"source_{source}")
-        self._attr_device_info = server_device_info(coordinator.server)
+        self._attr_unique_id = server_unique_id(server, f"source_{source}")
+        self._attr_device_info = server_device_info(server)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the server is reached and has told of the source."""
+        return (
+            self._server.last_update_success
+            and self.coordinator.data is not None
+            and self._source in self.coordinator.data
+        )
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the poll of the server as well."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self._server.async_add_listener(self._handle_coordinator_update)
+        )
 
 
 def server_unique_id(server: ServerCoordinator, key: str) -> str:
@@ -68,14 +126,30 @@ def server_unique_id(server: ServerCoordinator, key: str) -> str:
     return f"{server.config_entry.unique_id}_{server.machine_identifier}_{key}"
 
 
+@callback
+def async_follow_device(server: ServerCoordinator) -> None:
+    """Keep name and software version of a server's device page true."""
+    registry = dr.async_get(server.hass)
+
+    @callback
+    def async_update() -> None:
+        device = registry.async_get_device_by_identifier(
+            _server_identifier(server), server.config_entry.entry_id
+        )
+        if device is not None:
+            registry.async_update_device(
+                device.id, name=server.subentry.title, sw_version=server.access.version
+            )
+
+    server.async_on_shutdown(server.async_add_listener(async_update))
+
+
 def server_device_info(server: ServerCoordinator) -> DeviceInfo:
     """Return the device that stands for a server."""
     entry = server.config_entry
-    return DeviceInfo(
+    return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/server",
-        entry_type=DeviceEntryType.SERVICE,
-        identifiers={(DOMAIN, f"{entry.unique_id}_{server.machine_identifier}")},
-        manufacturer="Plex",
+        identifiers={_server_identifier(server)},
         model="Plex Media Server",
         name=server.subentry.title,
         sw_version=server.access.version,
@@ -87,14 +161,17 @@ def server_device_info(server: ServerCoordinator) -> DeviceInfo:
 
 def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
     """Return the device that stands for an account."""
-    return DeviceInfo(
+    return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/account",
-        entry_type=DeviceEntryType.SERVICE,
         identifiers={_account_identifier(entry)},
-        manufacturer="Plex",
         model="Plex",
         name=entry.title,
     )
+
+
+def _server_identifier(server: ServerCoordinator) -> tuple[str, str]:
+    """Return the identifier of a server's device."""
+    return DOMAIN, f"{server.config_entry.unique_id}_{server.machine_identifier}"
 
 
 def _account_identifier(entry: PlexAuthConfigEntry) -> tuple[str, str]:

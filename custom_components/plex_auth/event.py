@@ -6,8 +6,8 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PlexAuthConfigEntry
-from .entity import ServerEntity
+from .coordinator import PlexAuthConfigEntry, ServerCoordinator
+from .entity import LastingServerEntity
 from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0
@@ -24,21 +24,19 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the event entity of each server."""
-    for subentry_id, server in entry.runtime_data.servers.items():
+
+    @callback
+    def async_add_server(server: ServerCoordinator) -> None:
         async_add_entities(
             [TransientTokenEventEntity(server, TRANSIENT_TOKEN)],
-            config_subentry_id=subentry_id,
+            config_subentry_id=server.subentry.subentry_id,
         )
 
+    entry.runtime_data.async_listen(async_add_server)
 
-class TransientTokenEventEntity(ServerEntity, EventEntity):
+
+class TransientTokenEventEntity(LastingServerEntity, EventEntity):
     """Tell what happens to the transient tokens that a server issued to us."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return true: what happened stays true while the server is away."""
-        return True
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -4,7 +4,7 @@ Whether an issue exists follows from what the coordinators know; it goes away by
 when its cause does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set as AbstractSet
 from enum import StrEnum
 
 from yarl import URL
@@ -17,8 +17,8 @@ from .api.addresses import PLEX_DIRECT, is_private, is_public
 from .api.connections import ConnectionKind, Route
 from .api.errors import DnsError
 from .api.server import supports_sources
-from .const import CONF_SOURCES, DOCUMENTATION_URL, DOMAIN
-from .coordinator import PlexAuthConfigEntry, ServerCoordinator
+from .const import DOCUMENTATION_URL, DOMAIN
+from .coordinator import ServerCoordinator
 
 
 class Issue(StrEnum):
@@ -28,25 +28,29 @@ class Issue(StrEnum):
     TOKEN_REFUSED = "server_token_refused"
     TOO_OLD = "server_too_old"
     PLEX_DIRECT = "plex_direct_not_resolved"
+    ADDRESS_FAILS = "server_address_fails"
     PLAIN_HTTP = "plain_http"
 
 
-_FIXABLE = frozenset({Issue.NOT_LISTED, Issue.TOKEN_REFUSED, Issue.PLEX_DIRECT})
+_FIXABLE = frozenset(
+    {Issue.NOT_LISTED, Issue.TOKEN_REFUSED, Issue.PLEX_DIRECT, Issue.ADDRESS_FAILS}
+)
 
 
 @callback
-def async_watch_issues(
-    hass: HomeAssistant, entry: PlexAuthConfigEntry, server: ServerCoordinator
-) -> None:
+def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
     """Keep the issues of a server true for as long as the entry is loaded."""
+    entry = server.config_entry
+    subentry_id = server.subentry.subentry_id
 
     @callback
-    def _async_update() -> None:
+    def async_update() -> None:
         found = set(_issues(server))
+        undecided = _undecided(server)
         for issue in Issue:
-            if issue is Issue.PLEX_DIRECT and _is_internet_missing(server):
+            issue_id = f"{issue}_{subentry_id}"
+            if issue in undecided:
                 continue
-            issue_id = f"{issue}_{server.subentry.subentry_id}"
             if issue not in found:
                 ir.async_delete_issue(hass, DOMAIN, issue_id)
                 continue
@@ -62,51 +66,44 @@ def async_watch_issues(
                     "server": server.subentry.title,
                 },
                 learn_more_url=f"{DOCUMENTATION_URL}#troubleshooting",
-                data={
-                    "entry_id": entry.entry_id,
-                    "subentry_id": server.subentry.subentry_id,
-                },
+                data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
             )
 
     @callback
-    def _async_delete() -> None:
-        async_delete_issues(hass, server.subentry.subentry_id, ignored=False)
+    def async_delete() -> None:
+        registry = ir.async_get(hass)
+        for issue in Issue:
+            found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
+            # One that is made anew after a reload would be ignored no longer.
+            if found is not None and found.dismissed_version is None:
+                ir.async_delete_issue(hass, DOMAIN, found.issue_id)
 
-    _async_update()
-    entry.async_on_unload(server.async_add_listener(_async_update))
-    entry.async_on_unload(server.account.async_add_listener(_async_update))
-    entry.async_on_unload(_async_delete)
+    async_update()
+    server.async_on_shutdown(server.async_add_listener(async_update))
+    server.async_on_shutdown(server.account.async_add_listener(async_update))
+    server.async_on_shutdown(async_delete)
 
 
 @callback
-def async_delete_issues(
-    hass: HomeAssistant, subentry_id: str, *, ignored: bool = True
-) -> None:
-    """Delete the issues of a server, those that the user ignores only if told to.
-
-    An issue that is made anew after a reload is no longer ignored.
-    """
-    registry = ir.async_get(hass)
-    for issue in Issue:
-        issue_id = f"{issue}_{subentry_id}"
-        found = registry.async_get_issue(DOMAIN, issue_id)
-        if found is not None and (ignored or found.dismissed_version is None):
+def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
+    """Delete the issues of all servers but those that are kept, ignored ones too."""
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and not issue_id.endswith(tuple(kept)):
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def local_address(server: ServerCoordinator) -> URL | None:
-    """Return the local address that works without a plex.direct name, if one is known.
+def local_addresses(server: ServerCoordinator) -> list[URL]:
+    """Return the listed local addresses that need no plex.direct name.
 
-    Where the server requires secure connections that address has no valid certificate.
+    Where the server requires secure connections they have no valid certificate.
     """
     known = server.access.target.known
     scheme = "https" if known.https_required else "http"
-    for connection in known.connections:
-        if connection.local and is_private(connection.address):
-            return URL.build(
-                scheme=scheme, host=connection.address or "", port=connection.port
-            )
-    return None
+    return [
+        URL.build(scheme=scheme, host=connection.address or "", port=connection.port)
+        for connection in known.connections
+        if connection.local and is_private(connection.address)
+    ]
 
 
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
@@ -120,14 +117,32 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
         yield Issue.NOT_LISTED
     if CONF_TOKEN in data and server.access.token_refused:
         yield Issue.TOKEN_REFUSED
-    if data[CONF_SOURCES] and not supports_sources(server.access.version):
+    if server.sources.watched and not supports_sources(server.access.version):
         yield Issue.TOO_OLD
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
+        listed = server.access.target.listed
+        if _has_failed(server) and listed is not None and listed.connections:
+            yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])
         if url.scheme == "http" and is_public(url.host):
             yield Issue.PLAIN_HTTP
+
+
+def _undecided(server: ServerCoordinator) -> set[Issue]:
+    """Return the issues that nobody can tell of now: they stay as they are.
+
+    A name that does not resolve says nothing while the internet may be missing.
+    """
+    account = server.account
+    is_answered = account.last_update_success or account.token_rejected
+    return set() if is_answered or _is_local(server) else {Issue.PLEX_DIRECT}
+
+
+def _has_failed(server: ServerCoordinator) -> bool:
+    """Return whether the last poll has not reached the server."""
+    return not server.last_update_success
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
@@ -140,22 +155,19 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
         for route, failure in server.access.routing.failures.items()
     ):
         return False
-    return local_address(server) is not None and any(
+    return bool(local_addresses(server)) and any(
         _is_unresolved(route) and isinstance(failure, DnsError)
         for route, failure in server.access.routing.failures.items()
     )
 
 
-def _is_internet_missing(server: ServerCoordinator) -> bool:
-    """Return whether it may be the internet that is missing, not a name alone."""
-    account = server.account
-    is_answered = account.last_update_success or account.token_rejected
-    return not is_answered and not _is_local(server)
-
-
 def _is_local(server: ServerCoordinator) -> bool:
     """Return whether the server is reached locally."""
-    return server.last_update_success and server.data.route.kind is ConnectionKind.LOCAL
+    return (
+        server.last_update_success
+        and server.is_polled
+        and server.data.route.kind is ConnectionKind.LOCAL
+    )
 
 
 def _is_unresolved(route: Route) -> bool:

@@ -1,12 +1,14 @@
 """From an error of the client to a message that a person understands."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
+    ConfigEntryNotReady,
     HomeAssistantError,
     ServiceValidationError,
 )
@@ -15,6 +17,8 @@ from homeassistant.helpers.update_coordinator import UpdateFailed
 from .api import errors
 from .api.errors import NotOwnerError, PlexError, ServerTooOldError, TokenRejectedError
 from .const import DOMAIN
+
+_LONGEST_SECONDS: Final = 25
 
 _KEYS: Final[dict[type[BaseException], str]] = {
     errors.CannotConnectError: "cannot_connect",
@@ -46,20 +50,33 @@ def error_key(err: PlexError) -> str:
     return next(_KEYS[kind] for kind in type(err).__mro__ if kind in _KEYS)
 
 
-def update_failed(err: PlexError, name: str, interval: timedelta) -> UpdateFailed:
+def update_failed(
+    err: PlexError, name: str, interval: timedelta, longest: timedelta
+) -> UpdateFailed:
     """Return the failure of a poll that comes each `interval`.
 
-    A wish to be asked later is granted, one to be asked sooner is not: it may be nothing
-    but a clock that differs.
+    A wish to be asked later is granted up to `longest`, one to be asked sooner is not:
+    it may be nothing but a clock that differs.
     """
     retry_after = err.retry_after
-    if retry_after is not None and retry_after <= interval.total_seconds():
-        retry_after = None
+    if retry_after is not None:
+        retry_after = min(retry_after, longest.total_seconds())
+        if retry_after <= interval.total_seconds():
+            retry_after = None
     return UpdateFailed(
         translation_domain=DOMAIN,
         translation_key=error_key(err),
         translation_placeholders={"name": name},
         retry_after=retry_after,
+    )
+
+
+def not_ready(err: BaseException | None) -> ConfigEntryNotReady:
+    """Return the failure of a set-up after the failure of a poll, with its message."""
+    return ConfigEntryNotReady(
+        translation_domain=getattr(err, "translation_domain", None),
+        translation_key=getattr(err, "translation_key", None),
+        translation_placeholders=getattr(err, "translation_placeholders", None),
     )
 
 
@@ -81,11 +98,18 @@ def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError
     )
 
 
-@contextmanager
-def translated_errors(name: str) -> Iterator[None]:
-    """Raise what Plex did not do for an action as an error that a person understands."""
+@asynccontextmanager
+async def action_errors(name: str) -> AsyncIterator[None]:
+    """Raise what Plex did not do for an action as an error that a person understands.
+
+    An action as a whole takes 25 seconds at most.
+    """
     try:
-        yield
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                yield
+        except TimeoutError as err:
+            raise errors.ConnectionTimeoutError from err
     except (NotOwnerError, ServerTooOldError) as err:
         raise invalid(error_key(err), name=name) from err
     except PlexError as err:

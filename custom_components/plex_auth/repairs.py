@@ -8,18 +8,21 @@ from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 
+from .api.connections import ConnectionKind, Route
 from .api.errors import (
     CannotConnectError,
     NotClaimedError,
     NotPermittedError,
     PlexError,
 )
+from .api.models import Identity
+from .api.race import race
 from .api.server import PlexServer
 from .const import CONF_CLIENT_IDENTIFIER
 from .coordinator import PlexAuthConfigEntry, ServerCoordinator
 from .flows import checks, forms
 from .flows.checks import FormError
-from .issues import Issue, local_address
+from .issues import Issue, local_addresses
 from .sessions import async_create_transport
 
 
@@ -42,10 +45,21 @@ async def async_create_fix_flow(
 class _ServerRepairFlow(RepairsFlow):
     """Fix an issue of a server."""
 
+    first_step = "confirm"
+
     def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
         """Take the server: its account and its subentry."""
         self._entry = entry
         self._subentry = subentry
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Begin with the first step."""
+        result: RepairsFlowResult = await getattr(
+            self, f"async_step_{self.first_step}"
+        )()
+        return result
 
     @property
     def _placeholders(self) -> dict[str, str]:
@@ -59,7 +73,6 @@ class _ServerRepairFlow(RepairsFlow):
             return None
         return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
 
-    @property
     def _is_removed(self) -> bool:
         """Return whether the server or its account is no longer in Home Assistant."""
         entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
@@ -72,7 +85,7 @@ class _ServerRepairFlow(RepairsFlow):
         )
 
     def _update(self, data: dict[str, Any]) -> RepairsFlowResult:
-        """Store changed data; the entry reloads itself."""
+        """Store changed data, which the server takes over."""
         self.hass.config_entries.async_update_subentry(
             self._entry, self._subentry, data={**self._subentry.data, **data}
         )
@@ -82,17 +95,17 @@ class _ServerRepairFlow(RepairsFlow):
 class _ConfirmFlow(_ServerRepairFlow, ABC):
     """Fix an issue of a server once the user agrees."""
 
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Begin with the question."""
-        return await self.async_step_confirm()
-
-    @abstractmethod
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Ask, and fix the issue once the user agrees."""
+        if self._is_removed():
+            return self._abort("server_removed")
+        return await self._async_confirm(is_agreed=user_input is not None)
+
+    @abstractmethod
+    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
+        """Ask, or fix the issue where the user agrees."""
 
     def _ask(
         self, error: PlexError | None = None, **placeholders: str
@@ -110,16 +123,22 @@ class RemoveServerFlow(_ConfirmFlow):
     """Remove a server that the account has no longer."""
 
     @override
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Remove the server once the user agrees."""
-        if self._is_removed:
+    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
+        """Remove the server once the user agrees, and plex.tv still does not list it."""
+        error: PlexError | None = None
+        if self._server is not None:
+            target = self._server.access.target
+            if is_agreed:
+                try:
+                    await target.servers.renew(now=True)
+                except PlexError as err:
+                    error = err
+            if target.listed is not None:
+                return self._abort("listed_again")
+        if not is_agreed or error is not None:
+            return self._ask(error)
+        if self._is_removed():
             return self._abort("server_removed")
-        if self._server is not None and self._server.access.target.listed is not None:
-            return self._abort("listed_again")
-        if user_input is None:
-            return self._ask()
         self.hass.config_entries.async_remove_subentry(
             self._entry, self._subentry.subentry_id
         )
@@ -129,11 +148,7 @@ class RemoveServerFlow(_ConfirmFlow):
 class NewTokenFlow(_ServerRepairFlow):
     """Take a new token for a server that refuses the typed one."""
 
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Begin with the form."""
-        return await self.async_step_token()
+    first_step = "token"
 
     async def async_step_token(
         self, user_input: dict[str, str] | None = None
@@ -145,7 +160,7 @@ class NewTokenFlow(_ServerRepairFlow):
                 token = await self._async_checked(user_input[CONF_TOKEN])
             except (FormError, PlexError) as err:
                 error = err
-            if self._is_removed:
+            if self._is_removed():
                 return self._abort("server_removed")
             if error is None:
                 return self._update({CONF_TOKEN: token})
@@ -174,30 +189,52 @@ class LocalAddressFlow(_ConfirmFlow):
     """Use a server's local address, which needs no name resolution."""
 
     @override
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
+    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
         """Use the address once the user agrees and the server answers there."""
-        error: PlexError | None = None
-        url = local_address(self._server) if self._server is not None else None
-        if url is None:
+        server = self._server
+        addresses = local_addresses(server) if server is not None else []
+        if not addresses:
             return self._abort("no_local_address")
-        if user_input is not None:
-            transport = async_create_transport(
-                self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
-            )
-            try:
-                await PlexServer(transport, url).identity(self._subentry.unique_id)
-            except PlexError as err:
-                error = err
-            else:
-                if self._is_removed:
-                    return self._abort("server_removed")
-                return self._update({CONF_URL: str(url), CONF_VERIFY_SSL: False})
-        return self._ask(error, url=str(url))
+        routes = [Route(url, ConnectionKind.CUSTOM) for url in addresses]
+        result = await race([routes], self._async_identify)
+        if result.winner is None:
+            return self._ask(result.error, url=str(addresses[0]))
+        url = str(result.winner[0].url)
+        if not is_agreed:
+            return self._ask(url=url)
+        if self._is_removed():
+            return self._abort("server_removed")
+        return self._update({CONF_URL: url, CONF_VERIFY_SSL: False})
+
+    async def _async_identify(self, route: Route) -> Identity:
+        """Return who answers at an address; raise PlexError if it is not the server."""
+        transport = async_create_transport(
+            self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
+        )
+        return await PlexServer(transport, route.url).identity(self._subentry.unique_id)
+
+
+class AutomaticAddressFlow(_ConfirmFlow):
+    """Forget the stored address of a server, and use those that plex.tv lists."""
+
+    @override
+    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
+        """Forget the address once the user agrees."""
+        if not is_agreed:
+            return self._ask(url=self._subentry.data.get(CONF_URL, ""))
+        data = {
+            key: value
+            for key, value in self._subentry.data.items()
+            if key not in (CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
+        }
+        self.hass.config_entries.async_update_subentry(
+            self._entry, self._subentry, data=data
+        )
+        return self.async_create_entry(data={})
 
 
 _FLOWS: Final[dict[Issue, type[_ServerRepairFlow]]] = {
+    Issue.ADDRESS_FAILS: AutomaticAddressFlow,
     Issue.NOT_LISTED: RemoveServerFlow,
     Issue.PLEX_DIRECT: LocalAddressFlow,
     Issue.TOKEN_REFUSED: NewTokenFlow,

@@ -6,25 +6,21 @@ from datetime import datetime
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .api.connections import ConnectionKind, best_connection, connection_kind
 from .api.models import SubscriptionPeriod
-from .const import CONF_SOURCES
-from .coordinator import (
-    AccountCoordinator,
-    PlexAuthConfigEntry,
-    ServerCoordinator,
-    SourceCoordinator,
-)
+from .const import DOMAIN
+from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
 from .entity import AccountEntity, ServerEntity, SourceEntity, server_unique_id
 
 PARALLEL_UPDATES = 0
@@ -75,6 +71,21 @@ def _first(
     return min((moment for moment in moments if moment), default=None)
 
 
+def _rare[CoordinatorT](
+    key: str,
+    value_fn: Callable[[CoordinatorT], SensorValue],
+    device_class: SensorDeviceClass | None = None,
+) -> PlexSensorDescription[CoordinatorT]:
+    """Describe a sensor for diagnosis that few people need."""
+    return PlexSensorDescription(
+        key=key,
+        device_class=device_class,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=value_fn,
+    )
+
+
 ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     PlexSensorDescription(
         key="subscription_status",
@@ -109,25 +120,16 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
             len(coordinator.servers) if coordinator.servers.is_known else None
         ),
     ),
-    PlexSensorDescription(
-        key="home_users",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.data.details.home_size,
+    _rare("home_users", lambda coordinator: coordinator.data.details.home_size),
+    _rare(
+        "account_created",
+        lambda coordinator: coordinator.data.details.joined_at,
+        SensorDeviceClass.TIMESTAMP,
     ),
-    PlexSensorDescription(
-        key="account_created",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.data.details.joined_at,
-    ),
-    PlexSensorDescription(
-        key="sign_in_remembered_until",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.data.details.remember_expires_at,
+    _rare(
+        "sign_in_remembered_until",
+        lambda coordinator: coordinator.data.details.remember_expires_at,
+        SensorDeviceClass.TIMESTAMP,
     ),
 )
 
@@ -145,12 +147,7 @@ SERVER_SENSORS: tuple[PlexSensorDescription[ServerCoordinator], ...] = (
             token.expires_at if (token := coordinator.issued_token.token) else None
         ),
     ),
-    PlexSensorDescription(
-        key="version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.data.version,
-    ),
+    _rare("version", lambda coordinator: coordinator.data.version),
 )
 
 
@@ -164,41 +161,54 @@ async def async_setup_entry(
     async_add_entities(
         AccountSensor(data.account, description) for description in ACCOUNT_SENSORS
     )
-    for subentry_id, server in data.servers.items():
+
+    @callback
+    def async_add_server(server: ServerCoordinator) -> None:
+        shown = set[str]()
+
+        @callback
+        def async_follow_sources() -> None:
+            watched = set(server.sources.watched)
+            if shown == watched:
+                return
+            _remove_unwatched_sources(server, watched)
+            async_add_entities(
+                (SourceSensor(server, source) for source in watched - shown),
+                config_subentry_id=server.subentry.subentry_id,
+            )
+            shown.clear()
+            shown.update(watched)
+
         async_add_entities(
             (ServerSensor(server, description) for description in SERVER_SENSORS),
-            config_subentry_id=subentry_id,
+            config_subentry_id=server.subentry.subentry_id,
         )
-        _remove_unwatched_sources(hass, entry, server)
-    for subentry_id, sources in data.sources.items():
-        async_add_entities(
-            (SourceSensor(sources, source) for source in sources.watched),
-            config_subentry_id=subentry_id,
-        )
+        _remove_unwatched_sources(server, set(server.sources.watched))
+        async_follow_sources()
+        server.async_on_shutdown(server.async_add_listener(async_follow_sources))
+
+    data.async_listen(async_add_server)
 
 
-class AccountSensor(AccountEntity, SensorEntity):
+class _DescribedSensor(SensorEntity):
+    """Show what a description reads of the coordinator."""
+
+    coordinator: Any
+    entity_description: PlexSensorDescription[Any]
+
+    @property
+    @override
+    def native_value(self) -> SensorValue:
+        """Return the value, None where Plex does not tell it."""
+        return _state(self.entity_description.value_fn(self.coordinator))
+
+
+class AccountSensor(AccountEntity, _DescribedSensor):
     """Show a fact of an account."""
 
-    entity_description: PlexSensorDescription[AccountCoordinator]
 
-    @property
-    @override
-    def native_value(self) -> SensorValue:
-        """Return the fact, None where Plex does not tell it."""
-        return _state(self.entity_description.value_fn(self.coordinator))
-
-
-class ServerSensor(ServerEntity, SensorEntity):
+class ServerSensor(ServerEntity, _DescribedSensor):
     """Show a fact of a server."""
-
-    entity_description: PlexSensorDescription[ServerCoordinator]
-
-    @property
-    @override
-    def native_value(self) -> SensorValue:
-        """Return the fact, None where it is not known."""
-        return _state(self.entity_description.value_fn(self.coordinator))
 
 
 class SourceSensor(SourceEntity, SensorEntity):
@@ -214,16 +224,31 @@ class SourceSensor(SourceEntity, SensorEntity):
     _attr_translation_key = "source"
     _unrecorded_attributes = frozenset({ATTR_CONNECTIONS})
 
-    def __init__(self, coordinator: SourceCoordinator, source: str) -> None:
-        """Name the sensor as the source is called, if that is known."""
-        super().__init__(coordinator, source)
+    def __init__(self, server: ServerCoordinator, source: str) -> None:
+        """Name the sensor as the source is called, or was called last."""
+        super().__init__(server, source)
+        self._source_name = self._find_source_name()
         self._attr_translation_placeholders = {"source": self._source_name or source}
+        if self._source_name is None:
+            registry = er.async_get(server.hass)
+            entity_id = registry.async_get_entity_id(
+                SENSOR_DOMAIN, DOMAIN, str(self.unique_id)
+            )
+            if entity_id is not None:
+                self._attr_name = registry.entities[entity_id].original_name
 
-    @property
     @override
-    def available(self) -> bool:
-        """Return whether the server was asked and knows the source."""
-        return super().available and self._source in self.coordinator.data
+    @callback
+    def _handle_coordinator_update(self) -> None:
+        """Take a new name of the source when it comes."""
+        name = self._find_source_name()
+        if name is not None and name != self._source_name:
+            self._source_name = name
+            self._attr_translation_placeholders = {"source": name}
+            # Home Assistant keeps the name that it has made until another one is set.
+            self._attr_name = name
+            del self._attr_name
+        super()._handle_coordinator_update()
 
     @property
     @override
@@ -243,28 +268,23 @@ class SourceSensor(SourceEntity, SensorEntity):
             ATTR_CONNECTIONS: [connection.uri for connection in source.connections],
         }
 
-    @property
-    def _source_name(self) -> str | None:
+    def _find_source_name(self) -> str | None:
         """Return the source's name as the server tells it, else as plex.tv lists it."""
         if self.available and (name := self.coordinator.data[self._source].name):
             return name
-        listed = self.coordinator.server.account.servers.get(
-            self._source.partition("://")[2]
-        )
+        listed = self._server.account.servers.get(self._source.partition("://")[2])
         return listed.name if listed else None
 
 
-def _remove_unwatched_sources(
-    hass: HomeAssistant, entry: PlexAuthConfigEntry, server: ServerCoordinator
-) -> None:
+def _remove_unwatched_sources(server: ServerCoordinator, watched: set[str]) -> None:
     """Remove the sensors of sources that are watched no longer."""
-    registry = er.async_get(hass)
+    registry = er.async_get(server.hass)
     prefix = server_unique_id(server, "source_")
-    watched = {
-        f"{prefix}{source}" for source in server.subentry.data.get(CONF_SOURCES, ())
-    }
-    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-        if entity.unique_id.startswith(prefix) and entity.unique_id not in watched:
+    kept = {f"{prefix}{source}" for source in watched}
+    for entity in er.async_entries_for_config_entry(
+        registry, server.config_entry.entry_id
+    ):
+        if entity.unique_id.startswith(prefix) and entity.unique_id not in kept:
             registry.async_remove(entity.entity_id)
 
 

@@ -27,7 +27,7 @@ from .api.errors import NotFoundError
 from .api.server import is_source, playable
 from .const import DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
-from .messages import invalid, translated_errors
+from .messages import action_errors, invalid
 from .responses import (
     account_response,
     listed_server_response,
@@ -91,7 +91,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
     """Return what plex.tv says now of the account that the token belongs to."""
     account = _called_account(call)
-    with translated_errors(account.config_entry.title):
+    async with action_errors(account.config_entry.title):
         await account.async_verify()
     return {"account": account_response(account.data.details)}
 
@@ -100,7 +100,7 @@ async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
     """Return the servers that plex.tv lists now for the account."""
     account = _called_account(call)
     entry = account.config_entry
-    with translated_errors(entry.title):
+    async with action_errors(entry.title):
         await account.servers.renew(now=True)
     added = {subentry.unique_id for subentry in entry.subentries.values()}
     return {
@@ -115,11 +115,13 @@ async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
     server = _called_server(call)
     path = _path(call.data[ATTR_PATH]) if ATTR_PATH in call.data else None
-    with translated_errors(server.subentry.title):
+    async with action_errors(server.subentry.title):
         token, route = await server.access.call(
-            lambda plex, access_token: plex.transient_token(access_token)
+            lambda plex, access_token: plex.transient_token(access_token),
+            is_repeatable=False,
         )
     server.issued_token.issue(token)
+    server.async_note_route(route)
     response = transient_token_response(token) | {
         "server": _server_response(server, route)
     }
@@ -136,14 +138,15 @@ async def _async_get_source_connection_information(
     source: str = call.data[ATTR_SOURCE]
     name = server.subentry.title
     if not is_source(source):
-        raise invalid("invalid_source", source=source)
-    with translated_errors(name):
+        raise invalid("invalid_source")
+    async with action_errors(name):
         try:
             found, route = await server.access.source(
                 source, refresh=call.data[ATTR_REFRESH]
             )
         except NotFoundError as err:
-            raise invalid("source_not_found", source=source, name=name) from err
+            raise invalid("source_not_found", name=name) from err
+    server.async_note_route(route)
     return {
         "source": source,
         **source_response(found),
@@ -188,9 +191,10 @@ def _called_server(call: ServiceCall) -> ServerCoordinator:
 
 def _no_server(hass: HomeAssistant) -> ServiceValidationError:
     """Return why there is no server: none was added, or its account is not loaded."""
-    for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
+    for entry in hass.config_entries.async_entries(DOMAIN):
         if any(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
-            return invalid("account_not_ready", name=entry.title)
+            reason = "account_disabled" if entry.disabled_by else "account_not_ready"
+            return invalid(reason, name=entry.title)
     return invalid("no_server")
 
 
@@ -207,7 +211,7 @@ def _path(text: str) -> URL:
         or text.startswith(("//", "/\\"))
         or not text.isprintable()
     ):
-        raise invalid("invalid_path", path=text)
+        raise invalid("invalid_path")
     return path
 
 

@@ -1,19 +1,31 @@
 """Our sessions, and our name for Plex: what it takes to call it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar
+from yarl import URL
 
-from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, __version__ as HA_VERSION
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import (
+    CONF_TOKEN,
+    CONF_URL,
+    CONF_VERIFY_SSL,
+    EVENT_HOMEASSISTANT_CLOSE,
+    __version__ as HA_VERSION,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
 
+from .api.fields import printable
+from .api.known_server import KnownServer
 from .api.plex_tv import PlexTv
+from .api.server_access import ServerAccess
+from .api.server_list import AccountServer, ServerList
 from .api.transport import ClientInfo, Transport
-from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
+from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, DOMAIN
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -36,7 +48,7 @@ def async_create_transport(
             platform="Home Assistant",
             platform_version=HA_VERSION,
             device="Home Assistant",
-            device_name=_printable(hass.config.location_name) or "Home Assistant",
+            device_name=printable(hass.config.location_name) or "Home Assistant",
         ),
         verify_ssl=verify_ssl,
     )
@@ -50,6 +62,41 @@ def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv
     """
     return PlexTv(
         async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
+    )
+
+
+@callback
+def async_create_server_access(
+    hass: HomeAssistant,
+    entry: ConfigEntry[Any],
+    subentry: ConfigSubentry,
+    servers: ServerList,
+    on_token_refused: Callable[[], None],
+) -> ServerAccess:
+    """Return the access to a server: by what is typed, else by what is listed."""
+    data = subentry.data
+    assert subentry.unique_id is not None
+    return ServerAccess(
+        async_create_transport(
+            hass,
+            entry.data[CONF_CLIENT_IDENTIFIER],
+            verify_ssl=data.get(CONF_VERIFY_SSL, True),
+        ),
+        AccountServer(
+            servers,
+            subentry.unique_id,
+            lambda: KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {})),
+            url=URL(data[CONF_URL]) if CONF_URL in data else None,
+            typed_token=data.get(CONF_TOKEN),
+        ),
+        on_token_refused,
+    )
+
+
+def typed_access(subentry: ConfigSubentry) -> tuple[object, ...]:
+    """Return what of a subentry the access to its server depends on."""
+    return tuple(
+        subentry.data.get(key) for key in (CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
     )
 
 
@@ -72,8 +119,3 @@ def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
 
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, _async_detach)
     return sessions[verify_ssl]
-
-
-def _printable(text: str) -> str:
-    """Return a text as a header can carry it: no line breaks, no control characters."""
-    return "".join(character for character in text if character.isprintable()).strip()

@@ -4,7 +4,7 @@ They are kept in memory only: they outlive a reload of the entry, but not Home A
 itself nor the server's removal.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,10 +41,11 @@ def async_issued_token(hass: HomeAssistant, subentry_id: str) -> IssuedToken:
 
 
 @callback
-def async_forget_token(hass: HomeAssistant, subentry_id: str) -> None:
-    """Forget the token of a server that is removed."""
-    if issued := hass.data.get(_DATA_TOKENS, {}).pop(subentry_id, None):
-        issued.close()
+def async_forget_tokens(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
+    """Forget the tokens of all servers but those that are kept."""
+    tokens = hass.data.get(_DATA_TOKENS, {})
+    for subentry_id in tokens.keys() - kept:
+        tokens.pop(subentry_id).close()
 
 
 class IssuedToken:

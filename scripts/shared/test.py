@@ -8,7 +8,9 @@ from .environment import HASSCHECK, TEST, prepare
 from .paths import ROOT
 
 _COVERAGE = ("--cov", "--cov-report=term", "--cov-fail-under=98")
-_FLOWS = "custom_components/plex_auth/*flow*.py"
+_FLOWS = (
+    "custom_components/plex_auth/config_flow.py,custom_components/plex_auth/flows/*.py"
+)
 
 
 def main() -> int:

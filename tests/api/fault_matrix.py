@@ -283,40 +283,36 @@ def _other_host(scene: Scene) -> str:
 
 def _statuses() -> Iterable[FaultCase]:
     """Return the statuses, first as bare pages, then with Plex's own error bodies."""
-    bare: dict[int, tuple[Outcome, Outcome]] = {
-        400: (errors.BadRequestError, errors.BadRequestError),
-        401: (errors.UnavailableError, errors.NotPermittedError),
-        403: (errors.UnavailableError, errors.NotPermittedError),
-        404: (errors.NotFoundError, errors.NotFoundError),
-        405: (errors.UnexpectedAnswerError, errors.UnexpectedAnswerError),
-        410: (errors.NotFoundError, errors.NotFoundError),
-        422: (errors.BadRequestError, errors.BadRequestError),
-        429: (errors.RateLimitedError, errors.RateLimitedError),
-        498: (errors.TokenRejectedError, errors.UnexpectedAnswerError),
-        500: (errors.UnavailableError, errors.UnavailableError),
-        502: (errors.UnavailableError, errors.UnavailableError),
-        503: (errors.UnavailableError, errors.UnavailableError),
-        504: (errors.UnavailableError, errors.UnavailableError),
-        520: (errors.UnavailableError, errors.UnavailableError),
+    bare: dict[tuple[Outcome, Outcome], tuple[int, ...]] = {
+        (errors.BadRequestError, errors.BadRequestError): (400, 422),
+        (errors.UnavailableError, errors.NotPermittedError): (401, 403),
+        (errors.NotFoundError, errors.NotFoundError): (404, 410),
+        (errors.UnexpectedAnswerError, errors.UnexpectedAnswerError): (405,),
+        (errors.RateLimitedError, errors.RateLimitedError): (429,),
+        (errors.TokenRejectedError, errors.UnexpectedAnswerError): (498,),
+        (errors.UnavailableError, errors.UnavailableError): (500, 502, 503, 504, 520),
     }
-    for status, (plex_tv, server) in bare.items():
-        yield _answer(f"{status}", Fault.status(status), plex_tv, server)
+    for (plex_tv, server), statuses in bare.items():
+        for status in statuses:
+            yield _answer(f"{status}", Fault.status(status), plex_tv, server)
     with_code: dict[tuple[int, int], tuple[Outcome, Outcome]] = {
-        (400, 1000): (errors.BadRequestError, errors.BadRequestError),
-        (400, 1004): (errors.BadRequestError, errors.BadRequestError),
-        (403, 1001): (errors.NotPermittedError, errors.NotPermittedError),
-        (403, 1009): (errors.NotPermittedError, errors.NotPermittedError),
-        (403, 1042): (errors.NotPermittedError, errors.NotPermittedError),
-        (404, 1002): (errors.NotFoundError, errors.NotFoundError),
-        (404, 1020): (errors.NotFoundError, errors.NotFoundError),
-        (410, 1002): (errors.NotFoundError, errors.NotFoundError),
-        (422, 1008): (errors.BadRequestError, errors.BadRequestError),
         (498, 1001): (errors.TokenRejectedError, errors.UnexpectedAnswerError),
-        (500, 1007): (errors.UnavailableError, errors.UnavailableError),
-        (502, 1001): (errors.UnavailableError, errors.UnavailableError),
-        (503, 1013): (errors.UnavailableError, errors.UnavailableError),
-        (504, 1007): (errors.UnavailableError, errors.UnavailableError),
-        (520, 1001): (errors.UnavailableError, errors.UnavailableError),
+        **dict.fromkeys(
+            ((400, 1000), (400, 1004), (422, 1008)),
+            (errors.BadRequestError, errors.BadRequestError),
+        ),
+        **dict.fromkeys(
+            ((403, 1001), (403, 1009), (403, 1042)),
+            (errors.NotPermittedError, errors.NotPermittedError),
+        ),
+        **dict.fromkeys(
+            ((404, 1002), (404, 1020), (410, 1002)),
+            (errors.NotFoundError, errors.NotFoundError),
+        ),
+        **dict.fromkeys(
+            ((500, 1007), (502, 1001), (503, 1013), (504, 1007), (520, 1001)),
+            (errors.UnavailableError, errors.UnavailableError),
+        ),
     }
     others: dict[tuple[int, int], dict[str, Outcome]] = {
         (403, 1001): {"sign_in": errors.WrongCredentialsError},
@@ -376,14 +372,12 @@ _SIGN_OUT_SUCCEEDS: Final[dict[str, Outcome]] = {"sign_out": None}
 _OLD_INVALID_TOKEN = '<?xml version="1.0" encoding="UTF-8"?><errors><error>Invalid token</error></errors>'
 
 FAULTS: Final = (
-    FaultCase(
-        "refused", _stop, _start, errors.CannotConnectError, errors.CannotConnectError
-    ),
+    FaultCase("refused", _stop, _start, errors.NotReachedError, errors.NotReachedError),
     FaultCase("DNS failure", _break_dns, _mend_dns, errors.DnsError, errors.DnsError),
     _certificate(Certificate.EXPIRED, errors.CertificateError),
     _certificate(Certificate.UNKNOWN_AUTHORITY, errors.CertificateError),
     _certificate(Certificate.WRONG_NAME, errors.CertificateError),
-    _certificate(Certificate.ABSENT, errors.CannotConnectError),
+    _certificate(Certificate.ABSENT, errors.NotReachedError),
     _answer(
         "reset",
         Fault.reset(),

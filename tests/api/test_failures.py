@@ -210,7 +210,7 @@ def test_nested_message_is_no_text(depth: int) -> None:
         (500, b"", errors.UnavailableError),
         (503, b"", errors.UnavailableError),
         (503, b'<Response title="Maintenance"/>', errors.MaintenanceError),
-        (503, b"still starting up", errors.StartingUpError),
+        (503, b"Plex Media Server is still starting up.", errors.StartingUpError),
         (520, b"", errors.UnavailableError),
     ],
     ids=short,

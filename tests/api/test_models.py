@@ -273,12 +273,13 @@ def test_managed_and_free_accounts_have_gaps() -> None:
     [
         ({"title": "T", "username": "u", "email": "e"}, "T"),
         ({"title": "", "username": "u", "email": "e"}, "u"),
-        ({"username": None, "email": "e"}, "e"),
-        ({}, "x"),
+        ({"title": "two\r\nlines\u2028of\x00 it"}, "two lines of it"),
+        ({"username": None, "email": "e"}, "Plex account"),
+        ({}, "Plex account"),
     ],
 )
 def test_name_is_the_best_that_is_there(fields: dict[str, Json], name: str) -> None:
-    """An account is called by title, user name, e-mail address or uuid."""
+    """An account is called by title or user name in one line, never by its e-mail."""
     data: dict[str, Json] = {"id": 1, "uuid": "x", **fields}
     assert Account.parse(data).name == name
 

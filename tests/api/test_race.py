@@ -15,6 +15,7 @@ from custom_components.plex_auth.api.errors import (
     DnsError,
     MaintenanceError,
     NotPermittedError,
+    NotReachedError,
     PlexError,
     RateLimitedError,
     SecureConnectionRequiredError,
@@ -188,9 +189,10 @@ async def test_cancelled_race_leaves_nothing() -> None:
             SecureConnectionRequiredError,
         ),
         ([WrongServerError(), DnsError(), CertificateError()], CertificateError),
-        ([ConnectionTimeoutError(), WrongServerError()], WrongServerError),
+        ([WrongServerError(), ConnectionTimeoutError()], ConnectionTimeoutError),
         ([CannotConnectError(), ConnectionTimeoutError()], ConnectionTimeoutError),
         ([NotPermittedError(), CannotConnectError()], CannotConnectError),
+        ([WrongServerError()], WrongServerError),
         ([NotPermittedError()], NotPermittedError),
         ([], CannotConnectError),
     ],
@@ -244,7 +246,7 @@ async def test_server_is_found_on_the_way_that_is_open(
         ConnectionKind.RELAY,
         None,
     ]
-    assert type(seen[-1].error) is CannotConnectError
+    assert type(seen[-1].error) is NotReachedError
 
 
 async def test_network_without_plex_direct_names(

@@ -124,7 +124,7 @@ async def test_sign_in_is_never_sent_twice(scene: Scene, fault: Fault) -> None:
         (Certificate.EXPIRED, errors.CertificateError),
         (Certificate.UNKNOWN_AUTHORITY, errors.CertificateError),
         (Certificate.WRONG_NAME, errors.CertificateError),
-        (Certificate.ABSENT, errors.CannotConnectError),
+        (Certificate.ABSENT, errors.NotReachedError),
     ],
 )
 async def test_bad_certificate_gets_no_token(
@@ -156,7 +156,7 @@ async def test_unknown_name_and_closed_port_are_told_apart(scene: Scene) -> None
     await scene.simulator.stop_plex_tv()
     with pytest.raises(errors.CannotConnectError) as caught:
         await account.user(TOKEN)
-    assert type(caught.value) is errors.CannotConnectError
+    assert type(caught.value) is errors.NotReachedError
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from time import monotonic
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -14,7 +14,8 @@ from custom_components.plex_auth.api.errors import (
     UnexpectedAnswerError,
 )
 from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.flows.link import wait_for_link
+from custom_components.plex_auth.const import CONF_API_URL, CONF_CLIENT_IDENTIFIER
+from custom_components.plex_auth.flows.link import LinkSignIn, wait_for_link
 from custom_components.plex_auth.sessions import async_create_transport
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -137,3 +138,12 @@ async def test_closed(
     with pytest.raises(UnavailableError):
         await wait_for_link(plex, pin, closed)
     assert len(simulator.requests_to("pins_check")) == 2
+
+
+async def test_nothing_to_end(hass: HomeAssistant, simulator: PlexSimulator) -> None:
+    """A link that has brought no token has no sign-in to end."""
+    assert await async_setup_component(hass, "plex_auth", {})
+    client = {CONF_CLIENT_IDENTIFIER: "client-1", CONF_API_URL: simulator.api_url}
+    LinkSignIn(hass, client, AsyncMock()).end()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not simulator.requests

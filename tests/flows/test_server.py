@@ -474,8 +474,8 @@ async def test_automatic_and_back(scene: ServerScene) -> None:
     assert server.data.route.kind == "local"
 
 
-async def test_reload_only_on_change(scene: ServerScene) -> None:
-    """Nothing changed is nothing reloaded, and nothing asked."""
+async def test_asked_only_on_change(scene: ServerScene) -> None:
+    """Nothing changed is nothing asked, and a change reloads nothing either."""
     runtime_data = scene.entry.runtime_data
     for target in (scene.own, scene.foreign):
         scene.simulator.requests.clear()
@@ -488,7 +488,8 @@ async def test_reload_only_on_change(scene: ServerScene) -> None:
     dialog = await async_open(scene, "reconfigure", scene.own)
     await dialog.submit({"sources": ["provider://tv.plex.provider.podcasts"]})
     await async_settle(scene.hass)
-    assert scene.entry.runtime_data is not runtime_data
+    assert scene.entry.runtime_data is runtime_data
+    assert scene.simulator.requests_to("security_resources")
 
 
 async def test_sources(scene: ServerScene) -> None:
@@ -522,9 +523,8 @@ async def test_sources_of_a_server_with_a_typed_token(scene: ServerScene) -> Non
     await dialog.submit({**dialog.shown, "sources": [source]})
     assert dialog.result["reason"] == "reconfigure_successful"
     await async_settle(scene.hass)
-    sources = scene.entry.runtime_data.sources
-    (coordinator,) = sources.values()
-    assert coordinator.data.keys() == {source}
+    coordinator = server_coordinator(scene.entry, scene.foreign)
+    assert coordinator.sources.data.keys() == {source}
 
 
 async def test_wrong_server_gets_no_token(scene: ServerScene) -> None:

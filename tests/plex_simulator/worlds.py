@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Unpack
 
 import pyotp
 
-from .accounts import Account, Subscription
+from .accounts import Account, AccountFields, Subscription
 from .servers import MediaServer
 from .simulator import PlexSimulator
 
@@ -35,64 +36,58 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
     Servers are own, shared, or need secure connections.
     """
     now = simulator.clock.now()
-    two_factor = simulator.add_account(
+
+    def add(username: str, **fields: Unpack[AccountFields]) -> Account:
+        fields.setdefault("title", username.capitalize())
+        return simulator.add_account(username, **fields)
+
+    two_factor = add(
         "anna",
-        title="Anna",
+        description="two-factor authentication, lifetime Plex Pass, two own servers",
         totp_secret=pyotp.random_base32(),
         backup_codes_created=True,
         subscription=Subscription.lifetime(now - timedelta(days=1500)),
         home=True,
         home_size=2,
         home_admin=True,
-        description="two-factor authentication, lifetime Plex Pass, two own servers",
     )
-    free = simulator.add_account(
-        "ben",
-        title="Ben",
-        description="no two-factor authentication, no Plex Pass, a shared server",
+    free = add(
+        "ben", description="no two-factor authentication, no Plex Pass, a shared server"
     )
-    yearly = simulator.add_account(
+    yearly = add(
         "carla",
-        title="Carla",
+        description="yearly Plex Pass, one own server that she shares",
         subscription=Subscription.yearly(
             now - timedelta(days=300), now + timedelta(days=65)
         ),
-        description="yearly Plex Pass, one own server that she shares",
     )
-    email_only = simulator.add_account(
-        "dora",
-        title="Dora",
-        email_only=True,
-        description="can sign in with the e-mail address only",
+    email_only = add(
+        "dora", description="can sign in with the e-mail address only", email_only=True
     )
-    managed = simulator.add_account(
+    managed = add(
         "",
+        description="managed user of Anna's home: no user name, e-mail or password",
         title="Emil",
         password=None,
         restricted=True,
         home=True,
         home_size=2,
         home_owner=two_factor,
-        description="managed user of Anna's home: no user name, e-mail or password",
     )
-    social = simulator.add_account(
+    social = add(
         "fritz",
-        title="Fritz",
-        password=None,
         description="signs in with Google: no password, link code only",
+        password=None,
     )
-    without_servers = simulator.add_account(
+    without_servers = add(
         "gina",
-        title="Gina",
+        description="no server, a Plex Pass that has ended, e-mail not confirmed",
         confirmed=False,
         subscription=Subscription.ended(
             now - timedelta(days=900), now - timedelta(days=100)
         ),
-        description="no server, a Plex Pass that has ended, e-mail not confirmed",
     )
-    three_servers = simulator.add_account(
-        "hugo", title="Hugo", description="three own servers"
-    )
+    three_servers = add("hugo", description="three own servers")
 
     living_room = await simulator.add_server(
         "Living Room", two_factor, shared_with=[free, managed]

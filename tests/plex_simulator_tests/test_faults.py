@@ -3,6 +3,7 @@
 `tests/api/test_fault_matrix.py` says what each does to the integration's client.
 """
 
+import asyncio
 from datetime import UTC, datetime
 import time
 
@@ -134,12 +135,17 @@ async def test_errors_in_xml(stage: Stage) -> None:
     assert error.get("message") == "API rate limit exceeded"
 
 
-async def test_client_that_hangs_up(stage: Stage) -> None:
+async def test_client_that_hangs_up(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     """A body that is read in part ends without a trace."""
     stage.simulator.faults.set("user", Fault.huge_body(500_000_000))
     async with stage.session.get(f"{stage.simulator.api_url}/user") as response:
         await response.content.readexactly(100_000)
         response.close()
+    while stage.simulator.connection_count:
+        await asyncio.sleep(0.01)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_how_long_a_fault_lasts(stage: Stage) -> None:

@@ -23,14 +23,7 @@ from .leak_audit import Audit
 from .leaks import Place
 from .walk import Walk, mark
 
-COMPONENTS = (
-    "api",
-    "config",
-    "diagnostics",
-    "repairs",
-    "system_health",
-    "websocket_api",
-)
+COMPONENTS = "api config diagnostics repairs system_health websocket_api"
 
 
 @pytest.fixture
@@ -71,7 +64,7 @@ async def walk(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Walk:
     """Return what walks through everything, as a person with admin rights."""
-    for component in COMPONENTS:
+    for component in COMPONENTS.split():
         assert await async_setup_component(watched, component, {})
     mark(simulator, world, monkeypatch)
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)

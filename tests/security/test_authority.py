@@ -20,7 +20,6 @@ from custom_components.plex_auth.flows import link
 from homeassistant.auth.models import User
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, intent
 from homeassistant.helpers.script import Script
@@ -28,9 +27,9 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
 from tests.helpers import (
     account_coordinator,
-    device_of,
     server_coordinator,
     server_data,
+    source_of,
 )
 from tests.home import Home
 from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
@@ -252,14 +251,7 @@ async def test_user_that_is_not_known(
     """Somebody whom Home Assistant does not know is refused."""
     home.simulator.requests.clear()
     with pytest.raises(UnknownUser):
-        await home.hass.services.async_call(
-            DOMAIN,
-            action,
-            data,
-            blocking=True,
-            context=Context(user_id="nobody"),
-            return_response=True,
-        )
+        await home.call(action, Context(user_id="nobody"), **data)
     assert not home.simulator.requests
 
 
@@ -269,14 +261,8 @@ async def test_admin_and_automation(
     home: Home, hass_admin_user: User, is_admin: bool
 ) -> None:
     """An admin gets the token, and so does an automation, which nobody started."""
-    response = await home.hass.services.async_call(
-        DOMAIN,
-        "get_transient_token",
-        blocking=True,
-        context=Context(user_id=hass_admin_user.id if is_admin else None),
-        return_response=True,
-    )
-    assert response is not None
+    context = Context(user_id=hass_admin_user.id if is_admin else None)
+    response = await home.call("get_transient_token", context)
     assert response["token"] in home.server.transient_tokens
 
 
@@ -355,8 +341,7 @@ async def test_code_claimed_for_another_account(
     await home.settle()
     if home.hass.config_entries.flow.async_progress_by_handler(DOMAIN):
         result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
-        assert result["type"] is FlowResultType.ABORT
-        assert result["reason"] == "wrong_account"
+        assert result["errors"] == {"base": "wrong_account"}
     assert dict(entry.data) == before
 
 
@@ -390,10 +375,7 @@ async def test_impostor(
         await home.server.stop()
         coordinator = server_coordinator(entry, home.server)
         await coordinator.async_refresh()
-        with pytest.raises(Exception, match=r"."):
-            await home.hass.services.async_call(
-                DOMAIN, "get_transient_token", blocking=True, return_response=True
-            )
+        await home.failure("get_transient_token")
         await home.reload(entry)
         assert requests
         assert {request.path for request in requests} == {"/identity"}
@@ -451,16 +433,8 @@ async def test_redirect(
     if endpoint == "identity":
         await server_coordinator(entry, home.server).async_refresh()
     home.simulator.requests.clear()
-    with pytest.raises(Exception, match=r"."):
-        await home.hass.services.async_call(
-            DOMAIN,
-            action,
-            {"source": f"server://{home.world.basement.machine_identifier}"}
-            if action == "get_source_connection_information"
-            else {},
-            blocking=True,
-            return_response=True,
-        )
+    data = {"source": source_of(home.world.basement)} if "source" in action else {}
+    await home.failure(action, **data)
     assert not [
         request for request in home.simulator.requests if request.path == "/elsewhere"
     ]
@@ -556,32 +530,25 @@ async def test_hostile_resources(
     """No address that plex.tv may list makes a token go to another host."""
     home.server.connections = [HOSTILE[kind](stranger.port)]
     entry = await home.add(home.anna, home.server)
-    with pytest.raises(Exception, match=r"."):
-        async with asyncio.timeout(10):
-            await home.hass.services.async_call(
-                DOMAIN, "get_transient_token", blocking=True, return_response=True
-            )
+    async with asyncio.timeout(10):
+        await home.failure("get_transient_token")
     for host in {request.host for request in home.simulator.requests}:
         assert host == PLEX_TV
     assert_no_token(home.simulator, stranger.received)
     if kind not in ASKED:
         # An address that is none is not even asked who it is.
         assert not stranger.received
-    # The home.server works as soon as it is listed rightly.
+    # The server works as soon as it is listed rightly.
     home.server.connections = None
     await server_coordinator(entry, home.server).async_refresh()
-    assert await home.hass.services.async_call(
-        DOMAIN, "get_transient_token", blocking=True, return_response=True
-    )
+    assert await home.call("get_transient_token")
 
 
 async def test_impostor_gets_not_even_a_transient_token(
     home: Home, entry: MockConfigEntry
 ) -> None:
     """After another machine has taken the address the check of a token goes nowhere."""
-    await home.hass.services.async_call(
-        DOMAIN, "get_transient_token", blocking=True, return_response=True
-    )
+    await home.call("get_transient_token")
     was, home.server.machine_identifier = home.server.machine_identifier, "f" * 40
     home.simulator.requests.clear()
     coordinator = server_coordinator_of(entry, was)
@@ -620,13 +587,7 @@ async def test_typed_token_is_for_its_server_alone(home: Home) -> None:
         ),
     )
     for server in (home.server, home.world.shared):
-        await home.hass.services.async_call(
-            DOMAIN,
-            "get_transient_token",
-            {"device_id": device_of(home.hass, entry, server).id},
-            blocking=True,
-            return_response=True,
-        )
+        await home.transient_token(server, home.ben)
     used = {
         (request.host, request.headers["X-Plex-Token"])
         for request in home.simulator.requests

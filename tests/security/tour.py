@@ -42,6 +42,7 @@ from tests.walks.ways import (
     Typed,
     Watch,
     Way,
+    Wrong,
     stumbling,
 )
 
@@ -215,14 +216,12 @@ async def async_lose_and_renew(walk: Walk, entry: MockConfigEntry) -> None:
     await dialog.look()
     anna = replace(walk.anna, username=walk.world.two_factor.email)
     await walk.walk(dialog, stumbling(ways.renew(anna, Step.PASSWORD, REAUTH), WRONG))
+    other: Wrong = {
+        Step.TOKEN: [({Field.TOKEN: walk.ben.token()}, {"base": "wrong_account"})]
+    }
     await walk.walk(
         await walk.api.open_account(entry.entry_id),
-        ways.sign_in(walk.ben, Step.TOKEN, RECONFIGURE),
-        iter([Ended("wrong_account")]),
-    )
-    await walk.walk(
-        await walk.api.open_account(entry.entry_id),
-        ways.renew(anna, Step.TOKEN, RECONFIGURE),
+        stumbling(ways.renew(anna, Step.TOKEN, RECONFIGURE), other),
     )
     walk.simulator.sign_in_guard.blocks_all = True
     await walk.attempt(ways.sign_in(anna, Step.PASSWORD))

@@ -128,8 +128,16 @@ SERVER_CAUSES: Final = (
         ("400", "unknown", Fault.status(400)),
         ("401", "not_permitted", Fault.status(401)),
         ("403", "not_permitted", Fault.status(403)),
-        ("starting", "starting_up", Fault.status(503, "starting up")),
-        ("busy", "maintenance", Fault.status(503, "Maintenance")),
+        (
+            "starting",
+            "starting_up",
+            Fault.status(503, "Plex Media Server is still starting up."),
+        ),
+        (
+            "busy",
+            "maintenance",
+            Fault.status(503, '<Response code="503" title="Maintenance"/>'),
+        ),
     ),
 )
 # or of the address alone.

@@ -7,6 +7,7 @@ own API, and writes what it has found to a file.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 import json
 from pathlib import Path
 import sys
@@ -45,42 +46,37 @@ class Demo:
     api: Api
     simulator: Simulator
 
-    async def sign_in(self) -> None:
-        """Add an account with password and code, and one of its servers."""
-        anna = person(self.simulator, ANNA)
-        dialog = await self.api.open_account()
-        await dialog.walk(ways.sign_in(anna, Step.PASSWORD))
-        (servers,) = dialog.result["data_schema"]
-        own = {
-            machine_identifier(self.simulator, name) for name in (LIVING_ROOM, BASEMENT)
-        }
-        _expect("servers chosen beforehand", set(servers["default"]), own)
-        chosen = machine_identifier(self.simulator, LIVING_ROOM)
-        await dialog.walk(ways.choose_servers([chosen]))
-        await self.entry(ANNAS_NAME)
+    async def add_accounts(self) -> None:
+        """Add an account with one of its servers, and one without a server."""
+        with step("Signing in with password and verification code"):
+            identifier = partial(machine_identifier, self.simulator)
+            anna, fritz = (person(self.simulator, name) for name in (ANNA, FRITZ))
+            dialog = await self.api.open_account()
+            await dialog.walk(ways.sign_in(anna, Step.PASSWORD))
+            (servers,) = dialog.result["data_schema"]
+            own = {identifier(LIVING_ROOM), identifier(BASEMENT)}
+            _expect("servers chosen beforehand", set(servers["default"]), own)
+            await dialog.walk(ways.choose_servers([identifier(LIVING_ROOM)]))
+            await self.entry(ANNAS_NAME)
+        with step("Linking a second account by a code"):
+            dialog = await self.api.open_account()
+            await dialog.walk(ways.add_account(fritz, Step.LINK, None))
+            await self.entry(FRITZ_NAME)
 
-    async def link(self) -> None:
-        """Add an account without a server by a code that is typed at plex.tv."""
-        fritz = person(self.simulator, FRITZ)
-        dialog = await self.api.open_account()
-        await dialog.walk(ways.add_account(fritz, Step.LINK, None))
-        await self.entry(FRITZ_NAME)
-
-    async def add_server(self) -> None:
-        """Add a server of the account by the address that it has in this network."""
-        dialog = await self.api.open_server((await self.entry(ANNAS_NAME))["entry_id"])
-        url = self.simulator.server(BASEMENT)["http_url"]
-        await dialog.walk(ways.add_server_by_address(url))
-        await self.wait_for(_entity_id(Entity.CONNECTION, BASEMENT), "custom")
-
-    async def watch_source(self) -> None:
-        """Let a server watch another one as a source."""
+    async def change_servers(self) -> None:
+        """Add a server, and let another one watch it as a source."""
         entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
-        subentry_id = await self.device("config_subentry_id")
-        dialog = await self.api.open_server(entry_id, subentry_id)
-        await dialog.walk(ways.watch_sources([source(self.simulator)]))
-        entity_id = _entity_id(Entity.SOURCE, LIVING_ROOM, BASEMENT)
-        await self.wait_for(entity_id, "local")
+        with step("Adding a server by its address"):
+            dialog = await self.api.open_server(entry_id)
+            url = self.simulator.server(BASEMENT)["http_url"]
+            await dialog.walk(ways.add_server_by_address(url))
+            await self.wait_for(_entity_id(Entity.CONNECTION, BASEMENT), "custom")
+        with step("Watching a source"):
+            subentry_id = await self.device("config_subentry_id")
+            dialog = await self.api.open_server(entry_id, subentry_id)
+            await dialog.walk(ways.watch_sources([source(self.simulator)]))
+            entity_id = _entity_id(Entity.SOURCE, LIVING_ROOM, BASEMENT)
+            await self.wait_for(entity_id, "local")
 
     async def call_actions(self) -> dict[Action, Any]:
         """Call all actions and return their responses."""
@@ -122,22 +118,21 @@ class Demo:
         _expect("token expires", found, wanted)
         return list(states.values())
 
-    async def reload(self) -> None:
-        """Reload the accounts; all is as before."""
-        before = (await self.states()).keys()
-        for entry in await self.entries():
-            await self.api.request("POST", f"{_ENTRY}/{entry['entry_id']}/reload")
-            await self.entry(entry["title"])
-        _expect("entities", (await self.states()).keys(), before)
-
-    async def remove(self) -> None:
-        """Remove the accounts; nothing is left of them, at plex.tv neither."""
-        for entry in await self.entries():
-            await self.api.request("DELETE", f"{_ENTRY}/{entry['entry_id']}")
-        _expect("entries left", await self.entries(), [])
-        _expect("entities left", await self.states(), {})
-        asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
-        _expect("signed out", [request["status"] for request in asked], [204, 204])
+    async def end(self) -> None:
+        """Reload the accounts and remove them: all is as before, and nothing is left."""
+        with step("Reloading the accounts"):
+            before = (await self.states()).keys()
+            for entry in await self.entries():
+                await self.api.request("POST", f"{_ENTRY}/{entry['entry_id']}/reload")
+                await self.entry(entry["title"])
+            _expect("entities", (await self.states()).keys(), before)
+        with step("Removing the accounts"):
+            for entry in await self.entries():
+                await self.api.request("DELETE", f"{_ENTRY}/{entry['entry_id']}")
+            _expect("entries left", await self.entries(), [])
+            _expect("entities left", await self.states(), {})
+            asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
+            _expect("signed out", [request["status"] for request in asked], [204, 204])
 
     def secrets(self, responses: Mapping[Action, Any]) -> list[str]:
         """Return what has to stay secret of this walk."""
@@ -160,10 +155,10 @@ class Demo:
 
     async def entry(self, title: str) -> dict[str, Any]:
         """Return an entry, which has to be loaded."""
-        (entry,) = [one for one in await self.entries() if one["title"] == title]
-        if entry["state"] != "loaded":
-            raise Failure(f"the entry is {entry['state']}: {entry['reason']}")
-        return entry
+        found = [one for one in await self.entries() if one["title"] == title]
+        shown = [(one["state"], one["reason"]) for one in found]
+        _expect(f"the entry {title}", shown, [("loaded", None)])
+        return found[0]
 
     async def wait_for(self, entity_id: str, state: str) -> None:
         """Wait until an entity has a state: what was changed is set up meanwhile."""
@@ -200,14 +195,8 @@ async def _walk(given: dict[str, Any]) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {given['token']}"}
     async with ClientSession(given["url"], headers=headers) as session:
         demo = Demo(Api(session), simulator)
-        with step("Signing in with password and verification code"):
-            await demo.sign_in()
-        with step("Linking a second account by a code"):
-            await demo.link()
-        with step("Adding a server by its address"):
-            await demo.add_server()
-        with step("Watching a source"):
-            await demo.watch_source()
+        await demo.add_accounts()
+        await demo.change_servers()
         with step("Calling the actions"):
             responses = await demo.call_actions()
         with step("Reading the entities"):
@@ -220,10 +209,7 @@ async def _walk(given: dict[str, Any]) -> dict[str, object]:
             "secrets": demo.secrets(responses),
         }
         if given["check"]:
-            with step("Reloading the accounts"):
-                await demo.reload()
-            with step("Removing the accounts"):
-                await demo.remove()
+            await demo.end()
         return found
 
 

@@ -75,6 +75,7 @@ class Issue(StrEnum):
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     NOT_RESOLVED = "plex_direct_not_resolved"
+    ADDRESS_FAILS = "server_address_fails"
 
 
 DOMAIN = "plex_auth"

@@ -22,12 +22,18 @@ PLEX_TV_KEYS: Final = frozenset(cause.key for cause in PLEX_TV_CAUSES)
 _ADVANCED: Final = frozenset(
     {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
 )
+# What only the sign-in to another account meets, in a dialog of an entry.
+OTHER_ACCOUNT: Final = "wrong_account"
 # Which error key can meet which step.
 CONFIG_TABLE: Final[Table] = {
-    Step.PASSWORD: PLEX_TV_KEYS | _ADVANCED | {"invalid_auth", "email_required"},
+    Step.PASSWORD: PLEX_TV_KEYS
+    | _ADVANCED
+    | {"invalid_auth", "email_required", OTHER_ACCOUNT},
     Step.CODE: PLEX_TV_KEYS | {"invalid_code"},
-    Step.LINK: PLEX_TV_KEYS | _ADVANCED | {"link_expired", "invalid_token"},
-    Step.TOKEN: PLEX_TV_KEYS | _ADVANCED | {"invalid_token"},
+    Step.LINK: PLEX_TV_KEYS
+    | _ADVANCED
+    | {"link_expired", "invalid_token", OTHER_ACCOUNT},
+    Step.TOKEN: PLEX_TV_KEYS | _ADVANCED | {"invalid_token", OTHER_ACCOUNT},
     Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
 }
 

@@ -7,7 +7,7 @@ is that text. The root element stands under its own tag.
 
 from codecs import BOM_UTF8
 import json
-from typing import Any
+from typing import Any, override
 from xml.etree import ElementTree as ET
 
 from .errors import PageError, UnexpectedAnswerError
@@ -15,10 +15,24 @@ from .errors import PageError, UnexpectedAnswerError
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
 _XML_MAX_DEPTH = 32
+_XML_MAX_ELEMENTS = 20_000
 
 
 class _StrictTreeBuilder(ET.TreeBuilder):
-    """Build a tree, but refuse document types: they can only make an answer grow."""
+    """Build a tree, but refuse what can only make an answer grow in memory."""
+
+    def __init__(self) -> None:
+        """Start without elements."""
+        super().__init__()
+        self._elements = 0
+
+    @override
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        """Add an element, unless there are too many."""
+        self._elements += 1
+        if self._elements > _XML_MAX_ELEMENTS:
+            raise UnexpectedAnswerError
+        return super().start(tag, attrs)
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse the document type, which no answer of Plex has, but pages do."""

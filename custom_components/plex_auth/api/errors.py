@@ -43,13 +43,19 @@ class ConnectionClosedError(CannotConnectError):
     message = "The connection was closed before the answer"
 
 
-class DnsError(CannotConnectError):
+class NotReachedError(CannotConnectError):
+    """Report that no connection came about, so that nothing was sent."""
+
+    message = "No connection came about"
+
+
+class DnsError(NotReachedError):
     """Report that the host's name has no address (plex-api.md §5.1)."""
 
     message = "The host name could not be resolved"
 
 
-class CertificateError(CannotConnectError):
+class CertificateError(NotReachedError):
     """Report that the certificate does not prove the host's name (plex-api.md §5.1)."""
 
     message = "The certificate is not valid for this address"

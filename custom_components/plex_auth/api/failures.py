@@ -101,19 +101,20 @@ def link_error(failure: Failure) -> PlexError:
 
 
 def server_error(failure: Failure) -> PlexError:
-    """Return the error that an answer of a server means (plex-api.md §0.1, §6.1)."""
+    """Return the error that an answer of a server means (plex-api.md §0.1, §6.1).
+
+    Maintenance and starting up are told in Plex's own words: a proxy has others.
+    """
     page = failure.body.lower()
     kind: type[PlexError]
     match failure.status:
         case 401:
             kind = NotPermittedError
-        case 400 if b"starting up" in page:
+        case 400 | 503 if b"server is still starting up" in page:
             kind = StartingUpError
         case 400 if b"https port" in page:
             kind = SecureConnectionRequiredError
-        case 503 if b"starting up" in page:
-            kind = StartingUpError
-        case 503 if b"maintenance" in page:
+        case 503 if b'title="maintenance"' in page or b"maintenance tasks" in page:
             kind = MaintenanceError
         case status:
             kind = _status_error(status)

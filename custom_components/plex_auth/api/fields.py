@@ -33,6 +33,10 @@ class Fields:
             return value
         return None
 
+    def line(self, key: str) -> str | None:
+        """Return a name as one line that can be printed: it travels into logs and pages."""
+        return printable(self.text(key) or "") or None
+
     def integer(self, key: str) -> int | None:
         """Return a whole number, which XML has as text."""
         value = self._data.get(key)
@@ -100,6 +104,13 @@ class Fields:
         if not texts:
             texts += [child.text("id") for child in self.children(key, wrapped)]
         return tuple(filter(None, texts))
+
+
+def printable(text: str) -> str:
+    """Return a text in one line: without line breaks and control characters."""
+    if not text.isprintable():
+        text = "".join(part if part.isprintable() else " " for part in text)
+    return " ".join(text.split())
 
 
 def unwrap(data: Json, root: str) -> Fields:

@@ -1,20 +1,23 @@
 """A server as plex.tv listed it last: what it takes to work while plex.tv is away."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields, replace
 from typing import Any, Self
 
 from .models import Connection, ListedServer, model
 
+_NAME = "name"
 _TOKEN = "token"
 _CONNECTIONS = "connections"
 _HTTPS_REQUIRED = "https_required"
+_CONNECTION_FIELDS = tuple(field.name for field in fields(Connection))
 
 
 @model
 class KnownServer:
-    """Hold a server's access token and its addresses, in an order of their own."""
+    """Hold a server's name, access token and addresses, in an order of their own."""
 
+    name: str | None = None
     token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
     https_required: bool
@@ -23,6 +26,7 @@ class KnownServer:
     def from_listed(cls, server: ListedServer) -> Self:
         """Take a server as plex.tv lists it now."""
         return cls(
+            name=server.name,
             token=server.access_token,
             connections=tuple(
                 sorted(server.connections, key=lambda connection: connection.uri)
@@ -32,18 +36,29 @@ class KnownServer:
 
     @classmethod
     def from_stored(cls, data: Mapping[str, Any]) -> Self:
-        """Take a server as the subentry keeps it."""
+        """Take a server as the subentry keeps it; what is not known is ignored."""
         return cls(
+            name=data.get(_NAME),
             token=data.get(_TOKEN),
             connections=tuple(
-                Connection(**connection) for connection in data.get(_CONNECTIONS, ())
+                Connection(**{name: connection[name] for name in _CONNECTION_FIELDS})
+                for connection in data.get(_CONNECTIONS, ())
             ),
             https_required=data.get(_HTTPS_REQUIRED, False),
+        )
+
+    def completed(self, before: KnownServer) -> KnownServer:
+        """Return the server with the token and the addresses that it lacks itself."""
+        return replace(
+            self,
+            token=self.token or before.token,
+            connections=self.connections or before.connections,
         )
 
     def as_stored(self) -> dict[str, Any]:
         """Return what the subentry keeps."""
         return {
+            _NAME: self.name,
             _TOKEN: self.token,
             _CONNECTIONS: [asdict(connection) for connection in self.connections],
             _HTTPS_REQUIRED: self.https_required,

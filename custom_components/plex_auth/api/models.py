@@ -21,7 +21,7 @@ TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
     frozen_default=True, kw_only_default=True, field_specifiers=(field,)
 )
 def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
-    """Make a dataclass with slots, which type checkers treat as frozen: that is free."""
+    """Make a dataclass with slots, which type checkers treat as frozen."""
     return dataclass(slots=True, kw_only=True)(cls)
 
 
@@ -178,10 +178,10 @@ class Account:
         return cls(
             id=account_id,
             uuid=uuid,
-            username=fields.text("username"),
-            title=fields.text("title"),
+            username=fields.line("username"),
+            title=fields.line("title"),
             email=fields.text("email"),
-            friendly_name=fields.text("friendlyName"),
+            friendly_name=fields.line("friendlyName"),
             thumb=fields.text("thumb"),
             country=fields.text("country"),
             locale=fields.text("locale"),
@@ -216,8 +216,8 @@ class Account:
 
     @property
     def name(self) -> str:
-        """Return what a person calls the account; managed users have but a title."""
-        return self.title or self.username or self.email or self.uuid
+        """Return what a person calls the account: no e-mail address, since it is logged."""
+        return self.title or self.username or "Plex account"
 
 
 @model
@@ -334,10 +334,10 @@ class ListedServer:
         if machine_identifier is None or "server" not in provides:
             return None
         return cls(
-            name=fields.text("name") or machine_identifier,
+            name=fields.line("name") or machine_identifier,
             machine_identifier=machine_identifier,
-            product_version=fields.text("productVersion"),
-            source_title=fields.text("sourceTitle"),
+            product_version=fields.line("productVersion"),
+            source_title=fields.line("sourceTitle"),
             owned=fields.boolean("owned") or False,
             presence=fields.boolean("presence"),
             https_required=fields.boolean("httpsRequired") or False,
@@ -369,7 +369,7 @@ class Identity:
             raise UnexpectedAnswerError
         return cls(
             machine_identifier=machine_identifier,
-            version=fields.text("version"),
+            version=fields.line("version"),
             claimed=fields.boolean("claimed"),
             start_state=fields.text("startState"),
         )
@@ -421,7 +421,7 @@ class Source:
         """
         device = require_container(data).child("Device")
         return cls(
-            name=device.text("name"),
+            name=device.line("name"),
             machine_identifier=device.text("clientIdentifier"),
             access_token=device.text("accessToken"),
             connections=Connection.parse_all(device.children("Connection")),

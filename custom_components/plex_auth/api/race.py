@@ -28,9 +28,9 @@ _MOST_TELLING: Final[tuple[type[PlexError], ...]] = (
     SecureConnectionRequiredError,
     CertificateError,
     DnsError,
-    WrongServerError,
     ConnectionTimeoutError,
     CannotConnectError,
+    WrongServerError,
 )
 
 

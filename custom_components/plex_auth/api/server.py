@@ -133,13 +133,16 @@ class PlexServer:
         POST is the documented way, GET the one of older servers (§12.1): the way that
         worked is kept. Raises NotPermittedError when the server does not take the token.
         """
+        method = self._token_method
         try:
-            return TransientToken.parse(await self._issue_token(token))
+            return TransientToken.parse(await self._issue_token(method, token))
         except PlexError as err:
             if err.status not in _OTHER_METHOD_STATUSES:
                 raise
-        self._token_method = "GET" if self._token_method == "POST" else "POST"
-        return TransientToken.parse(await self._issue_token(token))
+        other: Literal["POST", "GET"] = "GET" if method == "POST" else "POST"
+        issued = TransientToken.parse(await self._issue_token(other, token))
+        self._token_method = other
+        return issued
 
     async def source_connection_information(
         self, token: str, source: str, *, refresh: bool = False
@@ -155,9 +158,9 @@ class PlexServer:
         )
         return Source.parse(await self._request("GET", url, token=token))
 
-    async def _issue_token(self, token: str) -> Json:
-        """Ask for a transient token in the way that is known to work."""
-        return await self._request(self._token_method, self._token_url, token=token)
+    async def _issue_token(self, method: str, token: str) -> Json:
+        """Ask for a transient token."""
+        return await self._request(method, self._token_url, token=token)
 
     async def _request(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 import logging
 from typing import Final
 
@@ -15,6 +16,7 @@ from .errors import (
     NotFoundError,
     NotOwnerError,
     NotPermittedError,
+    NotReachedError,
     PlexError,
     RateLimitedError,
     SecureConnectionRequiredError,
@@ -30,13 +32,14 @@ from .transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
 
-# What a server itself says; another address of it would say the same.
-_SAME_AT_EVERY_ADDRESS: Final = (
-    MaintenanceError,
-    NotFoundError,
-    RateLimitedError,
-    StartingUpError,
-)
+_COMPARE_INTERVAL: Final = timedelta(minutes=15)
+
+# What only the server itself says; another address of it would say the same.
+_OWN_WORDS: Final = (MaintenanceError, StartingUpError)
+# What a proxy says as well. A server's own word it is once its identity is confirmed.
+_MAY_BE_A_PROXY_S: Final = (RateLimitedError, UnavailableError)
+# Answers of who has not passed the request on.
+_NOT_PASSED_ON: Final = frozenset({404, 410, 429})
 
 
 class Routing:
@@ -48,18 +51,24 @@ class Routing:
         self.failures: dict[Route, PlexError] = {}
         self.server = PlexServer(transport, URL())
         self._target = target
+        self._compared_at: datetime | None = None
         self._lock = asyncio.Lock()
 
     async def identify(self) -> tuple[Identity, Route]:
-        """Return who answers by the route in use, or else by a new one, for a poll."""
+        """Return who answers by the route in use, or else by a new one, for a poll.
+
+        A route that is not of the best rank is left for a better one that answers again.
+        """
         if (route := self.route) is not None:
             try:
-                return await self._identity_at(self.server), route
-            except _SAME_AT_EVERY_ADDRESS:
+                identity = await self._identity_at(self.server)
+            except _OWN_WORDS:
                 raise
             except PlexError as err:
                 _LOGGER.debug("A new route is chosen: %s", err)
-                self.route = None
+                self.give_up(route)
+            else:
+                return await self._improved(identity, route)
         async with self._lock:
             return await self._choose(now=False)
 
@@ -74,6 +83,21 @@ class Routing:
         except NotFoundError as err:
             raise UnavailableError(status=err.status) from err
 
+    async def is_confirmed(self, route: Route) -> bool:
+        """Return whether the server itself answers by a route that is in use."""
+        try:
+            await self._identity_at(self.server.at(route.url))
+        except _OWN_WORDS:
+            return True
+        except PlexError:
+            return False
+        return True
+
+    def give_up(self, route: Route) -> None:
+        """Leave a route that has failed."""
+        if self.route == route:
+            self.route = None
+
     async def _proven(self) -> Route:
         """Return the route in use, or a new one where it fails.
 
@@ -85,10 +109,10 @@ class Routing:
                 return route
             try:
                 await self._identity_at(self.server)
-            except _SAME_AT_EVERY_ADDRESS:
+            except _OWN_WORDS:
                 raise
             except PlexError:
-                self.route = None
+                self.give_up(route)
             else:
                 return route
         async with self._lock:
@@ -104,9 +128,26 @@ class Routing:
         self.failures = result.failures
         if result.winner is None:
             raise result.error
-        self.route, identity = result.winner
-        self.server.move_to(self.route.url)
-        return identity, self.route
+        self._compared_at = self._target.servers.now()
+        return self._use(*result.winner)
+
+    async def _improved(
+        self, identity: Identity, route: Route
+    ) -> tuple[Identity, Route]:
+        """Return a better route than one that works, if it is time to look for one."""
+        servers, ranks = self._target.servers, self._target.better_ranks(route)
+        if not ranks or not servers.is_over(self._compared_at, _COMPARE_INTERVAL):
+            return identity, route
+        self._compared_at = servers.now()
+        result = await race(ranks, self._probe)
+        self.failures = result.failures
+        return (identity, route) if result.winner is None else self._use(*result.winner)
+
+    def _use(self, route: Route, identity: Identity) -> tuple[Identity, Route]:
+        """Use a route from now on."""
+        self.route = route
+        self.server.move_to(route.url)
+        return identity, route
 
     async def _probe(self, route: Route) -> Identity:
         """Ask an address who answers there, which takes no token."""
@@ -156,16 +197,20 @@ class ServerAccess:
         return identity, route
 
     async def call[AnswerT](
-        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+        self,
+        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
+        *,
+        is_repeatable: bool = True,
     ) -> tuple[AnswerT, Route]:
         """Call the server with its access token; return the answer and the route.
 
         A route that fails is chosen anew once, and a token that the server refuses is
-        renewed once. Raises PlexError, TokenRejectedError where plex.tv itself rejects
-        the account token, and NotClaimedError where the server belongs to nobody.
+        renewed once. What is not repeatable is called again only where the first call
+        has surely not arrived. Raises PlexError, TokenRejectedError where plex.tv itself
+        rejects the account token, and NotClaimedError where the server belongs to nobody.
         """
         try:
-            return await self._call(call)
+            return await self._call(call, is_repeatable=is_repeatable)
         except NotClaimedError:
             raise
         except NotPermittedError:
@@ -199,9 +244,18 @@ class ServerAccess:
         await self.routing.connect()
         await self.routing.server.try_token(token)
 
-    async def check_token_now(self, token: str) -> None:
-        """Raise NotPermittedError unless the server, just identified, takes a token."""
-        await self.routing.server.check_token(token)
+    async def check_transient_token(self, token: str) -> None:
+        """Raise NotPermittedError if the server, just identified, refuses a token.
+
+        What refuses the access token as well is not the server or says nothing of the
+        token: that raises another PlexError.
+        """
+        try:
+            await self.routing.server.check_token(token)
+        except NotPermittedError:
+            if not await self._takes_access_token():
+                raise UnavailableError from None
+            raise
 
     async def recheck_refused_token(self) -> None:
         """Find out whether the server takes the typed token that it refused."""
@@ -212,19 +266,43 @@ class ServerAccess:
         except PlexError as err:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
+    async def _takes_access_token(self) -> bool:
+        """Return whether the server takes its access token, renewed if need be."""
+        try:
+            await self.call(lambda server, token: server.check_token(token))
+        except NotClaimedError:
+            return True
+        except PlexError:
+            return False
+        return True
+
     async def _call[AnswerT](
-        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+        self,
+        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
+        *,
+        is_repeatable: bool,
     ) -> tuple[AnswerT, Route]:
         """Call the server, by a new route if the one in use fails."""
         route = await self.routing.connect()
         try:
             answer = await self._call_with_token(call)
-        except _SAME_AT_EVERY_ADDRESS:
+        except _OWN_WORDS:
             raise
-        except CannotConnectError, SecureConnectionRequiredError, UnavailableError:
-            self.routing.route = None
-            route = await self.routing.connect()
-            answer = await self._call_with_token(call)
+        except _MAY_BE_A_PROXY_S as err:
+            if await self.routing.is_confirmed(route):
+                raise
+            self.routing.give_up(route)
+            if not is_repeatable and err.status not in _NOT_PASSED_ON:
+                raise
+        except (CannotConnectError, SecureConnectionRequiredError) as err:
+            self.routing.give_up(route)
+            if not is_repeatable and not isinstance(err, NotReachedError):
+                raise
+        else:
+            self._set_token_refused(False)
+            return answer, route
+        route = await self.routing.connect()
+        answer = await self._call_with_token(call)
         self._set_token_refused(False)
         return answer, route
 

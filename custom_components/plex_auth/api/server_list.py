@@ -13,6 +13,7 @@ from .connections import ConnectionKind, Route, rank
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .known_server import KnownServer
 from .models import ListedServer
+from .shared import SharedRequest, Start
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,21 +37,22 @@ class ServerList:
         *,
         on_renewed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = _utcnow,
+        start: Start = asyncio.create_task,
     ) -> None:
         """Take how plex.tv is asked for the servers.
 
         `verify` asks plex.tv whether it accepts the account token, and raises PlexError
-        unless it does; `on_renewed` is called after each answer of plex.tv.
+        unless it does; `on_renewed` is called after each answer of plex.tv. `start`
+        starts a request as a task.
         """
         self.verify = verify
+        self.now = now
         self._ask_plex_tv = ask
         self._on_renewed = on_renewed
-        self._now = now
         self._servers: dict[str, ListedServer] | None = None
-        self._lock = asyncio.Lock()
-        self._requests = 0
-        # When plex.tv was last asked by those who may ask once in an interval.
-        self._asked_at: dict[timedelta, datetime] = {}
+        self._request = SharedRequest(self._ask, start)
+        self._answered_at: datetime | None = None
+        self._wished_at: datetime | None = None
 
     @property
     def is_known(self) -> bool:
@@ -70,55 +72,49 @@ class ServerList:
         return (self._servers or {}).get(machine_identifier)
 
     async def poll(self) -> None:
-        """Ask plex.tv for the servers, at most once an hour.
+        """Ask plex.tv for the servers, unless it has answered in the last hour.
 
         A failure is only logged, but for TokenRejectedError.
         """
-        if not self._is_due(POLL_INTERVAL):
+        if not self.is_over(self._answered_at, POLL_INTERVAL):
             return
-        async with self._lock:
-            try:
-                await self._ask()
-            except TokenRejectedError:
-                raise
-            except PlexError as err:
-                _LOGGER.debug("plex.tv does not list the servers: %s", err)
+        try:
+            await self._request.share()
+        except TokenRejectedError:
+            raise
+        except PlexError as err:
+            _LOGGER.debug("plex.tv does not list the servers: %s", err)
 
     async def renew(self, *, now: bool = False) -> None:
         """Ask plex.tv for the servers: once in 15 minutes, or `now` in any case.
 
-        Those who ask while plex.tv is being asked share one further request. Raises
-        PlexError when plex.tv cannot be asked. Where it rejects the token, it is asked
-        about the account first.
+        Those who ask while plex.tv is being asked share one further request, those whose
+        wish is not granted the present one. Raises PlexError when plex.tv cannot be
+        asked. Where it rejects the token, it is asked about the account first.
         """
-        requests = self._requests
         try:
-            async with self._lock:
-                if self._requests != requests:
-                    return
-                if now or self._is_due(SHORTEST_INTERVAL):
-                    if not now:
-                        self._asked_at[SHORTEST_INTERVAL] = self._now()
-                    await self._ask()
+            if now:
+                await self._request.share()
+            elif self.is_over(self._wished_at, SHORTEST_INTERVAL):
+                self._wished_at = self.now()
+                await self._request.share()
+            else:
+                await self._request.join()
         except TokenRejectedError:
             with suppress(PlexError):
                 await self.verify()
             raise
 
+    def is_over(self, since: datetime | None, interval: timedelta) -> bool:
+        """Return whether an interval is over; so it is where the clock was set back."""
+        return since is None or not timedelta(0) <= self.now() - since < interval
+
     async def _ask(self) -> None:
         """Ask plex.tv for the servers."""
-        self._asked_at[POLL_INTERVAL] = self._now()
-        self._requests += 1
         servers = await self._ask_plex_tv()
         self._servers = {server.machine_identifier: server for server in servers}
+        self._answered_at = self.now()
         self._on_renewed()
-
-    def _is_due(self, interval: timedelta) -> bool:
-        """Return whether an interval is over; so it is where the clock was set back."""
-        asked_at = self._asked_at.get(interval)
-        return asked_at is None or not (
-            timedelta(0) <= self._now() - asked_at < interval
-        )
 
 
 class AccountServer:
@@ -153,9 +149,11 @@ class AccountServer:
 
     @property
     def known(self) -> KnownServer:
-        """Return the server as plex.tv lists it, or listed it last."""
-        listed = self.listed
-        return self._stored() if listed is None else KnownServer.from_listed(listed)
+        """Return the server as plex.tv lists it, completed by what it listed last."""
+        stored, listed = self._stored(), self.listed
+        if listed is None:
+            return stored
+        return KnownServer.from_listed(listed).completed(stored)
 
     @property
     def token(self) -> str:
@@ -175,6 +173,15 @@ class AccountServer:
             return ((Route(self.url, ConnectionKind.CUSTOM),),)
         known = self.known
         return rank(known.connections, https_required=known.https_required)
+
+    def better_ranks(self, route: Route) -> tuple[tuple[Route, ...], ...]:
+        """Return the ranks before that of a route, all where it is no longer listed."""
+        ranks = self.ranks
+        return ranks[
+            : next(
+                (index for index, rank in enumerate(ranks) if route in rank), len(ranks)
+            )
+        ]
 
     async def relocate(self, *, now: bool) -> bool:
         """Ask plex.tv where the server is; return whether something else is known now.

@@ -27,6 +27,7 @@ from .errors import (
     ConnectionClosedError,
     ConnectionTimeoutError,
     DnsError,
+    NotReachedError,
     PlexError,
     UnexpectedAnswerError,
 )
@@ -167,7 +168,7 @@ def _connection_error(err: Exception) -> PlexError:
         case ClientConnectorCertificateError():
             return CertificateError()
         case ClientSSLError() | ClientConnectorError():
-            return CannotConnectError()
+            return NotReachedError()
         case ServerDisconnectedError() | ClientOSError():
             return ConnectionClosedError()
         case ClientResponseError():

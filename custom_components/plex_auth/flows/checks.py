@@ -68,7 +68,9 @@ def sources(texts: Collection[str]) -> list[str]:
 
 
 def advanced(
-    typed: Mapping[str, str], own_identifier: str, used_identifiers: Collection[str]
+    typed: Mapping[str, str],
+    own_identifier: str,
+    used_identifiers: Collection[str | None],
 ) -> dict[str, str]:
     """Return client identifier and address of plex.tv as the section names them.
 

@@ -39,7 +39,7 @@ class NewSignIn:
         self._hass = hass
         self._client = dict(client)
         self._token = sign_in.token
-        self._origin = origin
+        self.origin = origin
         self._entry_id: str | None = None
         self._is_finished = False
 
@@ -48,14 +48,14 @@ class NewSignIn:
         """Return what a new entry stores of the sign-in."""
         return {
             CONF_TOKEN: self._token,
-            CONF_TOKEN_ORIGIN: self._origin,
+            CONF_TOKEN_ORIGIN: self.origin,
             **self._client,
         }
 
     @callback
     def store_in(self, entry: PlexAuthConfigEntry) -> None:
         """Store the token in an entry of the account; `finish` stores the rest."""
-        if not self._origin.is_ours and entry.data[CONF_TOKEN] != self._token:
+        if not self.origin.is_ours and entry.data[CONF_TOKEN] != self._token:
             # A sign-in replaces the old token at plex.tv by itself; this one does not.
             async_end_if_ours(self._hass, entry.data)
         has_same_address = entry.data[CONF_API_URL] == self._client[CONF_API_URL]
@@ -92,7 +92,7 @@ class NewSignIn:
         self._update(
             entry,
             {
-                CONF_TOKEN_ORIGIN: self._origin,
+                CONF_TOKEN_ORIGIN: self.origin,
                 CONF_API_URL: self._client[CONF_API_URL],
             },
         )

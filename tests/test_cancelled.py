@@ -1,0 +1,175 @@
+"""A caller that is cancelled spoils nothing, and a shared failure is one for all."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+
+from .helpers import account_coordinator, async_arrival, server_coordinator
+from .home import Home
+from .plex_simulator import Fault
+
+
+def call(home: Home, action: str = "get_token_details") -> asyncio.Task[dict[str, Any]]:
+    """Begin to call an action."""
+    return home.hass.async_create_task(home.call(action))
+
+
+async def cancel_midway(home: Home, action: str, endpoint: str) -> None:
+    """Cancel an action while Plex is being asked, as a script's mode `restart` does."""
+    home.simulator.faults.set(endpoint, Fault.delay(0.3), times=1)
+    home.simulator.requests.clear()
+    task = call(home, action)
+    await async_arrival(home.simulator, endpoint)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_script_turned_off(home: Home, entry: MockConfigEntry) -> None:
+    """A script that is turned off while it verifies leaves the account as it is."""
+    sequence = [{"action": "plex_auth.get_token_details", "response_variable": "found"}]
+    script = {"script": {"ask": {"sequence": sequence}}}
+    assert await async_setup_component(home.hass, "script", script)
+    home.simulator.faults.set("user", Fault.delay(0.3), times=1)
+    home.simulator.requests.clear()
+    on_script = {"entity_id": "script.ask"}
+    await home.hass.services.async_call("script", "turn_on", on_script)
+    await async_arrival(home.simulator, "user")
+    await home.hass.services.async_call("script", "turn_off", on_script, blocking=True)
+    await home.settle()
+    account_coordinator(entry).async_update_listeners()
+    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.plex_pass") == "on"
+
+
+@pytest.mark.parametrize(
+    ("action", "endpoint"),
+    [("get_token_details", "user"), ("get_servers", "resources")],
+)
+async def test_cancelled_action_keeps_the_account(
+    home: Home, entry: MockConfigEntry, action: str, endpoint: str
+) -> None:
+    """The account stays available, and the next caller is answered."""
+    await cancel_midway(home, action, endpoint)
+    account_coordinator(entry).async_update_listeners()
+    assert home.state("binary_sensor.token") == "off"
+    assert await home.call(action)
+    await home.settle()
+    assert home.state("binary_sensor.token") == "off"
+
+
+async def test_cancelled_action_keeps_a_rejection(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """A rejection stays one, with its request to sign in."""
+    home.anna.revoke_tokens()
+    await home.failure("get_token_details")
+    await home.settle()
+    await cancel_midway(home, "get_token_details", "user")
+    account_coordinator(entry).async_update_listeners()
+    assert home.state("binary_sensor.token") == "on"
+    await home.settle()
+    assert home.state("binary_sensor.token") == "on"
+    assert home.reauth_flows(entry) == 1
+
+
+async def test_cancelled_action_still_finds_a_rejection(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """What plex.tv says after the caller has gone is not lost."""
+    home.simulator.faults.set("user", Fault.delay(0.1), times=1)
+    home.simulator.requests.clear()
+    home.anna.revoke_tokens()
+    task = call(home)
+    await async_arrival(home.simulator, "user")
+    task.cancel()
+    await home.settle()
+    assert home.state("binary_sensor.token") == "on"
+    assert home.reauth_flows(entry) == 1
+
+
+async def test_others_verify_although_one_is_cancelled(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """Who shares a request with a cancelled caller gets a fresh answer."""
+    home.simulator.faults.set("user", Fault.delay(0.2))
+    home.simulator.requests.clear()
+    first = call(home)
+    await async_arrival(home.simulator, "user")
+    second, third = call(home), call(home)
+    await first
+    home.anna.revoke_tokens()
+    second.cancel()
+    with pytest.raises(HomeAssistantError) as caught:
+        await third
+    assert caught.value.translation_key == "invalid_token"
+    assert len(home.simulator.requests_to("user")) == 2
+
+
+async def test_others_are_listed_although_one_is_cancelled(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """A cancelled `get_servers` takes nobody's answer away."""
+    home.simulator.faults.set("resources", Fault.delay(0.2))
+    home.simulator.requests.clear()
+    first = call(home, "get_servers")
+    await async_arrival(home.simulator, "resources")
+    second = call(home, "get_servers")
+    first.cancel()
+    assert (await second)["servers"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_shared_failure_is_a_failure(home: Home, is_known: bool) -> None:
+    """Nobody of three who ask at once gets old servers, or none, as a success."""
+    outage = Fault.status(503)
+    if not is_known:
+        home.simulator.faults.set("resources", outage)
+    await home.add(home.anna, home.server)
+    home.simulator.faults.set("resources", outage)
+    errors = await asyncio.gather(*(home.failure("get_servers") for _ in range(3)))
+    assert {error.translation_key for error in errors} == {"unavailable"}
+
+
+async def test_shared_failure_of_the_account(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """All who ask for the account at once hear that plex.tv is away."""
+    home.simulator.faults.set("user", Fault.status(503))
+    errors = await asyncio.gather(
+        *(home.failure("get_token_details") for _ in range(3))
+    )
+    assert {error.translation_key for error in errors} == {"unavailable"}
+
+
+async def test_two_first_tokens_of_an_old_server(
+    home: Home, entry: MockConfigEntry
+) -> None:
+    """A server that knows only GET gives two tokens to two who ask at once."""
+    home.server.allow_post_token = False
+    home.server.faults.set("security_token", Fault.delay(0.1), times=2)
+    tokens = await asyncio.gather(home.transient_token(), home.transient_token())
+    assert set(tokens) == set(home.server.transient_tokens)
+    home.simulator.requests.clear()
+    await home.transient_token()
+    methods = [
+        request.method for request in home.simulator.requests_to("security_token")
+    ]
+    assert methods == ["GET"]
+
+
+async def test_cancelled_transient_token(home: Home, entry: MockConfigEntry) -> None:
+    """A cancelled action of a server leaves the server reachable."""
+    home.server.faults.set("security_token", Fault.delay(0.3), times=1)
+    task = call(home, "get_transient_token")
+    await async_arrival(home.simulator, "security_token")
+    task.cancel()
+    await asyncio.wait([task])
+    await server_coordinator(entry, home.server).async_refresh()
+    assert home.state("binary_sensor.reachable") == "on"
+    assert await home.transient_token()
