@@ -176,5 +176,6 @@ async def test_hostile_answer(library: None, name: str) -> None:
         finally:
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-    assert peak < 16 * MIB
+    # A tag has to be held whole, with all its attributes, before it can be refused.
+    assert peak < (32 if name == "XML attributes" else 16) * MIB
     assert not complaints

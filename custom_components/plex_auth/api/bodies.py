@@ -16,6 +16,7 @@ type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
 _XML_MAX_DEPTH = 32
 _XML_MAX_ELEMENTS = 20_000
+_XML_PIECE = 64 * 1024
 
 
 class _StrictTreeBuilder(ET.TreeBuilder):
@@ -64,7 +65,9 @@ def _decode_xml(body: bytes) -> Json:
     """Return the data of an XML body."""
     parser = ET.XMLParser(target=_StrictTreeBuilder())  # noqa: S314 - no document types
     try:
-        parser.feed(body)
+        # In pieces: what is refused is not read on to the end of a piece.
+        for start in range(0, len(body), _XML_PIECE):
+            parser.feed(body[start : start + _XML_PIECE])
         root: Any = parser.close()
     except ET.ParseError, ValueError, LookupError:
         error = UnexpectedAnswerError()
