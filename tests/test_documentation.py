@@ -6,9 +6,15 @@ import re
 
 import pytest
 
+from .helpers import yaml_examples
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+TOKEN_ACTIONS = {
+    "plex_auth.get_source_connection_information",
+    "plex_auth.get_transient_token",
+}
 FOLDERS = ("benchmarks", "custom_components", "scripts", "tests")
 
 
@@ -64,3 +70,26 @@ def test_cited_facts() -> None:
         if cited not in sections
     }
     assert not missing
+
+
+def test_automations_that_get_tokens_store_no_traces() -> None:
+    """No example of an automation leaves a token in a trace."""
+    checked = 0
+    for page in PAGES:
+        for example in yaml_examples(page.read_text()):
+            automations = example.get("automation", [example])
+            for automation in automations:
+                if "actions" in automation and TOKEN_ACTIONS & _actions(automation):
+                    assert automation["trace"] == {"stored_traces": 0}, page.name
+                    checked += 1
+    assert checked > 4
+
+
+def _actions(node: object) -> set[str]:
+    """Return the names of all actions in an example."""
+    if isinstance(node, list):
+        return set().union(*map(_actions, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["action"]} if isinstance(node.get("action"), str) else set()
+    return own.union(*map(_actions, node.values()))

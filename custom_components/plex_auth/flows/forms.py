@@ -1,5 +1,6 @@
 """The fields and schemas of all dialogs."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -135,11 +136,8 @@ def reconfigure_server_schema(
             vol.Optional(CONF_SOURCES): SelectSelector(
                 SelectSelectorConfig(
                     options=[
-                        SelectOptionDict(
-                            value=f"server://{server.machine_identifier}",
-                            label=server.label,
-                        )
-                        for server in known_sources
+                        SelectOptionDict(value=f"server://{identifier}", label=label)
+                        for identifier, label in _labels(known_sources)
                     ],
                     multiple=True,
                     custom_value=True,
@@ -157,10 +155,25 @@ def _server_selector(
     return SelectSelector(
         SelectSelectorConfig(
             options=[
-                SelectOptionDict(value=server.machine_identifier, label=server.label)
-                for server in servers
+                SelectOptionDict(value=identifier, label=label)
+                for identifier, label in _labels(servers)
             ],
             multiple=multiple,
             mode=SelectSelectorMode.LIST,
         )
     )
+
+
+def _labels(servers: Iterable[ListedServer]) -> list[tuple[str, str]]:
+    """Return identifier and label of each server; those of one label are told apart."""
+    listed = list(servers)
+    count = Counter(server.label for server in listed)
+    return [
+        (
+            server.machine_identifier,
+            server.label
+            if count[server.label] == 1
+            else f"{server.label} [{server.machine_identifier[:8]}]",
+        )
+        for server in listed
+    ]
