@@ -31,7 +31,12 @@ from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.messages import error_key
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import Context
-from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import selector
 from homeassistant.helpers.service import async_get_all_descriptions
@@ -932,3 +937,30 @@ async def test_no_secret_is_left_behind(
     for secret in home.simulator.secrets() | {home.anna.email}:
         assert secret not in shown
         assert secret not in logged
+
+
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize(
+    ("action", "field", "text"),
+    [
+        ("get_transient_token", "path", "http://192.168.1.5:32400/a?X-Plex-Token={}"),
+        ("get_transient_token", "path", "X-Plex-Token={}"),
+        ("get_source_connection_information", "source", "X-Plex-Token={}"),
+        ("get_source_connection_information", "source", "server://x?X-Plex-Token={}"),
+    ],
+)
+async def test_typed_token_is_repeated_nowhere(
+    home: Home, caplog: pytest.LogCaptureFixture, action: str, field: str, text: str
+) -> None:
+    """A token in what was typed is neither in the error nor in what a script logs."""
+    caplog.set_level(logging.DEBUG, "custom_components.plex_auth")
+    typed = {field: text.format("marker-of-a-token")}
+    failure = await home.failure(action, **typed)
+    assert "marker-of-a-token" not in f"{failure} {failure.translation_placeholders}"
+    step = {"action": f"plex_auth.{action}", "data": typed, "response_variable": "x"}
+    script = {"script": {"ask": {"sequence": [step]}}}
+    assert await async_setup_component(home.hass, "script", script)
+    with pytest.raises(HomeAssistantError):
+        await home.hass.services.async_call("script", "ask", blocking=True)
+    assert "ask" in caplog.text
+    assert "marker-of-a-token" not in caplog.text

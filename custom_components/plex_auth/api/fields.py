@@ -35,7 +35,8 @@ class Fields:
 
     def line(self, key: str) -> str | None:
         """Return a name as one line that can be printed: it travels into logs and pages."""
-        return printable(self.text(key) or "") or None
+        value = self.text(key)
+        return None if value is None else printable(value) or None
 
     def integer(self, key: str) -> int | None:
         """Return a whole number, which XML has as text."""
@@ -110,6 +111,8 @@ def printable(text: str) -> str:
     """Return a text in one line: without line breaks and control characters."""
     if not text.isprintable():
         text = "".join(part if part.isprintable() else " " for part in text)
+    elif "  " not in text:
+        return text.strip()
     return " ".join(text.split())
 
 

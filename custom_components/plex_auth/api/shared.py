@@ -41,15 +41,10 @@ class SharedRequest:
 
     async def _wait_for(self, task: asyncio.Task[None]) -> None:
         """Wait for a request without ending it when the caller is ended."""
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.cancelled() or _is_being_cancelled():
-                raise
-            cancelled = CannotConnectError()
-        else:
-            return
-        raise cancelled
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise CannotConnectError
+        task.result()
 
     async def _follow(self, before: asyncio.Task[None] | None) -> None:
         """Make the request once the one before is over."""
@@ -57,12 +52,6 @@ class SharedRequest:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
         await self._request()
-
-
-def _is_being_cancelled() -> bool:
-    """Return whether somebody cancels the caller."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
