@@ -20,7 +20,10 @@ STEP_SECONDS = 0.02
 PLEX_TV_REQUESTS = 100
 
 _CHECKED = "every field is checked and put into a model; the floor stops at plain data"
-_MADE = "much of it is the making of dataclasses, which core's libraries do without"
+_MADE = (
+    "it is spread over 46 small modules, three times as many as core `plex` has; a seventh "
+    "of it is the making of dataclasses"
+)
 _CROWD = (
     "hundreds of TLS handshakes at once keep the one process that plays all servers busy; "
     "those that take over a second are asked by another address as well"
