@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -10,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN, TokenOrigin
-from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryData
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -20,6 +21,7 @@ from .helpers import (
     async_pass,
     async_settle,
     reauth_flows,
+    server_data,
     subentry_of,
 )
 from .plex_simulator import Account, MediaServer, PlexSimulator
@@ -60,6 +62,28 @@ class Home:
         """Set up the entry of an account that signed in, with some of its servers."""
         return await async_add_account(
             self.hass, self.simulator, account, servers, origin=origin
+        )
+
+    def add_server(self, entry: MockConfigEntry, server: MediaServer) -> None:
+        """Add a server of Anna's to her entry as its dialog does."""
+        added = server_data(server, self.anna)
+        self.hass.config_entries.async_add_subentry(
+            entry,
+            ConfigSubentry(
+                data=MappingProxyType(added["data"]),
+                subentry_type=added["subentry_type"],
+                title=added["title"],
+                unique_id=added["unique_id"],
+            ),
+        )
+
+    def change_server(
+        self, entry: MockConfigEntry, server: MediaServer, **data: object
+    ) -> None:
+        """Change a server of an entry as its dialog does."""
+        subentry = subentry_of(entry, server)
+        self.hass.config_entries.async_update_subentry(
+            entry, subentry, data={**subentry.data, **data}
         )
 
     async def add_hidden_server(

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 import logging
-from types import MappingProxyType
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -14,12 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_auth.const import CONF_SOURCES
 from custom_components.plex_auth.transient_tokens import async_issued_token
-from homeassistant.config_entries import (
-    SOURCE_USER,
-    ConfigEntryState,
-    ConfigSubentry,
-    ConfigSubentryData,
-)
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import Event, EventStateChangedData
 from homeassistant.data_entry_flow import FlowResultType
@@ -30,7 +24,6 @@ from .helpers import (
     async_arrival,
     device_of,
     server_coordinator,
-    server_data,
     source_of,
     subentry_of,
 )
@@ -39,30 +32,6 @@ from .plex_simulator import Fault, MediaServer
 
 POLL = timedelta(minutes=5, seconds=1)
 HOUR = timedelta(hours=1, seconds=1)
-
-
-def add_subentry(entry: MockConfigEntry, home: Home, server: MediaServer) -> None:
-    """Add a server as its dialog does."""
-    added: ConfigSubentryData = server_data(server, home.anna)
-    home.hass.config_entries.async_add_subentry(
-        entry,
-        ConfigSubentry(
-            data=MappingProxyType(added["data"]),
-            subentry_type=added["subentry_type"],
-            title=added["title"],
-            unique_id=added["unique_id"],
-        ),
-    )
-
-
-def change(
-    entry: MockConfigEntry, home: Home, server: MediaServer, **data: object
-) -> None:
-    """Change a server as its dialog does."""
-    subentry = subentry_of(entry, server)
-    home.hass.config_entries.async_update_subentry(
-        entry, subentry, data={**subentry.data, **data}
-    )
 
 
 def changed(
@@ -115,7 +84,7 @@ async def test_added_server_touches_nothing_else(
     await home.settle()
     home.asked()
     events = async_capture_events(home.hass, EVENT_STATE_CHANGED)
-    add_subentry(entry, home, basement)
+    home.add_server(entry, basement)
     await home.settle()
     assert home.state("binary_sensor.reachable", basement) == "on"
     assert device_of(home.hass, entry, basement).name == "Basement"
@@ -132,13 +101,13 @@ async def test_changed_server_touches_nothing_else(
     basement = home.world.basement
     events = async_capture_events(home.hass, EVENT_STATE_CHANGED)
     source = source_of(home.server)
-    change(both, home, basement, url=basement.http_url, verify_ssl=False)
+    home.change_server(both, basement, url=basement.http_url, verify_ssl=False)
     await home.settle()
     assert home.state("sensor.connection", basement) == "custom"
-    change(both, home, basement, **{CONF_SOURCES: [source]})
+    home.change_server(both, basement, **{CONF_SOURCES: [source]})
     await home.settle()
     assert home.state(f"sensor.source_{source}", basement) == "local"
-    change(both, home, basement, **{CONF_SOURCES: []})
+    home.change_server(both, basement, **{CONF_SOURCES: []})
     await home.settle()
     with pytest.raises(AssertionError, match="source_"):
         home.entity_id(f"sensor.source_{source}", basement)
@@ -150,7 +119,9 @@ async def test_changed_server_stays_available(
 ) -> None:
     """The entities of a server whose sources change stay as they are."""
     events = async_capture_events(home.hass, EVENT_STATE_CHANGED)
-    change(both, home, home.server, **{CONF_SOURCES: [source_of(home.world.basement)]})
+    home.change_server(
+        both, home.server, **{CONF_SOURCES: [source_of(home.world.basement)]}
+    )
     await home.settle()
     reachable = home.entity_id("binary_sensor.reachable")
     assert reachable not in {event.data["entity_id"] for event in events}
@@ -178,9 +149,11 @@ async def test_no_event_is_told_twice(
     await home.wait(freezer, POLL)
     told = home.entity("event.transient_token")
     assert told.attributes["event_type"] == "destroyed"
-    add_subentry(entry, home, home.world.basement)
+    home.add_server(entry, home.world.basement)
     await home.settle()
-    change(entry, home, home.server, **{CONF_SOURCES: [source_of(home.world.basement)]})
+    home.change_server(
+        entry, home.server, **{CONF_SOURCES: [source_of(home.world.basement)]}
+    )
     await home.settle()
     await home.remove(entry, home.world.basement)
     assert home.entity("event.transient_token") is told
@@ -236,7 +209,7 @@ async def test_server_changed_during_set_up(home: Home, both: MockConfigEntry) -
     """An address that changes while the account is set up is used."""
     basement = home.world.basement
     await reload_slowly(home, both, basement)
-    change(both, home, basement, url=basement.http_url, verify_ssl=False)
+    home.change_server(both, basement, url=basement.http_url, verify_ssl=False)
     await home.settle()
     assert home.state("sensor.connection", basement) == "custom"
 
@@ -245,7 +218,7 @@ async def test_sources_changed_during_set_up(home: Home, both: MockConfigEntry) 
     """Sources that are chosen while the account is set up are watched."""
     await reload_slowly(home, both, home.world.basement)
     source = source_of(home.server)
-    change(both, home, home.world.basement, **{CONF_SOURCES: [source]})
+    home.change_server(both, home.world.basement, **{CONF_SOURCES: [source]})
     await home.settle()
     assert home.state(f"sensor.source_{source}", home.world.basement) == "local"
 
@@ -303,7 +276,7 @@ async def test_server_added_while_it_is_down(
     """A server that does not answer when it is added comes by itself."""
     basement = home.world.basement
     await basement.stop()
-    add_subentry(entry, home, basement)
+    home.add_server(entry, basement)
     await home.settle()
     assert home.state("binary_sensor.reachable", basement) == "off"
     await basement.start()

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from types import MappingProxyType
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -20,7 +19,7 @@ from custom_components.plex_auth.const import (
     TokenOrigin,
 )
 from custom_components.plex_auth.transient_tokens import async_issued_token
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState, ConfigSubentry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -539,16 +538,7 @@ async def test_what_needs_no_reload(home: Home, entry: MockConfigEntry) -> None:
 
 async def test_added_server(home: Home, entry: MockConfigEntry) -> None:
     """A server that is added gets a device and entities at once."""
-    added = server_data(home.world.basement, home.anna)
-    home.hass.config_entries.async_add_subentry(
-        entry,
-        ConfigSubentry(
-            data=MappingProxyType(added["data"]),
-            subentry_type=added["subentry_type"],
-            title=added["title"],
-            unique_id=added["unique_id"],
-        ),
-    )
+    home.add_server(entry, home.world.basement)
     await home.settle()
     assert device_of(home.hass, entry, home.world.basement).name == "Basement"
     assert home.state("binary_sensor.reachable", home.world.basement) == "on"

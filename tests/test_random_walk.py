@@ -23,7 +23,6 @@ from homeassistant.helpers import (
 from .helpers import account_coordinator, source_of, subentry_of
 from .home import Home
 from .plex_simulator import Fault, MediaServer
-from .test_following import add_subentry, change
 
 REJECTED = Fault.plex_error(1001, 401)
 
@@ -54,7 +53,7 @@ class Walker:
         """Add a server."""
         missing = [one for one in self.servers if one not in self.added()]
         if missing:
-            add_subentry(self.entry, self.home, self.random.choice(missing))
+            self.home.add_server(self.entry, self.random.choice(missing))
 
     async def remove(self) -> None:
         """Remove a server."""
@@ -69,9 +68,9 @@ class Walker:
         server = self.random.choice(added)
         if self.random.random() < 0.5:
             sources = self.random.sample([source_of(one) for one in self.servers], 2)
-            change(self.entry, self.home, server, **{CONF_SOURCES: sources})
+            self.home.change_server(self.entry, server, **{CONF_SOURCES: sources})
         else:
-            change(self.entry, self.home, server, url=server.http_url)
+            self.home.change_server(self.entry, server, url=server.http_url)
 
     async def reload(self) -> None:
         """Reload the entry while everything else goes on."""

@@ -11,7 +11,7 @@ from homeassistant.setup import async_setup_component
 
 from .fixed_world import async_fixed_world
 from .helpers import account_coordinator, async_add_account, async_set_up, make_entry
-from .plex_simulator import PlexSimulator
+from .plex_simulator import Fault, PlexSimulator
 
 
 async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
@@ -26,6 +26,21 @@ async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
     reach = await info.pop("can_reach_plex_tv")
     assert reach == {"type": "failed", "error": "unreachable"}
     assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "1/2"}
+
+
+async def test_server_that_has_not_answered_yet(
+    hass: HomeAssistant, simulator: PlexSimulator
+) -> None:
+    """A server whose first poll is not over is not counted as reachable."""
+    assert await async_setup_component(hass, "system_health", {})
+    world = await async_fixed_world(simulator)
+    world.attic.faults.set("identity", Fault.delay(60))
+    entry = make_entry(simulator, world.plex_pass, [world.attic])
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    info = await get_system_health_info(hass, DOMAIN)
+    assert (await info.pop("can_reach_plex_tv"))["type"] == "failed"
+    assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "0/1"}
 
 
 async def test_rejected(hass: HomeAssistant, simulator: PlexSimulator) -> None:

@@ -130,4 +130,4 @@ class ReachableBinarySensor(LastingServerEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         """Return whether the last poll reached the server, None before the first."""
         coordinator = self.coordinator
-        return coordinator.last_update_success if coordinator.is_polled else None
+        return coordinator.is_reached if coordinator.is_polled else None

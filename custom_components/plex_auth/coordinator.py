@@ -147,7 +147,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         through the retries of the set-up, each of which makes a new coordinator.
         """
         pauses = self.hass.data.setdefault(_DATA_PAUSES, {})
-        end, err = pauses.get(self.config_entry.entry_id, (None, self.last_exception))
+        end, err = pauses.pop(self.config_entry.entry_id, (None, self.last_exception))
         if end is None or dt_util.utcnow() >= end:
             await self._async_refresh(log_failures=False)
             if self.last_update_success or self.token_rejected:
@@ -155,7 +155,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
             err = self.last_exception
             seconds = getattr(err, "retry_after", None) or 0
             end = dt_util.utcnow() + timedelta(seconds=seconds)
-            pauses[self.config_entry.entry_id] = end, err
+        pauses[self.config_entry.entry_id] = end, err
         raise not_ready(err) from err
 
     @override
@@ -260,10 +260,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._typed = typed_access(subentry)
         self.access = self._new_access()
         self.sources = SourceCoordinator(
-            hass,
-            entry,
-            subentry,
-            lambda: self.access if self.last_update_success else None,
+            hass, entry, subentry, lambda: self.access if self.is_reached else None
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
         self._on_shutdown = [self.issued_token.watch(self.async_update_listeners)]
@@ -282,6 +279,11 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     def is_polled(self) -> bool:
         """Return whether the first poll is over."""
         return bool(self.data or self.last_exception)
+
+    @property
+    def is_reached(self) -> bool:
+        """Return whether the last poll reached the server, False before the first."""
+        return self.last_update_success and self.data is not None
 
     @callback
     def async_follow(self) -> None:
@@ -314,11 +316,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     @callback
     def async_note_route(self, route: Route) -> None:
         """Poll at once where an action has reached the server in another way."""
-        if (
-            not self.last_update_success
-            or self.data is None
-            or self.data.route != route
-        ):
+        if not self.is_reached or self.data.route != route:
             self.async_poll_now()
 
     @override

@@ -107,7 +107,7 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
     def available(self) -> bool:
         """Return whether the server is reached and has told of the source."""
         return (
-            self._server.last_update_success
+            self._server.is_reached
             and self.coordinator.data is not None
             and self._source in self.coordinator.data
         )

@@ -123,7 +123,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
         listed = server.access.target.listed
-        if _has_failed(server) and listed is not None and listed.connections:
+        if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])
         if url.scheme == "http" and is_public(url.host):
@@ -138,11 +138,6 @@ def _undecided(server: ServerCoordinator) -> set[Issue]:
     account = server.account
     is_answered = account.last_update_success or account.token_rejected
     return set() if is_answered or _is_local(server) else {Issue.PLEX_DIRECT}
-
-
-def _has_failed(server: ServerCoordinator) -> bool:
-    """Return whether the last poll has not reached the server."""
-    return not server.last_update_success
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
@@ -163,11 +158,7 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
 
 def _is_local(server: ServerCoordinator) -> bool:
     """Return whether the server is reached locally."""
-    return (
-        server.last_update_success
-        and server.is_polled
-        and server.data.route.kind is ConnectionKind.LOCAL
-    )
+    return server.is_reached and server.data.route.kind is ConnectionKind.LOCAL
 
 
 def _is_unresolved(route: Route) -> bool:

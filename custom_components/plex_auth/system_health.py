@@ -37,7 +37,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "accounts": len(entries),
         "accounts_rejected": sum(_is_rejected(hass, entry) for entry in entries),
         "servers_reachable": (
-            f"{sum(server.last_update_success for server in servers)}/{len(servers)}"
+            f"{sum(server.is_reached for server in servers)}/{len(servers)}"
         ),
     }
 
