@@ -57,7 +57,6 @@ async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
         restricted=True,
         home=True,
         home_size=3,
-        home_owner=plex_pass,
     )
     attic = await simulator.add_server("Attic", plex_pass, shared_with=[free, managed])
     cellar = await simulator.add_server("Cellar", plex_pass)

@@ -141,7 +141,6 @@ class AccountFields(TypedDict, total=False):
     home: bool
     home_size: int
     home_admin: bool
-    home_owner: Account | None
     guest: bool
     restricted: bool
     protected: bool
@@ -178,7 +177,6 @@ class Account:
     home: bool = False
     home_size: int = 1
     home_admin: bool = False
-    home_owner: Account | None = None
     guest: bool = False
     restricted: bool = False
     protected: bool = False

@@ -72,7 +72,6 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         restricted=True,
         home=True,
         home_size=2,
-        home_owner=two_factor,
     )
     social = add(
         "fritz",

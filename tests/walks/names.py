@@ -81,5 +81,4 @@ class Issue(StrEnum):
 DOMAIN = "plex_auth"
 TRIGGER, CONDITION = "token_accepted", "token_is_valid"  # of an account
 SIGN_IN_WAYS = (Step.PASSWORD, Step.LINK, Step.TOKEN)
-SERVER_WAYS = (Step.LISTED, Step.ADDRESS)
 SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})
