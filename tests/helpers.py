@@ -18,10 +18,8 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.plex_auth import const
 from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Connection
-from custom_components.plex_auth.coordinator import (
-    AccountCoordinator,
-    ServerCoordinator,
-)
+from custom_components.plex_auth.coordinator import AccountCoordinator
+from custom_components.plex_auth.server_coordinator import ServerCoordinator
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigSubentry,

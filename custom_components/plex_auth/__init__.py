@@ -23,15 +23,12 @@ from .const import (
     SUBENTRY_TYPE_SERVER,
     TokenOrigin,
 )
-from .coordinator import (
-    AccountCoordinator,
-    PlexAuthConfigEntry,
-    PlexAuthData,
-    ServerCoordinator,
-)
+from .coordinator import AccountCoordinator
 from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out
 from .issues import async_delete_issues, async_watch_issues
+from .runtime_data import PlexAuthConfigEntry, PlexAuthData
+from .server_coordinator import ServerCoordinator
 from .services import async_setup_services
 from .transient_tokens import async_forget_tokens
 

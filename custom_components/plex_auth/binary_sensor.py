@@ -14,8 +14,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import Account
-from .coordinator import PlexAuthConfigEntry, ServerCoordinator
 from .entity import AccountEntity, LastingServerEntity
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 
 PARALLEL_UPDATES = 0
 

@@ -30,13 +30,13 @@ from .const import (
     SUBENTRY_TYPE_SERVER,
     TokenOrigin,
 )
-from .coordinator import PlexAuthConfigEntry
 from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.dialog import SignInDialog
 from .flows.link import LINK_URL, LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_data
 from .flows.sign_in import NewSignIn, client_of
+from .runtime_data import PlexAuthConfigEntry
 from .sessions import async_create_plex_tv
 
 _WAYS = ["password", "link", "token"]

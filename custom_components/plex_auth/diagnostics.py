@@ -13,7 +13,9 @@ from .api.known_server import KnownServer
 from .api.models import ListedServer
 from .api.plex_tv import PLEX_TV_API
 from .const import CONF_API_URL, CONF_LAST_KNOWN, CONF_SOURCES, CONF_TOKEN_ORIGIN
-from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .coordinator import AccountCoordinator
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 
 
 async def async_get_config_entry_diagnostics(

@@ -17,7 +17,9 @@ from homeassistant.helpers.update_coordinator import (
 )
 
 from .const import DOMAIN
-from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .coordinator import AccountCoordinator
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 from .source_coordinator import SourceCoordinator
 
 _plex_device = partial(

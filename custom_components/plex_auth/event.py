@@ -6,8 +6,9 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PlexAuthConfigEntry, ServerCoordinator
 from .entity import LastingServerEntity
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0

@@ -18,7 +18,7 @@ from .api.connections import ConnectionKind, Route
 from .api.errors import DnsError
 from .api.server import supports_sources
 from .const import DOCUMENTATION_URL, DOMAIN
-from .coordinator import ServerCoordinator
+from .server_coordinator import ServerCoordinator
 
 
 class Issue(StrEnum):

@@ -19,10 +19,11 @@ from .api.models import Identity
 from .api.race import race
 from .api.server import PlexServer
 from .const import CONF_CLIENT_IDENTIFIER
-from .coordinator import PlexAuthConfigEntry, ServerCoordinator
 from .flows import checks, forms
 from .flows.checks import FormError
 from .issues import Issue, local_addresses
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 from .sessions import async_create_transport
 
 

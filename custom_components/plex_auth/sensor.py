@@ -20,8 +20,10 @@ from homeassistant.helpers.typing import StateType
 from .api.connections import ConnectionKind, best_connection, connection_kind
 from .api.models import SubscriptionPeriod
 from .const import DOMAIN
-from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .coordinator import AccountCoordinator
 from .entity import AccountEntity, ServerEntity, SourceEntity, server_unique_id
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 
 PARALLEL_UPDATES = 0
 

@@ -26,7 +26,7 @@ from .api.connections import Route
 from .api.errors import NotFoundError
 from .api.server import is_source, playable
 from .const import DOMAIN, SUBENTRY_TYPE_SERVER
-from .coordinator import AccountCoordinator, PlexAuthConfigEntry, ServerCoordinator
+from .coordinator import AccountCoordinator
 from .messages import action_errors, invalid
 from .responses import (
     account_response,
@@ -35,6 +35,8 @@ from .responses import (
     source_response,
     transient_token_response,
 )
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
 
 ATTR_PATH: Final = "path"
 ATTR_REFRESH: Final = "refresh"

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .api.plex_tv import PLEX_TV_API
 from .const import DOMAIN
-from .coordinator import PlexAuthConfigEntry
+from .runtime_data import PlexAuthConfigEntry
 
 
 @callback

@@ -19,7 +19,7 @@ from ..api.errors import PlexError
 from ..api.models import ListedServer
 from ..api.plex_tv import PLEX_TV_API
 from ..const import CONF_ADVANCED, CONF_API_URL, CONF_CLIENT_IDENTIFIER
-from ..coordinator import PlexAuthConfigEntry
+from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
 from .link import LINK_URL, LinkSignIn

@@ -21,8 +21,8 @@ from ..api.models import Identity, ListedServer
 from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
 from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
-from ..coordinator import PlexAuthConfigEntry
 from ..messages import error_key
+from ..runtime_data import PlexAuthConfigEntry
 from ..sessions import async_create_transport
 from . import checks, forms
 from .checks import FormError

@@ -18,7 +18,7 @@ from ..const import (
     LOGGER,
     TokenOrigin,
 )
-from ..coordinator import PlexAuthConfigEntry
+from ..runtime_data import PlexAuthConfigEntry
 from ..sessions import async_create_plex_tv
 
 _LONGEST_SECONDS: Final = 10
