@@ -64,7 +64,7 @@ def all_enabled() -> Iterator[None]:
 @pytest.fixture
 async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
     """Return a running simulator without accounts; it ends before Home Assistant."""
-    async with PlexSimulator() as running:
+    async with PlexSimulator(notifications=False) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ API = (
     "known_server",
     "plex_tv",
     "server",
+    "notifications",
     "shared",
     "race",
     "server_list",

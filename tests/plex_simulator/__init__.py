@@ -24,7 +24,8 @@ SIGTERM, and is steered at its `control_url`:
     GET    world                         the same JSON again
     POST   servers/<identifier>/<what>   restart [boot_state], ready, stop, start,
                                          change_port, renew_certificate,
-                                         rotate_access_tokens
+                                         rotate_access_tokens, vanish, reappear,
+                                         flood rate (a second), calm
     POST   accounts/<name>/revoke_tokens
     GET    accounts/<name>/code          the verification code that is right now
     POST   pins/<code>/link              username: who claims the link code

@@ -93,6 +93,15 @@ class ControlRoutes:
             await server.start()
         elif action == "stop":
             await server.stop()
+        elif action == "vanish":
+            server.vanish()
+        elif action == "reappear":
+            await server.reappear()
+        elif action == "flood":
+            server.notifications.ignores_filter = True
+            server.notifications.flood(float(str(fields["rate"])))
+        elif action == "calm":
+            server.notifications.calm()
         elif action == "ready":
             server.booting = None
         elif action == "change_port":

@@ -52,6 +52,7 @@ class Listener:
         self.host = host
         self.port = port
         self.is_enabled = True
+        self.is_silent = False
         self._protocol = protocol
         self._tls = tls
         self._allows_plain = allows_plain
@@ -107,6 +108,13 @@ class Listener:
             self._reserved.close()
             self._reserved = None
 
+    def fall_silent(self) -> None:
+        """Read nothing any more, neither what is open nor what comes; close nothing."""
+        self.is_silent = True
+        for transport in self._connections:
+            if not transport.is_closing():
+                transport.pause_reading()
+
     def cut_connections(self) -> None:
         """Reset every connection that is open, and go on listening."""
         for transport, connection in list(self._connections.items()):
@@ -137,6 +145,8 @@ class Listener:
             return
         connection.setblocking(False)
         self._unread.add(connection)
+        if self.is_silent:
+            return
         asyncio.get_running_loop().add_reader(connection, self._sniff, connection)
 
     def _sniff(self, connection: socket.socket) -> None:

@@ -64,6 +64,11 @@ class MediaServerRoutes:
                 name="security_resources",
             ),
             web.get(
+                "/:/websockets/notifications",
+                self._when_ready(self._notifications),
+                name="notifications",
+            ),
+            web.get(
                 "/library/metadata/{key}/{art:thumb|art}{stamp:(/.*)?}",
                 self._when_ready(self._media),
                 name="media",
@@ -215,6 +220,10 @@ class MediaServerRoutes:
     async def _media(self, request: web.Request) -> web.StreamResponse:
         self._caller(request)
         return web.Response(body=PICTURE, content_type="image/png")
+
+    async def _notifications(self, request: web.Request) -> web.StreamResponse:
+        is_owner = self._caller(request).is_owner
+        return await self._server.notifications.serve(request, is_owner=is_owner)
 
     def _caller(self, request: web.Request) -> Caller:
         caller = self._server.caller(_token(request))

@@ -15,6 +15,7 @@ from .accounts import Account, new_token
 from .certificates import Certificate
 from .connections import Connection, plex_direct_label
 from .listener import Listener
+from .notifications import NotificationSockets
 from .site import ErrorRenderer, Site, Surroundings
 
 TRANSIENT_LIFETIME = timedelta(hours=48)
@@ -69,7 +70,8 @@ class Source:
 class ServerFields(TypedDict, total=False):
     """Name what a server can be made with.
 
-    `home` marks it as shared through Plex Home, `https_required` as "Secure
+    `notifications` says whether anybody gets a notification socket, `home` marks it as
+    shared through Plex Home, `https_required` as "Secure
     connections: Required"; `remote_access`, `relay` and `ipv6` (on `::1`) say which
     ways there are besides the local one, each on a port of its own.
     """
@@ -82,6 +84,7 @@ class ServerFields(TypedDict, total=False):
     relay: bool
     ipv6: bool
     port: int
+    notifications: bool
 
 
 class MediaServer:
@@ -133,6 +136,9 @@ class MediaServer:
         self.transient_tokens: dict[str, TransientToken] = {}
         self.refreshed_sources: list[str] = []
         self.secrets_given: set[str] = set()
+        self.notifications = NotificationSockets(
+            allowed=fields.get("notifications", True)
+        )
         self._clock = surroundings.clock
         self._neighbours = neighbours
         self._host = host
@@ -395,10 +401,27 @@ class MediaServer:
         await self._site.start()
 
     async def stop(self) -> None:
-        """Stop the server: connections are reset, transient tokens destroyed."""
+        """Stop the server: it closes its sockets, then does what `kill` does."""
+        await self.notifications.close()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the server at once: connections are reset, transient tokens destroyed."""
+        self.notifications.calm()
         await self._site.stop()
         self.transient_tokens.clear()
         self._accepted.clear()
+
+    def vanish(self) -> None:
+        """Answer nothing any more and close nothing, as one whose machine has crashed."""
+        self.notifications.calm()
+        self._site.vanish()
+
+    async def reappear(self) -> None:
+        """Come back after `vanish`, restarted."""
+        await self.kill()
+        self._site.reappear()
+        await self.start()
 
     async def close(self) -> None:
         """Stop the server for good: its ports are given back."""

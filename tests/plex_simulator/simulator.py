@@ -40,14 +40,17 @@ class PlexSimulator:
         clock: Clock | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        notifications: bool = True,
     ) -> None:
         """Describe the simulator.
 
         With `https` plex.tv takes TLS connections only; `port` 0 is any free
-        one.
+        one; `notifications` says whether servers let anybody have a notification
+        socket, unless they are made otherwise.
         """
         self.https = https
         self.host = host
+        self.notifications = notifications
         self.clock = clock or Clock()
         self.authority = trustme.CA()
         self.accounts: dict[str, Account] = {}
@@ -189,6 +192,7 @@ class PlexSimulator:
         **fields: Unpack[ServerFields],
     ) -> MediaServer:
         """Add a server and start it, unless `start` is False."""
+        fields.setdefault("notifications", self.notifications)
         server = MediaServer(
             name,
             owner,

@@ -110,6 +110,16 @@ class Site:
             for listener in self.listeners.values():
                 listener.cut_connections()
 
+    def vanish(self) -> None:
+        """Let all that is sent here go unheard from now on."""
+        for listener in self.listeners.values():
+            listener.fall_silent()
+
+    def reappear(self) -> None:
+        """Hear again, once it has stopped and started."""
+        for listener in self.listeners.values():
+            listener.is_silent = False
+
     async def start(self) -> None:
         """Start to answer on all listeners; does nothing when it does already."""
         if self._runner is not None:

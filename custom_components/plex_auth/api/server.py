@@ -13,11 +13,12 @@ from .errors import (
     NotPermittedError,
     PlexError,
     SecureConnectionRequiredError,
+    StartingUpError,
     WrongServerError,
 )
 from .failures import server_error
 from .models import Identity, Source, TransientToken, require_container
-from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
+from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
 _SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
@@ -40,6 +41,13 @@ def supports_sources(version: str | None) -> bool:
 def is_source(text: str) -> bool:
     """Return whether a text names a source: server://<id> or provider://<id> (§4)."""
     return _SOURCE.fullmatch(text) is not None
+
+
+def require_started(identity: Identity) -> Identity:
+    """Return who answers; raise StartingUpError while the server boots (§6.1)."""
+    if identity.start_state is not None:
+        raise StartingUpError
+    return identity
 
 
 def playable(base: URL, path: URL, token: str) -> URL:
@@ -82,6 +90,10 @@ class PlexServer:
         self._identity_url = url / "identity"
         self._token_url = (url / "security/token").with_query(_TRANSIENT_TOKEN_PARAMS)
         self._sources_url = url / "security/resources"
+        # Nobody reads the messages: the server is asked for those that are rare (§18.1).
+        self._notifications_url = (url / ":/websockets/notifications").with_query(
+            filters="reachability"
+        )
 
     async def identity(self, expected: str | None = None) -> Identity:
         """Return who answers at the address, without showing a token (§6.1).
@@ -157,6 +169,16 @@ class PlexServer:
             source=source, refresh="1" if refresh else "0"
         )
         return Source.parse(await self._request("GET", url, token=token))
+
+    async def notifications(self, token: str) -> Socket:
+        """Open the server's notification socket (plex-api.md §18.1).
+
+        Raises NotPermittedError where the server refuses it, perhaps to all but its
+        owner, and with a status any error for an answer that is no socket.
+        """
+        return await self._transport.open_socket(
+            self._notifications_url, server_error, token=token
+        )
 
     async def _issue_token(self, method: str, token: str) -> Json:
         """Ask for a transient token."""

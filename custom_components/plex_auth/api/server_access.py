@@ -26,13 +26,14 @@ from .errors import (
 )
 from .models import Identity, Source
 from .race import race
-from .server import PlexServer, supports_sources
+from .server import PlexServer, require_started, supports_sources
 from .server_list import AccountServer
 from .transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
 
-_COMPARE_INTERVAL: Final = timedelta(minutes=15)
+# Every 15 minutes: it is due at a poll, which may come a bit early.
+_COMPARE_INTERVAL: Final = timedelta(minutes=14)
 
 # What only the server itself says; another address of it would say the same.
 _OWN_WORDS: Final = (MaintenanceError, StartingUpError)
@@ -191,9 +192,7 @@ class ServerAccess:
         Raises StartingUpError while the server is not ready.
         """
         identity, route = await self.routing.identify()
-        if identity.start_state is not None:
-            raise StartingUpError
-        self._identity = identity
+        self._identity = require_started(identity)
         return identity, route
 
     async def call[AnswerT](

@@ -1,21 +1,29 @@
 """The one place that sends a request to Plex."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 import logging
+from typing import Any
 
 from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
     ClientError,
+    ClientHandlerType,
     ClientOSError,
+    ClientRequest,
     ClientResponse,
     ClientResponseError,
     ClientSession,
     ClientSSLError,
     ClientTimeout,
+    ClientWebSocketResponse,
+    ClientWSTimeout,
+    DummyCookieJar,
     ServerDisconnectedError,
+    WSServerHandshakeError,
 )
 from yarl import URL
 
@@ -38,6 +46,12 @@ _LOGGER = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
 TIMEOUT = ClientTimeout(total=20, connect=10, sock_connect=10)
 PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
+HEARTBEAT = 30.0
+"""Seconds until a socket is asked whether it is alive; it has half of them to answer."""
+
+_CLOSING = ClientWSTimeout(ws_close=1.0)
+_BURST = 0.1
+_REST = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +78,32 @@ class ClientInfo:
             "X-Plex-Device": self.device,
             "X-Plex-Device-Name": self.device_name,
         }
+
+
+class Socket(ClientWebSocketResponse[Any]):
+    """A socket whose messages nobody reads."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether it was given up because the other side did not answer."""
+        return isinstance(self.exception(), TimeoutError)
+
+    async def drop_messages(self) -> None:
+        """Drop the messages until the socket is closed.
+
+        They are taken in bursts: a flood costs little if it is not taken one by one.
+        """
+        clock, end_of_burst = asyncio.get_running_loop().time, 0.0
+        async for _ in self:
+            connection = self._response.connection
+            if clock() < end_of_burst or connection is None:
+                continue
+            if (transport := connection.transport) is None:
+                continue
+            transport.pause_reading()
+            await asyncio.sleep(_REST)
+            transport.resume_reading()
+            end_of_burst = clock() + _BURST
 
 
 class Transport:
@@ -132,6 +172,65 @@ class Transport:
             raise error
         assert body is not None
         return decode(body) if has_data else None
+
+    async def open_socket(
+        self,
+        url: URL,
+        failure_reader: FailureReader,
+        *,
+        token: str,
+        timeout: ClientTimeout = PROBE_TIMEOUT,
+    ) -> Socket:
+        """Open a socket, which takes messages of LARGEST_BODY bytes at most.
+
+        The token goes into a header. Raises what `request` does; the body of an answer
+        that is no socket is not read.
+        """
+        error: PlexError
+        try:
+            # ws_connect() takes neither a timeout nor a word against redirects.
+            async with ClientSession(
+                connector=self._session.connector,
+                connector_owner=False,
+                cookie_jar=DummyCookieJar(),
+                headers=self._session.headers,
+                timeout=timeout,
+                middlewares=(_refuse_redirect,),
+                ws_response_class=Socket,
+            ) as session:
+                socket = await session.ws_connect(
+                    url,
+                    headers={**self._headers, "X-Plex-Token": token},
+                    heartbeat=HEARTBEAT,
+                    timeout=_CLOSING,
+                    max_msg_size=LARGEST_BODY,
+                    decode_text=False,
+                )
+        except WSServerHandshakeError as err:
+            outcome = str(err.status)
+            retry_after = err.headers.get("Retry-After") if err.headers else None
+            error = failure_reader(Failure(err.status, retry_after, b""))
+        except (ClientError, TimeoutError, OSError, ValueError) as err:
+            outcome = type(err).__name__
+            error = _connection_error(err)
+        else:
+            assert isinstance(socket, Socket)
+            return socket
+        _LOGGER.debug("Socket %s: %s", _shown(url), outcome)
+        raise error
+
+
+async def _refuse_redirect(
+    request: ClientRequest, handler: ClientHandlerType
+) -> ClientResponse:
+    """Send a request; raise for a redirect, which would be followed."""
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        raise WSServerHandshakeError(
+            response.request_info, (), status=response.status, headers=response.headers
+        )
+    return response
 
 
 async def _read(response: ClientResponse) -> bytes | None:

@@ -1,0 +1,145 @@
+"""A server's notification socket: open, gone, refused (plex-api.md §18)."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain, repeat
+import logging
+from typing import Final
+
+from yarl import URL
+
+from .errors import NotPermittedError, PlexError
+from .server import PlexServer, require_started
+from .transport import Socket
+
+_LOGGER = logging.getLogger(__name__)
+
+# The first is short: a server that is back by then was never gone.
+_PAUSES: Final = (2.0, *repeat(5.0, 12), 15.0, 30.0, 60.0, 120.0, 240.0)
+_LONGEST_PAUSE: Final = 300.0
+_PAUSE_AFTER_ANSWER: Final = 3600.0
+_LONGEST_RETRY_AFTER: Final = 900.0
+# A socket that is lost sooner is no reason to be quick again.
+_STEADY_SECONDS: Final = 300.0
+
+
+def _pauses() -> Iterator[float]:
+    """Return the seconds to wait after each loss or failure."""
+    return chain(_PAUSES, repeat(_LONGEST_PAUSE))
+
+
+class Notifications:
+    """Keep the notification socket of a server open, and tell when something happens.
+
+    The messages are dropped unread: what counts is that the socket is lost and that it is
+    open again. That proves nothing, so whoever is told asks the server.
+    """
+
+    def __init__(self, machine_identifier: str, on_news: Callable[[], None]) -> None:
+        """Take whom the server has to be, and what is called when there is news.
+
+        News is that the socket is open again, that it does not open again, and that
+        nothing is heard of the server.
+        """
+        self.is_open = False
+        self.failure: PlexError | None = None
+        self._machine_identifier = machine_identifier
+        self._on_news = on_news
+        self._target: tuple[URL, str] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._hurry = asyncio.Event()
+
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the server does not permit the socket."""
+        return self._task is not None and self._task.done()
+
+    def listen(self, server: PlexServer, token: str) -> None:
+        """Keep the socket open at the address where the server has just told who it is.
+
+        That changes nothing where it is kept there, or refused, already.
+        """
+        target = (server.url, token)
+        if target == self._target:
+            return
+        self.stop()
+        self._target = target
+        self._task = asyncio.create_task(
+            self._keep_open(server.at(server.url), token),
+            name="plex_auth notifications",
+        )
+
+    def hurry(self) -> None:
+        """Wait no longer, if the socket is to be opened again some time."""
+        self._hurry.set()
+
+    def stop(self) -> None:
+        """Close the socket, without waiting for that, and open it no more."""
+        if (task := self._task) is not None and not task.done():
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            task.cancel()
+        self._task = self._target = self.failure = None
+        self.is_open = False
+
+    async def close(self) -> None:
+        """Close the socket; this takes a second at most."""
+        self.stop()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _keep_open(self, server: PlexServer, token: str) -> None:
+        """Open the socket again and again, until it is refused."""
+        pauses, was_open, is_identified = _pauses(), False, True
+        for is_again in chain((False,), repeat(True)):
+            try:
+                if not is_identified:
+                    # Another machine may have got the address; a socket may open before
+                    # the server is ready.
+                    require_started(await server.identity(self._machine_identifier))
+                    is_identified = True
+                socket = await server.notifications(token)
+            except PlexError as err:
+                self.failure = err.with_traceback(None)
+                _LOGGER.debug("The notification socket does not open: %s", err)
+                is_answer = is_identified and err.status is not None
+                if is_answer and isinstance(err, NotPermittedError) and not was_open:
+                    return
+                if was_open or not is_answer:
+                    self._on_news()
+                pause = max(
+                    _PAUSE_AFTER_ANSWER if is_answer else next(pauses),
+                    min(err.retry_after or 0.0, _LONGEST_RETRY_AFTER),
+                )
+            else:
+                was_open = True
+                if await self._is_steady(socket, is_news=is_again):
+                    pauses = _pauses()
+                pause = next(pauses)
+            is_identified = False
+            await self._wait(pause)
+
+    async def _is_steady(self, socket: Socket, *, is_news: bool) -> bool:
+        """Hold an open socket until it is lost; return whether it was open for long."""
+        clock = asyncio.get_running_loop().time
+        self.failure, opened_at = None, clock()
+        async with socket:
+            self.is_open = True
+            _LOGGER.debug("The notification socket is open")
+            if is_news:
+                self._on_news()
+            await socket.drop_messages()
+        self.is_open = False
+        _LOGGER.debug("The notification socket is lost")
+        if socket.is_silent:
+            self._on_news()
+        return clock() - opened_at >= _STEADY_SECONDS
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, unless there is a hurry."""
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()

@@ -1,0 +1,474 @@
+"""The notification socket of a server: opened, lost, refused, and what is told of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import logging
+import time
+import tracemalloc
+
+from aiohttp import ClientSession, web
+import pytest
+from yarl import URL
+
+from custom_components.plex_auth.api import errors, notifications as module, transport
+from custom_components.plex_auth.api.notifications import Notifications
+from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.api.transport import LARGEST_BODY, Transport
+from tests.plex_simulator import Fault, MediaServer, PlexSimulator
+from tests.waiting import until
+
+from .population import IDENTITY, Population
+from .test_transport import serving
+
+QUICK = (0.02,)
+
+
+class Listener:
+    """Listen to a server, and count what is told."""
+
+    def __init__(
+        self, transport: Transport, server: MediaServer, token: str, url: str
+    ) -> None:
+        """Take the server."""
+        self.server = PlexServer(transport, URL(url))
+        self.token = token
+        self.news: list[bool] = []
+        self.notifications = Notifications(server.machine_identifier, self._tell)
+
+    def _tell(self) -> None:
+        self.news.append(self.notifications.is_open)
+
+    def listen(self) -> None:
+        """Keep a socket open."""
+        self.notifications.listen(self.server, self.token)
+
+    async def opened(self) -> None:
+        """Wait for the socket to be open."""
+        await until(lambda: self.notifications.is_open)
+
+    async def lost(self) -> None:
+        """Wait for the socket to be lost."""
+        await until(lambda: not self.notifications.is_open)
+
+    async def failed(self, kind: type[errors.PlexError]) -> None:
+        """Wait for an attempt to fail."""
+        await until(lambda: type(self.notifications.failure) is kind)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make all pauses short, and return those that there would have been."""
+    wanted: list[float] = []
+    wait = Notifications._wait
+
+    async def short(self: Notifications, seconds: float) -> None:
+        wanted.append(seconds)
+        await wait(self, min(seconds, 0.02))
+
+    monkeypatch.setattr(Notifications, "_wait", short)
+    return wanted
+
+
+@pytest.fixture
+async def listener(
+    transport: Transport, population: Population, pauses: list[float]
+) -> AsyncIterator[Listener]:
+    """Return the owner's listener to the server, at its secure address."""
+    server = population.server
+    made = Listener(transport, server, population.server_token, server.https_url)
+    yield made
+    await made.notifications.close()
+    await until(lambda: not server.notifications or not server.is_running)
+
+
+async def test_opens(
+    plex: PlexSimulator, listener: Listener, population: Population
+) -> None:
+    """The socket is opened once, with our name and the token in headers alone."""
+    listener.listen()
+    await listener.opened()
+    listener.listen()
+    (request,) = plex.requests
+    assert request.endpoint == "notifications"
+    assert request.query == {"filters": "reachability"}
+    assert request.headers["X-Plex-Token"] == listener.token
+    for name, value in IDENTITY.headers().items():
+        assert request.headers[name] == value
+    assert "Cookie" not in request.headers
+    assert "Sec-WebSocket-Extensions" not in request.headers
+    assert listener.news == []
+    assert not listener.notifications.is_refused
+    await listener.notifications.close()
+    assert not listener.notifications.is_open
+    await until(lambda: not population.server.notifications)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_restart(
+    plex: PlexSimulator, listener: Listener, population: Population, how: str
+) -> None:
+    """A server that is back in a moment was never gone, and the socket is open again."""
+    listener.listen()
+    await listener.opened()
+    await getattr(population.server, how)()
+    await population.server.start()
+    await until(lambda: listener.news == [True])
+    sent = [request.endpoint for request in plex.requests]
+    assert sent == ["notifications", "identity", "notifications"]
+    assert "X-Plex-Token" not in plex.requests[1].headers
+
+
+async def test_gone_and_back(listener: Listener, population: Population) -> None:
+    """It is told that a server is gone, each time that it is tried, and that it is back."""
+    listener.listen()
+    await listener.opened()
+    await population.server.stop()
+    await until(lambda: len(listener.news) >= 3)
+    assert not any(listener.news)
+    assert isinstance(listener.notifications.failure, errors.CannotConnectError)
+    await population.server.start()
+    await until(lambda: listener.news[-1])
+    assert listener.news.count(True) == 1
+    assert listener.notifications.failure is None
+
+
+async def test_pauses_grow(
+    listener: Listener, population: Population, pauses: list[float]
+) -> None:
+    """Whoever is away is tried every 5 s in the first minute, then less and less."""
+    listener.listen()
+    await listener.opened()
+    await population.server.stop()
+    await until(lambda: len(pauses) >= 22)
+    assert pauses[:22] == [2, *[5] * 12, 15, 30, 60, 120, 240, *[300] * 4]
+
+
+async def test_flapping(
+    listener: Listener,
+    population: Population,
+    pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A socket that is lost soon makes nobody quick again; one that lasted does."""
+    server = population.server
+    listener.listen()
+    for number in range(15):
+        await until(lambda number=number: server.notifications.opened > number)  # type: ignore[misc]
+        await listener.opened()
+        await server.notifications.close()
+        await listener.lost()
+    assert pauses[:14] == [2, *[5] * 12, 15]
+    await listener.opened()
+    monkeypatch.setattr(module, "_STEADY_SECONDS", 0.0)
+    await server.notifications.close()
+    await until(lambda: pauses[-1] == 2)
+
+
+async def test_boot(
+    plex: PlexSimulator, listener: Listener, population: Population
+) -> None:
+    """A server that boots is not there yet: no socket is asked for."""
+    listener.listen()
+    await listener.opened()
+    await population.server.restart("startingPlugins")
+    await listener.failed(errors.StartingUpError)
+    assert len(plex.requests_to("notifications")) == 1
+    population.server.booting = None
+    await listener.opened()
+
+
+async def test_another_machine(
+    plex: PlexSimulator, listener: Listener, population: Population
+) -> None:
+    """A machine that has got the address is not shown the token."""
+    listener.listen()
+    await listener.opened()
+    population.server.machine_identifier = "another"
+    await population.server.restart()
+    await listener.failed(errors.WrongServerError)
+    assert len(plex.requests_to("notifications")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused(
+    plex: PlexSimulator,
+    listener: Listener,
+    population: Population,
+    pauses: list[float],
+    status: int,
+) -> None:
+    """Where it is refused it is not asked for, until token or address change."""
+    population.server.faults.set("notifications", Fault.status(status))
+    listener.listen()
+    await until(lambda: listener.notifications.is_refused)
+    listener.notifications.hurry()
+    listener.listen()
+    await asyncio.sleep(0.1)
+    assert isinstance(listener.notifications.failure, errors.NotPermittedError)
+    assert len(plex.requests_to("notifications")) == 1
+    assert listener.news == pauses == []
+    population.server.faults.clear()
+    listener.token = population.token
+    listener.listen()
+    await listener.opened()
+    listener.server = listener.server.at(URL(population.server.http_url))
+    listener.listen()
+    assert not listener.notifications.is_open
+    await listener.opened()
+    assert not plex.requests[-1].secure
+    await until(lambda: len(population.server.notifications) == 1)
+
+
+async def test_shared_user(
+    plex: PlexSimulator, listener: Listener, population: Population
+) -> None:
+    """With whom a server is only shared may not have a socket."""
+    listener.token = population.server.access_token_for(population.guest)
+    listener.listen()
+    await until(lambda: listener.notifications.is_refused)
+    assert plex.requests[-1].status == 401
+
+
+async def test_refused_later(
+    listener: Listener, population: Population, pauses: list[float]
+) -> None:
+    """Where it was open before it is asked for hourly: a server may need time to know us."""
+    listener.listen()
+    await listener.opened()
+    population.server.faults.set("notifications", Fault.status(401), times=2)
+    await population.server.notifications.close()
+    await until(lambda: listener.news == [False, False, True])
+    assert pauses[:3] == [2, 3600, 3600]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.status(404), errors.NotFoundError),
+        (Fault.html(200), errors.UnexpectedAnswerError),
+        (Fault.status(502), errors.UnavailableError),
+        (
+            Fault.status(101, headers={"Upgrade": "websocket"}),
+            errors.UnexpectedAnswerError,
+        ),
+    ],
+)
+async def test_no_sockets_there(
+    listener: Listener,
+    population: Population,
+    pauses: list[float],
+    fault: Fault,
+    kind: type[errors.PlexError],
+) -> None:
+    """Who knows no sockets is asked for one hourly, and nothing is told."""
+    population.server.faults.set("notifications", fault, times=2)
+    listener.listen()
+    await listener.failed(kind)
+    await listener.opened()
+    assert pauses == [3600, 3600]
+    assert listener.news == [True]
+
+
+async def test_peace_is_granted(
+    listener: Listener, population: Population, pauses: list[float]
+) -> None:
+    """A server that wants peace has it for a quarter of an hour at most."""
+    for seconds in ("600", "7200"):
+        fault = Fault.status(429, headers={"Retry-After": seconds})
+        population.server.faults.set("identity", fault, times=1)
+        listener.listen()
+        await listener.opened()
+        await population.server.notifications.close()
+        await until(lambda: len(pauses) >= 2)
+        await listener.opened()
+        assert pauses[:2] == [2, min(int(seconds), 900)]
+        pauses.clear()
+        listener.notifications.stop()
+
+
+async def test_hurry(
+    listener: Listener, population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is in a hurry ends a pause, and only that."""
+    monkeypatch.undo()
+    population.server.faults.set("notifications", Fault.status(404), times=1)
+    listener.notifications.hurry()
+    listener.listen()
+    await listener.failed(errors.NotFoundError)
+    await asyncio.sleep(0.05)
+    assert not listener.notifications.is_open
+    listener.notifications.hurry()
+    await listener.opened()
+    listener.notifications.hurry()
+    await asyncio.sleep(0.05)
+    assert population.server.notifications.opened == 1
+
+
+async def test_silence(
+    listener: Listener, population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that neither answers nor closes is found out by the heartbeat, at once."""
+    monkeypatch.setattr(transport, "HEARTBEAT", 0.2)
+    listener.listen()
+    await listener.opened()
+    await asyncio.sleep(0.5)
+    assert listener.notifications.is_open
+    population.server.vanish()
+    start = time.monotonic()
+    await until(lambda: listener.news)
+    assert time.monotonic() - start < 2 * transport.HEARTBEAT
+    await population.server.reappear()
+    await listener.opened()
+    # What waited for the one that had vanished ends with it.
+    assert population.server.notifications.opened == 2
+
+
+async def test_close_in_silence(listener: Listener, population: Population) -> None:
+    """A server that does not answer holds up the end for a second at most."""
+    listener.listen()
+    await listener.opened()
+    population.server.vanish()
+    start = time.monotonic()
+    await listener.notifications.close()
+    assert time.monotonic() - start < 1.5
+    await population.server.reappear()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_redirects(
+    session: ClientSession, population: Population, status: int
+) -> None:
+    """A redirect is not followed: the token would travel to another host."""
+
+    async def elsewhere(request: web.BaseRequest) -> web.Response:
+        raise AssertionError(request.headers)
+
+    async with serving(elsewhere) as other:
+
+        async def redirect(request: web.BaseRequest) -> web.Response:
+            return web.Response(status=status, headers={"Location": str(other)})
+
+        async with serving(redirect) as url:
+            server = PlexServer(Transport(session, IDENTITY), url)
+            with pytest.raises(errors.UnexpectedAnswerError):
+                await server.notifications("marker")
+
+
+async def test_certificate(
+    session: ClientSession, listener: Listener, population: Population
+) -> None:
+    """An address whose certificate proves nothing is shown no token."""
+    url = URL(population.server.https_url).with_host("127.0.0.1")
+    server = PlexServer(Transport(session, IDENTITY), url)
+    with pytest.raises(errors.CertificateError):
+        await server.notifications("marker")
+
+
+async def test_huge_message(
+    listener: Listener, population: Population, pauses: list[float]
+) -> None:
+    """A message that is too large ends the socket before it is kept, not the listener."""
+    listener.listen()
+    await listener.opened()
+    tracemalloc.start()
+    sending = asyncio.create_task(
+        population.server.notifications.send_huge(64 * LARGEST_BODY)
+    )
+    await listener.lost()
+    await sending
+    ours = tracemalloc.take_snapshot().filter_traces(
+        [tracemalloc.Filter(True, "*/aiohttp/_websocket/*")]
+    )
+    tracemalloc.stop()
+    assert sum(trace.size for trace in ours.traces) < 2 * LARGEST_BODY
+    await listener.opened()
+    assert pauses == [2]
+    await population.server.notifications.send_huge(LARGEST_BODY)
+    await asyncio.sleep(0.2)
+    assert listener.notifications.is_open
+
+
+async def test_strange_messages(listener: Listener, population: Population) -> None:
+    """What is no text, empty or no JSON is dropped like all else."""
+    listener.listen()
+    await listener.opened()
+    await population.server.notifications.send_raw(b"\xff\xfe", b"", b"nonsense")
+    await asyncio.sleep(0.2)
+    assert listener.notifications.is_open
+    assert population.server.notifications.opened == 1
+
+
+async def test_flood(listener: Listener, population: Population) -> None:
+    """What a flood brings is taken, in bursts, and does not hide the end."""
+    sockets = population.server.notifications
+    sockets.ignores_filter = True
+    listener.listen()
+    await listener.opened()
+    sockets.flood(1000)
+    await asyncio.sleep(1.5)
+    assert sockets.sent > 1000
+    assert listener.notifications.is_open
+    await population.server.stop()
+    await listener.lost()
+
+
+async def test_filter(listener: Listener, population: Population) -> None:
+    """What the server is asked to leave out does not come."""
+    listener.listen()
+    await listener.opened()
+    await population.server.notifications.send("playing")
+    assert population.server.notifications.sent == 0
+    await population.server.notifications.send("reachability")
+    assert population.server.notifications.sent == 1
+
+
+async def test_no_token_is_logged(
+    listener: Listener, population: Population, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the address without its query, and no token."""
+    caplog.set_level(logging.DEBUG)
+    population.server.faults.set("notifications", Fault.status(404), times=1)
+    listener.listen()
+    await listener.opened()
+    await population.server.stop()
+    await until(lambda: listener.news)
+    assert "/:/websockets/notifications: 404" in caplog.text
+    assert listener.token not in caplog.text
+    assert "filters" not in caplog.text
+
+
+async def test_nothing_grows(
+    listener: Listener, population: Population, request: pytest.FixtureRequest
+) -> None:
+    """However often it is opened again, nothing is left of it."""
+    number = 10_000 if request.config.getoption("--full", default=False) else 200
+    sockets = population.server.notifications
+    listener.server = listener.server.at(URL(population.server.http_url))
+    listener.listen()
+
+    async def reopen(count: int) -> None:
+        for _ in range(count):
+            before = sockets.opened
+            await listener.opened()
+            await sockets.close()
+            await listener.lost()
+            listener.notifications.hurry()
+            await until(lambda before=before: sockets.opened > before)  # type: ignore[misc]
+
+    await reopen(50)
+    tasks = len(asyncio.all_tasks())
+    tracemalloc.start()
+    await reopen(20)
+    before = tracemalloc.take_snapshot()
+    await reopen(number)
+    after = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+    ours = [tracemalloc.Filter(True, "*/plex_auth/api/*")]
+    grown = sum(
+        difference.size_diff
+        for difference in after.filter_traces(ours).compare_to(
+            before.filter_traces(ours), "filename"
+        )
+    )
+    assert grown < 4096
+    assert len(asyncio.all_tasks()) <= tasks + 2
