@@ -386,6 +386,8 @@ async def test_huge_message(
     await population.server.notifications.send_huge(LARGEST_BODY)
     await asyncio.sleep(0.2)
     assert listener.notifications.is_open
+    await population.server.notifications.send_huge(LARGEST_BODY + 1)
+    await listener.lost()
 
 
 async def test_strange_messages(listener: Listener, population: Population) -> None:

@@ -101,8 +101,10 @@ class Socket(ClientWebSocketResponse[Any]):
             if (transport := connection.transport) is None:
                 continue
             transport.pause_reading()
-            await asyncio.sleep(_REST)
-            transport.resume_reading()
+            try:
+                await asyncio.sleep(_REST)
+            finally:
+                transport.resume_reading()
             end_of_burst = clock() + _BURST
 
 
