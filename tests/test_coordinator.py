@@ -55,6 +55,7 @@ from .plex_simulator import (
     Way,
 )
 from .plex_simulator.faults import Exchange
+from .waiting import until
 
 POLL = timedelta(minutes=5)
 REJECTED = Fault.plex_error(1001, 401)
@@ -93,8 +94,17 @@ def failure_of(entry: MockConfigEntry, server: MediaServer) -> str | None:
 async def test_intervals(
     home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
-    """A server is asked every 5 minutes, the account every 30, the servers hourly."""
-    assert home.asked() == {"user": 1, "resources": 1, "identity": 1}
+    """A server is asked every 5 minutes, the account every 30, the servers hourly.
+
+    A notification socket that is refused is asked for once.
+    """
+    await until(lambda: home.simulator.requests_to("notifications"))
+    assert home.asked() == {
+        "user": 1,
+        "resources": 1,
+        "identity": 1,
+        "notifications": 1,
+    }
     for _ in range(5):
         await home.wait(freezer, POLL)
     assert home.asked() == {"identity": 5}

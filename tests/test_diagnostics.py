@@ -15,8 +15,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from .fixed_world import FixedWorld, async_fixed_world
-from .helpers import async_add_account, device_of
+from .helpers import async_add_account, device_of, server_coordinator
 from .plex_simulator import Fault, PlexSimulator
+from .waiting import until
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ async def test_entry(
     snapshot: SnapshotAssertion,
 ) -> None:
     """An entry's diagnostics have facts, but no secret, name, address or identifier."""
+    notifications = server_coordinator(paula, fixed.attic).notifications
+    await until(lambda: notifications.is_refused)
     found = await get_diagnostics_for_config_entry(hass, hass_client, paula)
     assert found == snapshot
     text = json.dumps(found)

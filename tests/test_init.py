@@ -39,6 +39,7 @@ from .helpers import (
 )
 from .home import Home
 from .plex_simulator import PLEX_TV, Account, Fault, PlexSimulator
+from .waiting import until
 
 ACCOUNT_ENTITIES = (
     "binary_sensor.token",
@@ -94,7 +95,10 @@ async def test_shared_server(home: Home) -> None:
     entry = await home.add(home.ben, home.server)
     assert entry.state is ConfigEntryState.LOADED
     assert await home.transient_token(account=home.ben)
-    assert home.asked().keys() == {"user", "resources", "identity", "security_token"}
+    await until(lambda: home.simulator.requests_to("notifications"))
+    assert home.asked().keys() == {
+        *("user", "resources", "identity", "notifications", "security_token")
+    }
 
 
 async def test_managed_user(home: Home) -> None:

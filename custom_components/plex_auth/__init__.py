@@ -77,7 +77,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     for subentry in subentries:
         server = ServerCoordinator(hass, entry, subentry, account)
         data.async_add(server)
-        polls.append(server.async_first_poll())
+        polls.append(server.async_check_now())
     if polls:
         start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
         await asyncio.wait(map(start, polls), timeout=_PATIENCE_SECONDS)
@@ -148,5 +148,5 @@ def _async_follow_servers(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> No
         added = ServerCoordinator(hass, entry, subentry, data.account)
         data.async_add(added)
         entry.async_create_background_task(
-            hass, added.async_first_poll(), f"{added.name} poll"
+            hass, added.async_check_now(), f"{added.name} poll"
         )

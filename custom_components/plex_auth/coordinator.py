@@ -17,7 +17,7 @@ from homeassistant.util.hass_dict import HassKey
 from .api.errors import PlexError, TokenRejectedError
 from .api.models import Account
 from .api.server_list import ServerList
-from .api.shared import SharedRequest
+from .api.shared import SharedRequest, Start
 from .const import DOMAIN, LOGGER
 from .last_known import async_store_listed
 from .messages import not_ready, sign_in_rejected, update_failed
@@ -33,6 +33,17 @@ _PLEX_TV_PAUSE: Final = timedelta(hours=1)
 _DATA_PAUSES: HassKey[dict[str, tuple[datetime, BaseException | None]]] = HassKey(
     f"{DOMAIN}_pauses"
 )
+
+
+def background(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
+    """Return what starts a shared request, which ends with the entry."""
+
+    def start(request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return entry.async_create_background_task(
+            hass, request, "plex_auth request", eager_start=False
+        )
+
+    return start
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +70,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
             always_update=False,
         )
         self._plex = async_create_plex_tv(hass, entry.data)
-
-        def start(request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            return entry.async_create_background_task(
-                hass, request, "plex_auth request", eager_start=False
-            )
-
+        start = background(hass, entry)
         self.servers = ServerList(
             lambda: self._plex.servers(entry.data[CONF_TOKEN]),
             self.async_verify,

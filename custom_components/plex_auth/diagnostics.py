@@ -11,6 +11,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from .api.connections import connection_kind
 from .api.known_server import KnownServer
 from .api.models import ListedServer
+from .api.notifications import Notifications
 from .api.plex_tv import PLEX_TV_API
 from .const import CONF_API_URL, CONF_LAST_KNOWN, CONF_SOURCES, CONF_TOKEN_ORIGIN
 from .coordinator import AccountCoordinator
@@ -135,8 +136,19 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         "failed_sources": sorted(
             type(failure).__name__ for failure in server.sources.failures.values()
         ),
+        "notification_socket": _notifications(server.notifications),
         "transient_token": server.issued_token.token is not None,
         **_update(server),
+    }
+
+
+def _notifications(notifications: Notifications) -> dict[str, Any]:
+    """Return whether the notification socket is open, and why it is not."""
+    failure = notifications.failure
+    return {
+        "open": notifications.is_open,
+        "refused": notifications.is_refused,
+        "failure": type(failure).__name__ if failure is not None else None,
     }
 
 

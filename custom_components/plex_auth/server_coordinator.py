@@ -5,20 +5,24 @@ from datetime import timedelta
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.connections import Route
-from .api.errors import PlexError
+from .api.errors import NotPermittedError, PlexError
+from .api.notifications import Notifications
 from .api.server_access import ServerAccess
+from .api.shared import SharedRequest
 from .const import LOGGER
-from .coordinator import AccountCoordinator
+from .coordinator import AccountCoordinator, background
 from .messages import update_failed
-from .sessions import async_create_server_access, typed_access
+from .sessions import async_create_server_access
 from .source_coordinator import SourceCoordinator
 from .transient_tokens import async_issued_token
 
 SERVER_INTERVAL: Final = timedelta(minutes=5)
+LISTENING_INTERVAL: Final = timedelta(minutes=15)
 
 _SERVER_PAUSE: Final = timedelta(minutes=15)
 
@@ -55,22 +59,34 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         assert subentry.unique_id is not None
         self.account = account
         self.subentry = subentry
-        self.machine_identifier = subentry.unique_id
-        self._typed = typed_access(subentry)
         self.access = self._new_access()
+        self.notifications = Notifications(subentry.unique_id, self._async_hear)
         self.sources = SourceCoordinator(
             hass, entry, subentry, lambda: self.access if self.is_reached else None
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
-        self._on_shutdown = [self.issued_token.watch(self.async_update_listeners)]
+        self._poll = SharedRequest(self.async_refresh, background(hass, entry))
+        self._on_shutdown = [
+            self.issued_token.watch(self.async_update_listeners),
+            hass.bus.async_listen(
+                EVENT_HOMEASSISTANT_STOP, callback(lambda _: self.notifications.stop())
+            ),
+        ]
+
+    @property
+    def machine_identifier(self) -> str:
+        """Return the server's identifier."""
+        assert self.subentry.unique_id is not None
+        return self.subentry.unique_id
 
     @callback
     def async_on_shutdown(self, stop: CALLBACK_TYPE) -> None:
         """Call something when the server is removed or its entry unloaded."""
         self._on_shutdown.append(stop)
 
-    async def async_first_poll(self) -> None:
-        """Poll the server, and its sources if it is reached."""
+    async def async_check_now(self) -> None:
+        """Poll the server, and its sources if it is reached; wait for nothing more."""
+        self.notifications.hurry()
         await self.async_refresh()
         await self.sources.async_refresh()
 
@@ -88,9 +104,9 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     def async_follow(self) -> None:
         """Take over what has changed in the subentry."""
         self.name = f"Plex server {self.subentry.title}"
-        if (typed := typed_access(self.subentry)) != self._typed:
-            self._typed = typed
-            self.access = self._new_access()
+        if (access := self._new_access()).typed != self.access.typed:
+            self.access = access
+            self.notifications.stop()
             self.async_poll_now()
         self.sources.async_follow()
         self.async_update_listeners()
@@ -108,9 +124,13 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     @callback
     def async_poll_now(self) -> None:
         """Poll at once, while everything else goes on."""
-        self.config_entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{self.name} poll"
-        )
+        self._poll.begin()
+
+    @callback
+    def _async_hear(self) -> None:
+        """Poll at once where the server may have gone, be back or have restarted."""
+        if self.is_reached or self.notifications.is_open:
+            self.async_poll_now()
 
     @callback
     def async_note_route(self, route: Route) -> None:
@@ -123,12 +143,14 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         """Stop everything that belongs to the server."""
         while self._on_shutdown:
             self._on_shutdown.pop()()
+        await self.notifications.close()
         await self.sources.async_shutdown()
         await super().async_shutdown()
 
     @override
     async def _async_update_data(self) -> ServerData:
         """Ask the server who it is, then whether the transient token still lives."""
+        self.update_interval = SERVER_INTERVAL
         try:
             identity, route = await self.access.identify()
         except PlexError as err:
@@ -137,7 +159,23 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             ) from err
         await self.access.recheck_refused_token()
         await self.issued_token.check(self.access.check_transient_token)
+        self._listen(route)
         return ServerData(route, identity.version)
+
+    def _listen(self, route: Route) -> None:
+        """Listen to the server by a route by which it has just told who it is."""
+        if self._shutdown_requested:
+            return
+        try:
+            token = self.access.target.token
+        except NotPermittedError:
+            self.notifications.stop()
+            return
+        self.notifications.listen(self.access.routing.server.at(route.url), token)
+        if self.notifications.is_open:
+            self.update_interval = LISTENING_INTERVAL
+        elif not self.is_reached:
+            self.notifications.hurry()
 
     @override
     @callback

@@ -93,13 +93,6 @@ def async_create_server_access(
     )
 
 
-def typed_access(subentry: ConfigSubentry) -> tuple[object, ...]:
-    """Return what of a subentry the access to its server depends on."""
-    return tuple(
-        subentry.data.get(key) for key in (CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
-    )
-
-
 @callback
 def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
     """Return the session, made on first use.

@@ -85,7 +85,7 @@ class Notifications:
         self.is_open = False
 
     async def close(self) -> None:
-        """Close the socket; this takes a second at most."""
+        """Close the socket, and wait for the end of that, which takes no time."""
         self.stop()
         if self._closing:
             await asyncio.wait(self._closing)
@@ -127,12 +127,11 @@ class Notifications:
         self.failure, opened_at = None, clock()
         async with socket:
             self.is_open = True
-            _LOGGER.debug("The notification socket is open")
             if is_news:
                 self._on_news()
             await socket.drop_messages()
         self.is_open = False
-        _LOGGER.debug("The notification socket is lost")
+        _LOGGER.debug("The notification socket is lost, code %s", socket.close_code)
         if socket.is_silent:
             self._on_news()
         return clock() - opened_at >= _STEADY_SECONDS

@@ -78,7 +78,12 @@ class PlexServer:
     @property
     def is_proven(self) -> bool:
         """Return whether a valid certificate proves who answers at the address."""
-        return self._transport.verify_ssl and self.url.scheme == "https"
+        return self.verifies and self.url.scheme == "https"
+
+    @property
+    def verifies(self) -> bool:
+        """Return whether certificates are checked."""
+        return self._transport.verify_ssl
 
     def at(self, url: URL) -> PlexServer:
         """Return the calls to another address."""

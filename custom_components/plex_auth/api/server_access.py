@@ -179,6 +179,11 @@ class ServerAccess:
         self._identity: Identity | None = None
 
     @property
+    def typed(self) -> tuple[URL | None, str | None, bool]:
+        """Return what was typed: address, token, and whether certificates count."""
+        return self.target.url, self.target.typed_token, self.routing.server.verifies
+
+    @property
     def version(self) -> str | None:
         """Return the server's version as it told it last, else as plex.tv lists it."""
         if self._identity is not None and self._identity.version is not None:

@@ -29,10 +29,14 @@ class SharedRequest:
 
     async def share(self) -> None:
         """Wait for the request; raise what it raises to all who share it."""
+        await self._wait_for(self.begin())
+
+    def begin(self) -> asyncio.Task[None]:
+        """Have the request made, without waiting for it."""
         if (task := self._next) is None or task.done():
             task = self._next = self._start(self._follow(self._running))
             task.add_done_callback(_retrieve)
-        await self._wait_for(task)
+        return task
 
     async def join(self) -> None:
         """Wait for the request that is being made, if there is one; raise what it does."""

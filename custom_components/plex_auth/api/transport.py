@@ -49,7 +49,8 @@ PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
 HEARTBEAT = 30.0
 """Seconds until a socket is asked whether it is alive; it has half of them to answer."""
 
-_CLOSING = ClientWSTimeout(ws_close=1.0)
+# Nobody waits for the other side's consent.
+_CLOSING = ClientWSTimeout(ws_close=0.0)
 _BURST = 0.1
 _REST = 1.0
 
@@ -101,10 +102,8 @@ class Socket(ClientWebSocketResponse[Any]):
             if (transport := connection.transport) is None:
                 continue
             transport.pause_reading()
-            try:
-                await asyncio.sleep(_REST)
-            finally:
-                transport.resume_reading()
+            await asyncio.sleep(_REST)
+            transport.resume_reading()
             end_of_burst = clock() + _BURST
 
 
@@ -188,7 +187,7 @@ class Transport:
         The token goes into a header. Raises what `request` does; the body of an answer
         that is no socket is not read.
         """
-        error: PlexError
+        error: PlexError | None = None
         try:
             # ws_connect() takes neither a timeout nor a word against redirects.
             async with ClientSession(
@@ -216,10 +215,12 @@ class Transport:
             outcome = type(err).__name__
             error = _connection_error(err)
         else:
-            assert isinstance(socket, Socket)
-            return socket
+            outcome = "open"
         _LOGGER.debug("Socket %s: %s", _shown(url), outcome)
-        raise error
+        if error is not None:
+            raise error
+        assert isinstance(socket, Socket)
+        return socket
 
 
 async def _refuse_redirect(

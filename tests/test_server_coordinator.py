@@ -1,0 +1,325 @@
+"""A server that is listened to: what happens to it is known at once, for fewer polls."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+import logging
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
+
+from custom_components.plex_auth.api.transport import HEARTBEAT
+from custom_components.plex_auth.diagnostics import async_get_config_entry_diagnostics
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, EVENT_STATE_CHANGED
+from homeassistant.core import Event
+
+from .helpers import server_coordinator
+from .home import Home
+from .plex_simulator import Fault, MediaServer
+from .waiting import until
+
+POLL = timedelta(minutes=5)
+REACHABLE = "binary_sensor.reachable"
+TRANSIENT_TOKEN = "event.transient_token"
+
+
+class Ear:
+    """Let Anna's home hear her server, while a test moves the time."""
+
+    def __init__(
+        self, home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    ) -> None:
+        """Take the home."""
+        self.home, self.freezer, self.entry = home, freezer, entry
+        self.server = home.server
+        self.events = async_capture_events(home.hass, EVENT_STATE_CHANGED)
+
+    async def heard(self, server: MediaServer | None = None) -> None:
+        """Wait for the socket to be open."""
+        coordinator = server_coordinator(self.entry, server or self.server)
+        await until(lambda: coordinator.notifications.is_open)
+        await self.home.settle()
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass second by second."""
+        for _ in range(int(seconds)):
+            await self.step(timedelta(seconds=1))
+
+    async def step(self, step: timedelta) -> None:
+        """Let time pass at once; what was sent has arrived before, and has after."""
+        await self.breathe()
+        await self.home.wait(self.freezer, step)
+        await self.breathe()
+
+    async def breathe(self) -> None:
+        """Let everything arrive that has been sent."""
+        for _ in range(30):
+            await self.home.settle()
+            await asyncio.sleep(0)
+
+    async def state(self, expected: str, server: MediaServer | None = None) -> None:
+        """Wait for the server to be reachable, or not to be."""
+        await until(
+            lambda: self.home.state(REACHABLE, server or self.server) == expected
+        )
+        await self.home.settle()
+
+    def states(self, name: str) -> list[str]:
+        """Return the states that an entity has had since it was there."""
+        entity_id = self.home.entity_id(name)
+        return [
+            event.data["new_state"].state
+            for event in self.events
+            if event.data["entity_id"] == entity_id and event.data["new_state"]
+        ]
+
+    def token_events(self) -> list[str]:
+        """Return what has happened to transient tokens."""
+        entity_id = self.home.entity_id(TRANSIENT_TOKEN)
+        return [
+            event.data["new_state"].attributes["event_type"]
+            for event in self.events
+            if event.data["entity_id"] == entity_id
+            and event.data["new_state"]
+            and event.data["new_state"].attributes["event_type"]
+        ]
+
+
+@pytest.fixture
+async def ear(home: Home, freezer: FrozenDateTimeFactory) -> Ear:
+    """Return Anna's home, which listens to her server."""
+    home.server.notifications.allowed = True
+    ear = Ear(home, freezer, await home.add(home.anna, home.server))
+    await ear.heard()
+    return ear
+
+
+async def test_listens(ear: Ear) -> None:
+    """The socket is opened once, after the server has told who it is."""
+    home = ear.home
+    endpoints = [request.endpoint for request in home.simulator.requests]
+    assert endpoints.index("identity") < endpoints.index("notifications")
+    (request,) = home.simulator.requests_to("notifications")
+    assert request.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+    found = await async_get_config_entry_diagnostics(home.hass, ear.entry)
+    assert found["servers"][0]["notification_socket"] == {
+        "open": True,
+        "refused": False,
+        "failure": None,
+    }
+
+
+@pytest.mark.parametrize(("has_token", "most"), [(False, 120), (True, 240)])
+async def test_idle_day(ear: Ear, has_token: bool, most: int) -> None:
+    """While it is open polls are every 15 minutes."""
+    if has_token:
+        await ear.home.transient_token()
+    ear.home.asked()
+    for _ in range(288):
+        await ear.step(POLL)
+    asked = ear.home.asked()
+    assert 90 <= asked["identity"] <= 98
+    assert asked["root"] == (asked["identity"] if has_token else 0)
+    assert asked["notifications"] == 0
+    del asked["user"], asked["resources"]
+    assert asked.total() <= most
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_stop_and_return(ear: Ear, how: str) -> None:
+    """The loss of a server is seen within 2 seconds, its return within 5."""
+    await getattr(ear.server, how)()
+    await ear.wait(2)
+    await ear.state("off")
+    await ear.wait(7)
+    await ear.server.start()
+    await ear.wait(5)
+    await ear.state("on")
+    await ear.heard()
+
+
+async def test_stop_that_takes_a_while(ear: Ear) -> None:
+    """A server that closes its socket, yet answers for a while, is seen to go."""
+    await ear.server.notifications.close()
+    await ear.wait(2)
+    await ear.heard()
+    assert ear.home.state(REACHABLE) == "on"
+    await ear.server.stop()
+    await ear.wait(5)
+    await ear.state("off")
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_short_restart(ear: Ear, seconds: int) -> None:
+    """A restart destroys the token, and a server that is back soon was never gone."""
+    await ear.home.transient_token()
+    await ear.server.stop()
+    await ear.wait(seconds)
+    await ear.server.start()
+    await ear.wait(2)
+    await until(lambda: ear.token_events() == ["issued", "destroyed"])
+    assert "off" not in ear.states(REACHABLE)
+
+
+async def test_longer_restart(ear: Ear) -> None:
+    """A restart that takes longer is an outage, and destroys the token as well."""
+    await ear.home.transient_token()
+    await ear.server.stop()
+    await ear.wait(4)
+    await ear.state("off")
+    await ear.server.start()
+    await ear.wait(5)
+    await until(lambda: ear.token_events() == ["issued", "destroyed"])
+    await ear.state("on")
+
+
+async def test_boot(ear: Ear) -> None:
+    """A server that boots is reachable as soon as it is ready."""
+    await ear.server.restart("startingPlugins")
+    await ear.wait(2)
+    await ear.state("off")
+    await ear.wait(60)
+    assert ear.home.state(REACHABLE) == "off"
+    ear.server.booting = None
+    await ear.wait(15)
+    await ear.state("on")
+
+
+async def test_crash(ear: Ear) -> None:
+    """A server that neither answers nor closes is seen to be gone by the heartbeat."""
+    ear.server.vanish()
+    for _ in range(int(2 * HEARTBEAT)):
+        ear.freezer.tick(1)
+        # Not all that is under way will end.
+        for _ in range(20):
+            await ear.home.hass.async_block_till_done()
+    assert ear.home.state(REACHABLE) == "off"
+    await ear.server.reappear()
+    await ear.wait(15)
+    await ear.state("on")
+
+
+async def test_flapping(ear: Ear, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is up and down each second costs few polls, and few lines."""
+    ear.home.asked()
+    minutes = list[Counter[str]]()
+    for _ in range(5):
+        for second in range(60):
+            await (ear.server.start if second % 2 else ear.server.stop)()
+            await ear.wait(1)
+        minutes.append(ear.home.asked())
+    assert max(minute["identity"] for minute in minutes) <= 26
+    assert minutes[-1]["identity"] <= 6
+    assert sum(minute["resources"] for minute in minutes) <= 1
+    assert len(ear.states(REACHABLE)) <= 40
+    lines = [one for one in caplog.records if one.levelno > logging.DEBUG]
+    assert len([one for one in lines if "Plex server" in one.getMessage()]) <= 40
+
+
+async def test_router_restart(home: Home, freezer: FrozenDateTimeFactory) -> None:
+    """Many servers that are gone at once ask plex.tv once for all."""
+    servers = [home.server, home.world.basement]
+    for server in servers:
+        server.notifications.allowed = True
+    ear = Ear(home, freezer, await home.add(home.anna, *servers))
+    for server in servers:
+        await ear.heard(server)
+    home.asked()
+    for server in servers:
+        await server.kill()
+    await ear.wait(60)
+    for server in servers:
+        await ear.state("off", server)
+    asked = home.asked()
+    assert asked["resources"] == 1
+    assert asked["user"] == 0
+    for server in servers:
+        await server.start()
+    await ear.wait(15)
+    for server in servers:
+        await ear.state("on", server)
+
+
+async def test_return_found_by_a_poll(ear: Ear) -> None:
+    """Where a poll finds the server back first, the socket is opened at once."""
+    await ear.server.stop()
+    for _ in range(12):
+        await ear.step(POLL)
+    assert ear.home.state(REACHABLE) == "off"
+    await ear.server.start()
+    await server_coordinator(ear.entry, ear.server).async_refresh()
+    assert ear.home.state(REACHABLE) == "on"
+    await ear.heard()
+
+
+async def test_route_changes(ear: Ear) -> None:
+    """The socket moves to the route that is in use."""
+    await ear.server.change_port()
+    ear.server.faults.clear()
+    await ear.wait(2)
+    await ear.heard()
+    assert ear.home.simulator.requests_to("notifications")[-1].way == "local"
+    assert len(ear.server.notifications) == 1
+    ear.home.change_server(ear.entry, ear.server, url=ear.server.http_url)
+    await ear.home.settle()
+    await ear.heard()
+    assert len(ear.home.simulator.requests_to("notifications")) == 3
+    await until(lambda: len(ear.server.notifications) == 1)
+
+
+async def test_token_changes(ear: Ear) -> None:
+    """A new token of the server has a socket of its own."""
+    ear.server.rotate_access_tokens()
+    await ear.home.transient_token()
+    await ear.step(POLL)
+    await until(lambda: ear.server.notifications.opened == 2)
+    await until(lambda: len(ear.server.notifications) == 1)
+    assert "off" not in ear.states(REACHABLE)
+
+
+async def test_refused_later(ear: Ear) -> None:
+    """Where the socket is refused after a while, polling goes on as if there were none."""
+    ear.server.faults.set("notifications", Fault.status(401))
+    await ear.server.notifications.close()
+    await ear.wait(3)
+    ear.home.asked()
+    for _ in range(6):
+        await ear.step(POLL)
+    asked = ear.home.asked()
+    assert asked["identity"] == 6
+    assert asked["notifications"] == 0
+    assert ear.home.state(REACHABLE) == "on"
+
+
+async def _reload(ear: Ear) -> None:
+    await ear.home.reload(ear.entry)
+    await ear.heard()
+    await until(lambda: len(ear.server.notifications) == 1)
+    await ear.home.hass.config_entries.async_unload(ear.entry.entry_id)
+
+
+async def _remove_server(ear: Ear) -> None:
+    await ear.home.remove(ear.entry, ear.server)
+
+
+async def _remove(ear: Ear) -> None:
+    await ear.home.remove(ear.entry)
+
+
+async def _stop(ear: Ear) -> None:
+    ear.home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+
+
+@pytest.mark.parametrize("end", [_reload, _remove_server, _remove, _stop])
+async def test_ends(ear: Ear, end: Callable[[Ear], Event]) -> None:
+    """The socket ends with the server, the entry and Home Assistant."""
+    await end(ear)  # type: ignore[misc]
+    await until(lambda: not ear.server.notifications)
+    ear.home.asked()
+    await ear.wait(10)
+    assert not ear.home.simulator.requests_to("notifications")
