@@ -47,7 +47,7 @@ RULES = f"{BRONZE} {SILVER} {GOLD} {PLATINUM}".split()
 
 ENTITIES: dict[str, list[EntityDescription]] = {
     "binary_sensor": [
-        binary_sensor.TOKEN,
+        binary_sensor.SIGN_IN,
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
         binary_sensor.REACHABLE,
     ],
