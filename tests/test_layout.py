@@ -118,7 +118,15 @@ def test_client_stands_by_itself() -> None:
 def test_entities_and_dialogs_are_used_by_nobody() -> None:
     """Nothing below knows the platforms, the actions or the steps of a dialog."""
     tops = {
-        *("binary_sensor", "event", "sensor", "config_flow", "diagnostics", "repairs"),
+        *(
+            "binary_sensor",
+            "button",
+            "event",
+            "sensor",
+            "config_flow",
+            "diagnostics",
+            "repairs",
+        ),
         *("system_health", "trigger", "condition"),
     }
     assert not {found for name in MODULES for found in imports(name) if found in tops}

@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
-from custom_components.plex_auth import binary_sensor, coordinator, event, sensor
+from custom_components.plex_auth import (
+    binary_sensor,
+    button,
+    coordinator,
+    event,
+    sensor,
+)
 from custom_components.plex_auth.api import server_access, server_list
 from custom_components.plex_auth.api.models import TRANSIENT_TOKEN_LIFETIME
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.issues import Issue
-from custom_components.plex_auth.server_coordinator import SERVER_INTERVAL
+from custom_components.plex_auth.server_coordinator import (
+    LISTENING_INTERVAL,
+    SERVER_INTERVAL,
+)
 from custom_components.plex_auth.source_coordinator import SOURCE_INTERVAL
 from homeassistant import components
 from homeassistant.helpers.entity import EntityDescription
@@ -32,6 +41,7 @@ ENTITIES: dict[str, list[EntityDescription]] = {
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
         binary_sensor.REACHABLE,
     ],
+    "button": [button.CHECK_NOW],
     "event": [event.TRANSIENT_TOKEN],
     "sensor": [*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS],
 }
@@ -166,7 +176,10 @@ def test_data_updates() -> None:
         "the account every {}": coordinator.ACCOUNT_INTERVAL,
         "at most once in {} while a server": server_list.SHORTEST_INTERVAL,
         "each server every {}": SERVER_INTERVAL,
-        "every {} whether a better connection": server_access._COMPARE_INTERVAL,
+        "every {} while it can be heard": LISTENING_INTERVAL,
+        # A poll may come a bit early.
+        "every {} whether a better connection": server_access._COMPARE_INTERVAL
+        + timedelta(minutes=1),
         "watched sources every {}": SOURCE_INTERVAL,
     }.items():
         assert said.format(_minutes(interval)) in chapter

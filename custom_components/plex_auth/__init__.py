@@ -33,7 +33,12 @@ from .services import async_setup_services
 from .transient_tokens import async_forget_tokens
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
+PLATFORMS: Final = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.SENSOR,
+)
 
 _PATIENCE_SECONDS: Final = 2
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, override
@@ -109,6 +110,12 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
             if not isinstance(cause, PlexError):
                 raise PlexError
             raise cause.with_traceback(None)
+
+    async def async_check_now(self) -> None:
+        """Ask plex.tv for the account and its servers, even if it wants to be left alone."""
+        self.servers.make_due()
+        with suppress(PlexError):
+            await self.async_verify()
 
     async def async_require(self) -> None:
         """Ask plex.tv for the first time; raise ConfigEntryNotReady where it is away.

@@ -1,5 +1,6 @@
 """What runs for an entry: its coordinators, and who is told of a server that comes."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,3 +39,10 @@ class PlexAuthData:
         self.servers[server.subentry.subentry_id] = server
         for listener in self.listeners:
             listener(server)
+
+    async def async_check_now(self) -> None:
+        """Ask plex.tv and all servers now, and wait for what they say."""
+        await asyncio.gather(
+            self.account.async_check_now(),
+            *(server.async_check_now() for server in self.servers.values()),
+        )

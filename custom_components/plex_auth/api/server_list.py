@@ -71,6 +71,10 @@ class ServerList:
         """Return a server, None where it is not listed or nothing is known."""
         return (self._servers or {}).get(machine_identifier)
 
+    def make_due(self) -> None:
+        """Let the next poll ask plex.tv, however short ago it answered."""
+        self._answered_at = None
+
     async def poll(self) -> None:
         """Ask plex.tv for the servers, unless it has answered in the last hour.
 
