@@ -336,7 +336,7 @@ async def test_accounts_that_cannot_be_asked(home: Home, action: str) -> None:
     foreign.add_to_hass(home.hass)
     await home.hass.config_entries.async_unload(entry.entry_id)
     for entry_id, key in (
-        ("unknown", "service_config_entry_not_found"),
+        ("unknown", "unknown_account"),
         (foreign.entry_id, "service_config_entry_wrong_domain"),
         (entry.entry_id, "service_config_entry_not_loaded"),
     ):
@@ -406,7 +406,7 @@ async def test_servers_that_cannot_be_asked(
     )
     account = device_of(home.hass, entry)
     for device_id, key in (
-        ("unknown", "service_device_not_found"),
+        ("unknown", "unknown_device"),
         (foreign_device.id, "service_device_wrong_domain"),
         (account.id, "not_a_server"),
     ):

@@ -15,7 +15,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import (
     async_get_config_entry,
     async_get_device_and_config_entry,
@@ -157,15 +157,25 @@ async def _async_get_source_connection_information(
 
 
 def _called_account(call: ServiceCall) -> AccountCoordinator:
-    """Return the account that a call means, the only one where it names none."""
-    entry: PlexAuthConfigEntry = async_get_config_entry(
-        call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
-    )
+    """Return the account that a call means, the only one where it names none.
+
+    Home Assistant's own error would repeat an ID that nothing has, whatever it is.
+    """
+    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if (
+        entry_id is not None
+        and call.hass.config_entries.async_get_entry(entry_id) is None
+    ):
+        raise invalid("unknown_account")
+    entry: PlexAuthConfigEntry = async_get_config_entry(call.hass, DOMAIN, entry_id)
     return entry.runtime_data.account
 
 
 def _called_server(call: ServiceCall) -> ServerCoordinator:
-    """Return the server that a call means, the only one where it names none."""
+    """Return the server that a call means, the only one where it names none.
+
+    Home Assistant's own error would repeat an ID that nothing has, whatever it is.
+    """
     if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
         entries: Iterable[PlexAuthConfigEntry] = (
             call.hass.config_entries.async_loaded_entries(DOMAIN)
@@ -180,6 +190,8 @@ def _called_server(call: ServiceCall) -> ServerCoordinator:
         if len(servers) != 1:
             raise invalid("choose_server")
         return servers[0]
+    if dr.async_get(call.hass).async_get(device_id) is None:
+        raise invalid("unknown_device")
     device, entry = async_get_device_and_config_entry(
         call.hass, DOMAIN, device_id, include_child_devices=False
     )

@@ -96,7 +96,7 @@ async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
         dialog = await walk.api.open_server(entry.entry_id, subentry_id)
         await walk.walk(dialog, stumbling(way, WRONG))
 
-    (far,) = [one for one in walk.simulator.servers.values() if one.name == "Attic"]
+    far = walk.far
     await change(ways.add_listed_server(walk.world.basement.machine_identifier))
     token = far.access_token_for(far.owner)
     await change(ways.add_server_by_address(far.http_url, token))
@@ -242,6 +242,16 @@ async def async_collect(
 ) -> None:
     """Give the audit all that Home Assistant shows or keeps now."""
     hass, audit = walk.hass, walk.audit
+    await async_collect_shown(walk, hass_client)
+    await async_wait_recording_done(hass)
+    await hass.async_add_executor_job(audit.take_database, database)
+    await audit.async_take_storage(hass, stored)
+    await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))
+
+
+async def async_collect_shown(walk: Walk, hass_client: ClientSessionGenerator) -> None:
+    """Give the audit all that Home Assistant shows now."""
+    hass, audit = walk.hass, walk.audit
     audit.take_states(hass)
     audit.take_registries(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):
@@ -264,7 +274,3 @@ async def async_collect(
             health[key] = await value
     audit.add(Place.SYSTEM_HEALTH, DOMAIN, health)
     audit.add(Place.SYSTEM_HEALTH, f"{DOMAIN} as text", repr(health))
-    await async_wait_recording_done(hass)
-    await hass.async_add_executor_job(audit.take_database, database)
-    await audit.async_take_storage(hass, stored)
-    await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))

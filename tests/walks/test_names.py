@@ -1,10 +1,7 @@
 """The names of the walks are those of the integration, none more and none less."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from .names import CONDITION, TRIGGER, Action, Entity, Field, Issue, Step
-from .texts import texts_of
+from .texts import fields_of, texts_of
 from .ways import calls
 
 REPAIRS = {
@@ -21,14 +18,6 @@ STEPS = [
     )
     for step, texts in dialog["step"].items()
 ]
-
-
-def fields_of(texts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the fields of a step, sections and what is in them included."""
-    yield from texts.get("data", ())
-    for name, section in texts.get("sections", {}).items():
-        yield name
-        yield from fields_of(section)
 
 
 def test_steps() -> None:

@@ -153,6 +153,12 @@ def watch_sources(sources: Iterable[str]) -> Way:
     yield Ended("reconfigure_successful")
 
 
+def change_address(url: str, token: str) -> Way:
+    """Change a server that has a typed address and token."""
+    yield Submit(Step.RECONFIGURE, right_address(url, token))
+    yield Ended("reconfigure_successful")
+
+
 def confirm_repair() -> Way:
     """Agree to a repair that needs nothing else."""
     yield Submit(Step.CONFIRM)
