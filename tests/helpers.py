@@ -1,7 +1,7 @@
 """What several tests do: add an account, look at entities and devices, let time pass."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 import re
@@ -280,6 +280,14 @@ def yaml_examples(page: str) -> list[dict[str, Any]]:
         assert isinstance(example, dict)
         examples.append(example)
     return examples
+
+
+def fields_of_action(description: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields that services.yaml describes, those of sections among them."""
+    fields: dict[str, dict[str, Any]] = {}
+    for name, field in description["fields"].items():
+        fields |= field.get("fields", {name: field})
+    return fields
 
 
 def disabled_at_first(

@@ -19,6 +19,8 @@ from homeassistant.util.yaml import load_yaml_dict
 from scripts.shared.failure import Failure
 from scripts.shared.release import release_notes
 
+from .helpers import fields_of_action
+
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "plex_auth"
 README = (ROOT / "README.md").read_text()
@@ -188,7 +190,7 @@ def test_readme_lists_the_actions() -> None:
         for chapter in chapters
     }
     assert found == {
-        texts[name]["name"]: set(service["fields"])
+        texts[name]["name"]: set(fields_of_action(service))
         for name, service in services.items()
     }
 

@@ -1,7 +1,7 @@
 """Every text that the code asks for exists, and none is there for nothing."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 import json
 from pathlib import Path
@@ -16,7 +16,10 @@ from custom_components.plex_auth.messages import error_key
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml
 
+from .helpers import fields_of_action
+
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "plex_auth"
+LANGUAGES = sorted((INTEGRATION / "translations").glob("*.json"))
 TEXTS: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text())
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
@@ -160,11 +163,31 @@ def reasons(module: str) -> set[str]:
 # Keys that the code chooses before it raises.
 NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 
+# What messages of actions call by its name on the page.
+SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
+PATH_FIELD = "services.get_transient_token.fields.path.name"
+SOURCE_FIELD = "services.get_source_connection_information.fields.source.name"
+GET_SERVERS = "services.get_servers.name"
+ADD_SERVER = "config_subentries.server.initiate_flow.user"
+NAMED_ON_THE_PAGE = {
+    "ambiguous_source": {SOURCE_FIELD},
+    "choose_server": {SERVER_FIELD},
+    "invalid_path": {PATH_FIELD},
+    "invalid_source": {SOURCE_FIELD, GET_SERVERS},
+    "item_not_found": {PATH_FIELD},
+    "item_of_other_server": {PATH_FIELD, SERVER_FIELD},
+    "item_without_part": {PATH_FIELD},
+    "not_a_server": {SERVER_FIELD},
+    "server_not_added": {PATH_FIELD, ADD_SERVER},
+    "source_not_found": {SOURCE_FIELD, GET_SERVERS},
+    "token_in_path": {PATH_FIELD},
+}
+
 
 def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
-    for call in calls("messages.py", "services.py"):
+    for call in calls("messages.py", "services.py", "called.py"):
         if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}
             keys = constants(call.args[0]) | NAMED_REASONS.get(
@@ -232,6 +255,15 @@ def test_messages_are_whole_sentences() -> None:
     ):
         for path, text in leaves(texts):
             assert text.endswith("."), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda path: path.stem)
+def test_messages_name_what_the_page_shows(language: Path) -> None:
+    """A message of an action calls fields, actions and buttons as the page does."""
+    texts = dict(leaves(json.loads(language.read_text())))
+    for key, named in NAMED_ON_THE_PAGE.items():
+        message = texts[f"exceptions.{key}.message"]
+        assert {path for path in named if texts[path] not in message} == set(), key
 
 
 def test_errors_of_the_config_flow() -> None:
@@ -352,6 +384,14 @@ def test_states() -> None:
     )
 
 
+def fields_of(kind: str, description: dict[str, Any]) -> Iterable[str]:
+    """Return the fields of an action, trigger or condition."""
+    if kind == "services":
+        return fields_of_action(description)
+    fields: dict[str, Any] = description.get("fields", {})
+    return fields
+
+
 @pytest.mark.parametrize("kind", ["services", "triggers", "conditions"])
 def test_described_in_yaml(kind: str) -> None:
     """Actions, triggers and conditions and all their fields have texts and icons."""
@@ -364,7 +404,11 @@ def test_described_in_yaml(kind: str) -> None:
         text = TEXTS[kind][name]
         assert text["name"], name
         assert text["description"].endswith("."), name
-        assert set(text.get("fields", {})) == set(details.get("fields", {})), name
+        assert set(text.get("fields", {})) == set(fields_of(kind, details)), name
+        sections = {
+            key for key, field in details.get("fields", {}).items() if "fields" in field
+        }
+        assert set(text.get("sections", {})) == sections, name
         for field, field_text in text.get("fields", {}).items():
             assert field_text["name"], field
 
@@ -376,7 +420,7 @@ def test_selectors() -> None:
     offered = {
         select["translation_key"]: set(select["options"])
         for action in described.values()
-        for field in action["fields"].values()
+        for field in fields_of_action(action).values()
         if (select := field["selector"].get("select"))
     }
     assert {

@@ -4,9 +4,11 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import errors
+from custom_components.plex_auth.api.items import Item
 from custom_components.plex_auth.api.server import PlexServer, supports_sources
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator.library import Kind
 
 from .population import Population
 
@@ -230,3 +232,27 @@ async def test_path_of_a_proxy_is_kept(
 def test_supports_sources(version: str | None, supported: bool) -> None:
     """Sources came with version 1.15.4; a version that says nothing is trusted."""
     assert supports_sources(version) is supported
+
+
+@pytest.mark.parametrize("as_xml", [False, True])
+async def test_part(
+    plex: PlexSimulator, server: PlexServer, population: Population, as_xml: bool
+) -> None:
+    """An item is asked for with the token in the header; its first part is found."""
+    if as_xml:
+        population.server.faults.set("item", Fault.xml_instead())
+    path = await server.part(population.server_token, population.film)
+    assert path == URL("/library/parts/100/1700000000/file.mkv")
+    (request,) = plex.requests_to("item")
+    assert request.query == {}
+    assert request.headers["X-Plex-Token"] == population.server_token
+    with pytest.raises(errors.NotFoundError):
+        await server.part(population.server_token, Item(path="/library/metadata/9"))
+    with pytest.raises(errors.NotPermittedError):
+        await server.part("marker", population.film)
+
+
+async def test_item_without_a_part(server: PlexServer, population: Population) -> None:
+    """A show has no part of its own."""
+    show = population.server.library.add(Kind.SHOW, "Neighbours")
+    assert await server.part(population.server_token, Item(path=show.path)) is None

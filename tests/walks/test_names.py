@@ -42,14 +42,14 @@ def test_fields() -> None:
     """A walk knows each field, of dialogs and of actions."""
     fields = {field for _, texts in STEPS for field in fields_of(texts)}
     for action in texts_of("services").values():
-        fields |= action.get("fields", {}).keys()
+        fields |= action.get("fields", {}).keys() | action.get("sections", {}).keys()
     assert fields == set(Field)
 
 
 def test_actions() -> None:
     """A walk calls each action, with fields that it has."""
     actions = texts_of("services")
-    called = calls("entry", "device", "source")
+    called = calls("entry", "device", "source", "path")
     assert set(Action) == actions.keys() == called.keys()
     for action, fields in called.items():
         assert fields.keys() <= actions[action]["fields"].keys()

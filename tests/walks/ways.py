@@ -174,16 +174,23 @@ def stumbling(way: Way, wrong: Wrong) -> Way:
         yield move
 
 
-PATH = "/library/metadata/1/thumb"
+def page_of_film(machine_identifier: str) -> str:
+    """Return the address that Plex Web has for the first film of a server."""
+    return (
+        f"https://app.plex.tv/desktop/#!/server/{machine_identifier}/details"
+        "?key=%2Flibrary%2Fmetadata%2F1"
+    )
 
 
-def calls(account: str | None, server: str, source: str) -> dict[Action, Typed]:
+def calls(
+    account: str | None, server: str, source: str, path: str
+) -> dict[Action, Typed]:
     """Return each action with what is right for it; None is an account left out."""
     of_account: Typed = {} if account is None else {Field.ENTRY: account}
     of_source: Typed = {Field.DEVICE: server, Field.SOURCE: source, Field.REFRESH: True}
     return {
         Action.TOKEN_DETAILS: of_account,
         Action.SERVERS: of_account,
-        Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: PATH},
+        Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: path},
         Action.SOURCE_CONNECTION: of_source,
     }

@@ -16,6 +16,7 @@ from .errors import (
     WrongServerError,
 )
 from .failures import server_error
+from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
 
@@ -157,6 +158,14 @@ class PlexServer:
             source=source, refresh="1" if refresh else "0"
         )
         return Source.parse(await self._request("GET", url, token=token))
+
+    async def part(self, token: str, item: Item) -> URL | None:
+        """Return the path of an item's first part, None where it has none (§21.1).
+
+        Raises NotFoundError for an item that the token does not show.
+        """
+        url = self.url / item.path.removeprefix("/")
+        return first_part(await self._request("GET", url, token=token))
 
     async def _issue_token(self, method: str, token: str) -> Json:
         """Ask for a transient token."""
