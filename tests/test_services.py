@@ -743,16 +743,35 @@ async def test_item(home: Home, address: str, as_xml: bool) -> None:
     assert "X-Plex-Token" not in played.headers
 
 
+@pytest.mark.parametrize(
+    "title", ["The Fence", "Season 1", "First Album", "Second Song"]
+)
 @pytest.mark.usefixtures("entry")
-async def test_item_of_a_show(home: Home) -> None:
-    """An episode plays; a show has no part of its own, and no token is issued for it."""
-    response = await home.call("get_transient_token", path=home.world.episode.path)
-    content = home.world.episode.versions[0][0].content
-    assert await play(response["url"]) == (200, content)
+async def test_what_plays(home: Home, title: str) -> None:
+    """An episode or a track plays, and a season or an album by the first of them."""
+    library = home.server.library
+    album = library.add(Kind.ALBUM, "First Album")
+    items = [
+        *(home.world.show, home.world.season, home.world.episode, album),
+        library.add(Kind.TRACK, "First Song", ["1.flac"], parent=album),
+        library.add(Kind.TRACK, "Second Song", ["2.flac"], parent=album),
+    ]
+    first = {"Season 1": "The Fence", "First Album": "First Song"}
+    path, part = (
+        next(item for item in items if item.title == one)
+        for one in (title, first.get(title, title))
+    )
+    response = await home.call("get_transient_token", path=path.path)
+    assert await play(response["url"]) == (200, part.versions[0][0].content)
+
+
+@pytest.mark.usefixtures("entry")
+async def test_what_plays_not(home: Home) -> None:
+    """A show has no part of its own, and no token is issued for it."""
     failure = await home.failure("get_transient_token", path=home.world.show.path)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "item_without_part"
-    assert len(home.server.transient_tokens) == 1
+    assert not home.server.transient_tokens
 
 
 @pytest.mark.usefixtures("entry")
@@ -789,7 +808,8 @@ async def test_part_that_leads_elsewhere(home: Home, key: object) -> None:
         ([{}, {"Part": {"key": key}}, good], "/library/parts/2/1/file.mkv"),
     ):
         body = json.dumps({"MediaContainer": {"Metadata": [{"Media": media}]}})
-        home.server.faults.set("item", Fault.body(body))
+        for endpoint in ("item", "children"):
+            home.server.faults.set(endpoint, Fault.body(body))
         if expected is None:
             failure = await home.failure(
                 "get_transient_token", path="/library/metadata/1"

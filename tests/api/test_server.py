@@ -252,7 +252,18 @@ async def test_part(
         await server.part("marker", population.film)
 
 
-async def test_item_without_a_part(server: PlexServer, population: Population) -> None:
-    """A show has no part of its own."""
-    show = population.server.library.add(Kind.SHOW, "Neighbours")
-    assert await server.part(population.server_token, Item(path=show.path)) is None
+async def test_part_of_what_belongs_to_an_item(
+    plex: PlexSimulator, server: PlexServer, population: Population
+) -> None:
+    """An album plays its first track; an artist has nothing that plays."""
+    library, token = population.server.library, population.server_token
+    artist = library.add(Kind.ARTIST, "The Neighbours")
+    album = library.add(Kind.ALBUM, "Fences", parent=artist)
+    first, _ = (
+        library.add(Kind.TRACK, name, [f"{name}.flac"], parent=album) for name in "ab"
+    )
+    path = await server.part(token, Item(path=album.path))
+    assert path == URL(first.versions[0][0].key)
+    assert await server.part(token, Item(path=artist.path)) is None
+    asked = [request.path for request in plex.requests_to("children")]
+    assert asked == [f"{album.path}/children", f"{artist.path}/children"]

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import groupby
 
 from aiohttp import web
 
@@ -238,7 +237,11 @@ class MediaServerRoutes:
     async def _children(self, request: web.Request) -> web.StreamResponse:
         self._caller(request)
         children = self._server.library.children(self._known_item(request))
-        return _items(request, children)
+        start, size = (
+            int(request.query.get(f"X-Plex-Container-{name}", default))
+            for name, default in (("Start", 0), ("Size", len(children)))
+        )
+        return _items(request, children[start : start + size])
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         self._caller(request)
@@ -282,19 +285,18 @@ class MediaServerRoutes:
 
 def _items(request: web.Request, items: Iterable[Item]) -> web.StreamResponse:
     """Return items: in JSON under one name, in XML under that of each kind."""
-    found = sorted(items, key=lambda item: item.element)
+    found = list(items)
     content: dict[str, object] = {
         "size": len(found),
         "allowSync": True,
         "identifier": "com.plexapp.plugins.library",
         "librarySectionID": 1,
     }
-    if wants_json(request):
-        content["Metadata"] = [item.as_fields() for item in found]
-    else:
-        for element, some in groupby(found, key=lambda item: item.element):
-            content[element] = [item.as_fields() for item in some]
-    return media_container(request, content)
+    named: dict[str, list[dict[str, object]]] = {}
+    for item in found:
+        name = "Metadata" if wants_json(request) else item.element
+        named.setdefault(name, []).append(item.as_fields())
+    return media_container(request, content | named)
 
 
 def _token(request: web.Request) -> str:

@@ -31,6 +31,7 @@ class DemoWorld:
     shared: MediaServer
     film: Item
     show: Item
+    season: Item
     episode: Item
 
 
@@ -96,7 +97,7 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         "Living Room", two_factor, shared_with=[free, managed]
     )
     living_room.add_provider(PODCASTS, "Podcasts")
-    film, show, episode = _fill(living_room.library)
+    film, show, season, episode = _fill(living_room.library)
     basement = await simulator.add_server("Basement", two_factor)
     shared = await simulator.add_server(
         "Carla's Films", yearly, shared_with=[two_factor]
@@ -118,11 +119,12 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         shared=shared,
         film=film,
         show=show,
+        season=season,
         episode=episode,
     )
 
 
-def _fill(library: Library) -> tuple[Item, Item, Item]:
+def _fill(library: Library) -> tuple[Item, Item, Item, Item]:
     """Add a film of two versions, the first in two parts, and a show with an episode."""
     film = library.add(
         Kind.MOVIE,
@@ -135,7 +137,7 @@ def _fill(library: Library) -> tuple[Item, Item, Item]:
     episode = library.add(
         Kind.EPISODE, "The Fence", ["/shows/Neighbours 1x01.mkv"], parent=season
     )
-    return film, show, episode
+    return film, show, season, episode
 
 
 WORLDS = {"demo": demo}

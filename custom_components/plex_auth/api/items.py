@@ -64,7 +64,7 @@ def parse_path(text: str) -> URL | None:
 
 
 def first_part(data: Json) -> URL | None:
-    """Read an item: return the path of its first part, None where it has none (§21.1).
+    """Read items: return the path of their first part, None where they have none (§21.1).
 
     Raises UnexpectedAnswerError for an answer that is no container.
     """

@@ -24,6 +24,10 @@ _SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
 _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
+_FIRST_CHILDREN: Final = {
+    "X-Plex-Container-Start": "0",
+    "X-Plex-Container-Size": "20",
+}
 
 
 def supports_sources(version: str | None) -> bool:
@@ -160,12 +164,17 @@ class PlexServer:
         return Source.parse(await self._request("GET", url, token=token))
 
     async def part(self, token: str, item: Item) -> URL | None:
-        """Return the path of an item's first part, None where it has none (§21.1).
+        """Return the path of the first part that plays an item, None where none does.
 
-        Raises NotFoundError for an item that the token does not show.
+        A season or an album is played by what belongs to it, a show or an artist by
+        nothing (plex-api.md §21.1). Raises NotFoundError for an item that is not there.
         """
         url = self.url / item.path.removeprefix("/")
-        return first_part(await self._request("GET", url, token=token))
+        for address in (url, (url / "children").with_query(_FIRST_CHILDREN)):
+            path = first_part(await self._request("GET", address, token=token))
+            if path is not None:
+                return path
+        return None
 
     async def _issue_token(self, method: str, token: str) -> Json:
         """Ask for a transient token."""
