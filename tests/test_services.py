@@ -659,8 +659,10 @@ async def test_what_is_no_path(home: Home, path: str) -> None:
 )
 @pytest.mark.usefixtures("entry")
 async def test_path_with_a_token(home: Home, path: str) -> None:
-    """A token in what was typed is refused before any request, however it is written."""
+    """A token in what was typed is refused, however it is written, and not recorded."""
+    events = async_capture_events(home.hass, "call_service")
     await assert_refused(home, "get_transient_token", "token_in_path", path=path)
+    assert not events
 
 
 @pytest.mark.parametrize(

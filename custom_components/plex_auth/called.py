@@ -51,18 +51,25 @@ def called_server(
     return server
 
 
+def without_token(text: str) -> str:
+    """Return a path; refuse one with a token in it, for the schema of an action.
+
+    Once the schema is passed, Home Assistant records what was typed.
+    """
+    if holds_token(text):
+        raise invalid("token_in_path")
+    return text
+
+
 def called_to_play(
     call: ServiceCall, text: str | None
 ) -> tuple[ServerCoordinator, Item | URL | None]:
     """Return the server that a call means, and the item or path there that a text names.
 
-    A page of Plex Web names the server, too. The text is never repeated: there may be a
-    token in it.
+    A page of Plex Web names the server, too.
     """
     if text is None:
         return called_server(call), None
-    if holds_token(text):
-        raise invalid("token_in_path")
     if (item := Item.parse(text)) is not None:
         return called_server(call, item.machine_identifier), item
     if (path := parse_path(text)) is None:

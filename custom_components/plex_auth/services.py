@@ -20,7 +20,13 @@ from .api.connections import Route
 from .api.errors import NotFoundError
 from .api.items import Item
 from .api.server import playable
-from .called import called_account, called_server, called_source, called_to_play
+from .called import (
+    called_account,
+    called_server,
+    called_source,
+    called_to_play,
+    without_token,
+)
 from .const import DOMAIN
 from .messages import action_errors, invalid
 from .responses import (
@@ -49,7 +55,7 @@ _TRANSIENT_TOKEN_SCHEMA = vol.Schema(
         vol.Optional(ATTR_DEVICE_ID): cv.string,
         vol.Optional(ATTR_TYPE, default="delegation"): vol.In(["delegation"]),
         vol.Optional(ATTR_SCOPE, default="all"): vol.In(["all"]),
-        vol.Optional(ATTR_PATH): cv.string,
+        vol.Optional(ATTR_PATH): vol.All(cv.string, without_token),
     }
 )
 _SOURCE_SCHEMA = vol.Schema(
