@@ -161,7 +161,7 @@ async def test_sign_in_stopped(
     await home.wait(freezer, POLL)
     home.simulator.faults.set("user", Fault.html(502))
     await home.wait(freezer, POLL)
-    assert home.state("binary_sensor.token", home.world.yearly) == STATE_UNAVAILABLE
+    assert home.state("binary_sensor.sign_in", home.world.yearly) == STATE_UNAVAILABLE
     assert told == []
     home.world.yearly.revoke_tokens()
     home.simulator.faults.clear()
@@ -193,7 +193,7 @@ async def test_sign_in_stopped_without_choices(
     """Whoever chooses only the account gets a notification in Home Assistant."""
     calls = async_mock_service(home.hass, "persistent_notification", "create")
     entry = await home.add(home.world.yearly)
-    target = {"entity_id": home.entity_id("binary_sensor.token", home.world.yearly)}
+    target = {"entity_id": home.entity_id("binary_sensor.sign_in", home.world.yearly)}
     await async_use(home.hass, "sign_in_stopped.yaml", accounts=target)
     home.world.yearly.revoke_tokens()
     await home.wait(freezer, POLL)

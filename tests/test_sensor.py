@@ -45,7 +45,7 @@ async def test_disabled_by_default(home: Home) -> None:
     """What few need is there, but disabled."""
     entry = await home.add(home.ben, home.server)
     assert disabled_at_first(home.hass, entry, Platform.SENSOR) == {
-        "home_users",
+        "plex_home_users",
         "account_created",
         "sign_in_remembered_until",
         f"{home.server.machine_identifier}_version",
@@ -150,12 +150,14 @@ async def test_first_of_several_subscriptions(home: Home) -> None:
     )
 
 
-async def test_token_last_verified(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_sign_in_last_verified(
+    home: Home, freezer: FrozenDateTimeFactory
+) -> None:
     """The moment of the last successful poll is shown."""
     await home.add(home.anna)
-    first = moment(home.state("sensor.token_last_verified"))
+    first = moment(home.state("sensor.sign_in_last_verified"))
     await home.wait(freezer, timedelta(minutes=30))
-    assert moment(home.state("sensor.token_last_verified")) - first == timedelta(
+    assert moment(home.state("sensor.sign_in_last_verified")) - first == timedelta(
         minutes=30
     )
 
@@ -175,7 +177,7 @@ async def test_servers(home: Home, freezer: FrozenDateTimeFactory) -> None:
 async def test_account_details(home: Home) -> None:
     """The details of the account that few need are right."""
     await home.add(home.anna)
-    assert home.state("sensor.home_users") == "2"
+    assert home.state("sensor.plex_home_users") == "2"
     assert moment(home.state("sensor.account_created")) == home.anna.joined_at.replace(
         microsecond=0
     )
@@ -335,7 +337,7 @@ async def test_source_that_comes_and_goes(
     await home.wait(freezer, timedelta(minutes=30))
     for source in (lost, kept):
         assert home.state(f"sensor.source_{source}") == STATE_UNAVAILABLE
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
 
 
 @pytest.mark.parametrize("reason", ["shared", "old"])

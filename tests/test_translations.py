@@ -25,7 +25,7 @@ ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
 ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
     "binary_sensor": (
-        binary_sensor.TOKEN,
+        binary_sensor.SIGN_IN,
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
         binary_sensor.REACHABLE,
     ),

@@ -110,7 +110,7 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
         value_fn=lambda coordinator: _first(coordinator, lambda period: period.ends_at),
     ),
     PlexSensorDescription(
-        key="token_last_verified",
+        key="sign_in_last_verified",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda coordinator: coordinator.data.verified_at,
@@ -122,7 +122,7 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
             len(coordinator.servers) if coordinator.servers.is_known else None
         ),
     ),
-    _rare("home_users", lambda coordinator: coordinator.data.details.home_size),
+    _rare("plex_home_users", lambda coordinator: coordinator.data.details.home_size),
     _rare(
         "account_created",
         lambda coordinator: coordinator.data.details.joined_at,

@@ -130,7 +130,7 @@ async def async_recover(home: Home, time: FastTime, entry: MockConfigEntry) -> N
     clear_faults(home)
     await account_coordinator(entry).async_refresh()
     await time.wait(timedelta(minutes=61))
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.reachable", home.server) == "on"
     assert home.state("binary_sensor.reachable", home.world.basement) == "on"
     assert await async_act(home)
