@@ -27,7 +27,13 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
         binary_sensor.REACHABLE,
     ),
     "event": (event.TRANSIENT_TOKEN,),
-    "sensor": (*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS),
+    "sensor": (
+        sensor.SIGN_IN_LAST_VERIFIED,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ),
 }
 ENTITY_KEYS: dict[str, set[str]] = {
     platform: {description.key for description in descriptions}
@@ -338,10 +344,8 @@ def test_every_platform() -> None:
 
 def test_states() -> None:
     """Each state of an enumeration, and each event, has its text."""
-    for description in sensor.SERVER_SENSORS:
-        if description.options is not None:
-            text = TEXTS["entity"]["sensor"][description.key]
-            assert set(text["state"]) == set(description.options)
+    connection = TEXTS["entity"]["sensor"]["connection"]
+    assert set(connection["state"]) == set(sensor.CONNECTION.options or ())
     source = TEXTS["entity"]["sensor"]["source"]
     assert set(source["state"]) == {"local", "remote", "relay", "no_connection"}
     status = TEXTS["entity"]["sensor"]["subscription_status"]["state"]
