@@ -47,7 +47,7 @@ def add_account(screen: Screen, simulator: Simulator) -> None:
         screen.see("Select brand")
         screen.search("plex")
         screen.see(text("title"), exact=True)
-        screen.picture("choose-integration", dialog=True)
+        screen.picture("choose-integration", dialog=True, keep=False)
         screen.click(text("title"))
     dialog = _dialog(screen, simulator, ANNAS_NAME)
     anna = person(simulator, ANNA)
