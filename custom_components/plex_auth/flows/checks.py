@@ -4,24 +4,14 @@ from collections.abc import Collection, Mapping
 import re
 from typing import Any, Final
 
-from yarl import URL
-
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
 from ..api.addresses import parse_address
-from ..api.errors import (
-    NotClaimedError,
-    NotFoundError,
-    NotPermittedError,
-    PageError,
-    PlexError,
-    StartingUpError,
-    UnexpectedAnswerError,
-)
+from ..api.errors import NotClaimedError, NotPermittedError, PlexError
+from ..api.fields import is_jwt
 from ..api.models import Identity
-from ..api.plex_tv import PLEX_TV_API
 from ..api.server import PlexServer, is_source
-from ..const import CONF_ADVANCED, CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
+from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
 # What fits into a header as it is.
@@ -44,17 +34,11 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     return {} if err is None else err.errors
 
 
-def address(text: str) -> URL:
-    """Return the address that was typed."""
-    url = parse_address(text.strip())
-    if url is None:
-        raise FormError("invalid_url", CONF_URL)
-    return url
-
-
 def token(text: str, field: str = "base") -> str:
     """Return the token that was typed, whose form is all that is checked."""
     typed = text.strip()
+    if is_jwt(typed):
+        raise FormError("jwt_token", field)
     if _TOKEN.fullmatch(typed) is None:
         raise FormError("invalid_token", field)
     return typed
@@ -68,46 +52,24 @@ def sources(texts: Collection[str]) -> list[str]:
 
 
 def advanced(
-    typed: Mapping[str, str],
-    own_identifier: str,
-    used_identifiers: Collection[str | None],
+    typed: Mapping[str, str], used_identifiers: Collection[str | None]
 ) -> dict[str, str]:
-    """Return client identifier and address of plex.tv as the section names them.
-
-    `own_identifier` is for a section that names none. The page shows no error inside a
-    section: it is keyed by the section.
-    """
-    api_url = typed.get(CONF_API_URL, "").strip() or PLEX_TV_API
-    if parse_address(api_url) is None:
-        raise FormError("invalid_url", CONF_ADVANCED)
+    """Return address of plex.tv and client identifier, empty where none was typed."""
+    api_url = typed.get(CONF_API_URL, "").strip().rstrip("/")
+    if api_url and parse_address(api_url) is None:
+        raise FormError("invalid_url", CONF_API_URL)
     client_identifier = typed.get(CONF_CLIENT_IDENTIFIER, "").strip()
     if not client_identifier.isascii() or not client_identifier.isprintable():
-        raise FormError("invalid_client_identifier", CONF_ADVANCED)
+        raise FormError("invalid_client_identifier", CONF_CLIENT_IDENTIFIER)
     if client_identifier in used_identifiers:
-        raise FormError("client_identifier_in_use", CONF_ADVANCED)
-    return {
-        CONF_CLIENT_IDENTIFIER: client_identifier or own_identifier,
-        CONF_API_URL: api_url.rstrip("/"),
-    }
+        raise FormError("client_identifier_in_use", CONF_CLIENT_IDENTIFIER)
+    return {CONF_API_URL: api_url, CONF_CLIENT_IDENTIFIER: client_identifier}
 
 
 def require_claimed(identity: Identity) -> None:
     """Raise FormError where a server belongs to no account: it takes no token then."""
     if identity.claimed is False:
         raise FormError("not_claimed", CONF_URL)
-
-
-async def async_identity(server: PlexServer) -> Identity:
-    """Return who answers at a typed address, if it is a server that is ready."""
-    try:
-        identity = await server.identity()
-        if identity.start_state is not None:
-            raise StartingUpError
-    except (NotFoundError, PageError, UnexpectedAnswerError) as err:
-        raise FormError("not_a_plex_server", CONF_URL) from err
-    except PlexError as err:
-        raise FormError(error_key(err)) from err
-    return identity
 
 
 async def async_check_token(server: PlexServer, typed: str) -> str | None:
