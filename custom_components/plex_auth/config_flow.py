@@ -126,6 +126,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 return self.async_show_progress_done(next_step_id="link_done")
             if self._link.page.is_gone:
                 return self.async_show_progress_done(next_step_id=self._menu)
+            self._link.page.note()
         else:
             if self._link is not None and self._link.client != self._client:
                 self._link.discard()

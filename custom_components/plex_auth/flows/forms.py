@@ -107,15 +107,18 @@ def server_schema(servers: Iterable[ListedServer]) -> vol.Schema:
 def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
     """Return the form to type an address, which suggests servers by their names."""
     names = [label for _, label in _labels(servers)]
+    selector: TextSelector | SelectSelector = _URL_SELECTOR
+    if names:
+        selector = SelectSelector(
+            SelectSelectorConfig(
+                options=names, custom_value=True, mode=SelectSelectorMode.DROPDOWN
+            )
+        )
+    # The page would choose the first server by itself.
+    nothing = {"suggested_value": ""}
     return vol.Schema(
         {
-            vol.Required(CONF_URL): SelectSelector(
-                SelectSelectorConfig(
-                    options=names, custom_value=True, mode=SelectSelectorMode.DROPDOWN
-                )
-            )
-            if names
-            else _URL_SELECTOR,
+            vol.Required(CONF_URL, description=nothing): selector,
             **_VERIFY_SSL_FIELD,
             **_OPTIONAL_TOKEN_FIELD,
         }

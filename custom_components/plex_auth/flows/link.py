@@ -78,7 +78,7 @@ class LinkSignIn:
         return {
             "code": self._pin.code,
             "url": url,
-            "qr": f'<ha-qr-code data="{url}" scale="4" width="164"></ha-qr-code>',
+            "qr": f'<ha-qr-code data="{url}" width="140" margin="1"></ha-qr-code>',
         }
 
     async def start(self) -> None:
