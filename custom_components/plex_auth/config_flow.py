@@ -1,7 +1,7 @@
 """Config flow: sign in to a Plex account and choose its servers."""
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -38,6 +38,9 @@ from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
 from .sessions import async_create_plex_tv
 
+_WAYS: Final = ["link", "password", "token"]
+_ADVANCED: Final = "advanced"
+
 
 class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     """Sign in to a Plex account: for a new entry, a rejected token or another way."""
@@ -59,7 +62,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in."""
-        return self._show_ways("user", "advanced")
+        return self.async_show_menu(step_id="user", menu_options=[*_WAYS, _ADVANCED])
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
@@ -72,14 +75,22 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Say that a new sign-in is needed and let the user choose a way."""
         self._use_entry()
-        return self._show_ways("reauth_confirm")
+        return self.async_show_menu(
+            step_id="reauth_confirm",
+            menu_options=_WAYS,
+            description_placeholders=self._names,
+        )
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in anew, to the same account."""
         self._use_entry()
-        return self._show_ways("reconfigure", "advanced")
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=[*_WAYS, _ADVANCED],
+            description_placeholders=self._names,
+        )
 
     async def async_step_advanced(
         self, user_input: dict[str, Any] | None = None
@@ -280,7 +291,14 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         """Say what went wrong on a way: in its form, or in a menu where it has none."""
         if way != TokenOrigin.LINK:
             return self._show_form(way, err)
-        return self._show_ways("link_failed", reason=await self._async_reason(err))
+        return self.async_show_menu(
+            step_id="link_failed",
+            menu_options=_WAYS,
+            description_placeholders={
+                **self._names,
+                "reason": await self._async_reason(err),
+            },
+        )
 
     async def _async_signed_in(self, sign_in: NewSignIn) -> ConfigFlowResult:
         """Go on with a token that plex.tv has given or accepted.

@@ -142,7 +142,7 @@ class PageDialog:
     @property
     def _suggestions(self) -> Locator:
         """Return the field that has suggestions."""
-        return self.screen.page.locator("dialog ha-picker-field").filter(visible=True)
+        return self.screen.page.locator("ha-form ha-picker-field").filter(visible=True)
 
     def _tick(self, chosen: list[str]) -> None:
         """Tick the boxes of some servers, and no others."""

@@ -1,15 +1,30 @@
 """From what a person typed to a value, or to a FormError."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 import re
 from typing import Any, Final
 
+from yarl import URL
+
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
-from ..api.addresses import parse_address
-from ..api.errors import NotClaimedError, NotPermittedError, PlexError
+from ..api.addresses import parse_address, typed_addresses
+from ..api.connections import ConnectionKind, Route, rank
+from ..api.errors import (
+    CannotConnectError,
+    NotClaimedError,
+    NotFoundError,
+    NotPermittedError,
+    PageError,
+    PlexError,
+    SecureConnectionRequiredError,
+    StartingUpError,
+    UnexpectedAnswerError,
+)
 from ..api.fields import is_jwt
-from ..api.models import Identity
+from ..api.models import Identity, ListedServer
+from ..api.race import Race, race
 from ..api.server import PlexServer, is_source
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
@@ -32,6 +47,32 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     if isinstance(err, PlexError):
         return {"base": error_key(err)}
     return {} if err is None else err.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Hold what was meant by an address: where to look, and for which server if known."""
+
+    ranks: tuple[tuple[Route, ...], ...]
+    machine_identifier: str | None = None
+
+
+def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
+    """Return what was meant; the name of a listed server stands for its addresses."""
+    name = text.strip().casefold()
+    named = [
+        server
+        for server in listed
+        if name in (server.name.casefold(), server.label.casefold())
+    ]
+    if len(named) == 1:
+        (server,) = named
+        ranks = rank(server.connections, https_required=server.https_required)
+        return Meant(ranks, server.machine_identifier)
+    urls = typed_addresses(text)
+    if not urls:
+        raise FormError("invalid_url", CONF_URL)
+    return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
 
 
 def token(text: str, field: str = "base") -> str:
@@ -70,6 +111,47 @@ def require_claimed(identity: Identity) -> None:
     """Raise FormError where a server belongs to no account: it takes no token then."""
     if identity.claimed is False:
         raise FormError("not_claimed", CONF_URL)
+
+
+async def async_identity(
+    meant: Meant, at: Callable[[URL], PlexServer]
+) -> tuple[URL, Identity]:
+    """Return where a server answers that is ready, and who it is.
+
+    `at` returns the calls to an address.
+    """
+
+    async def identify(route: Route) -> Identity:
+        identity = await at(route.url).identity(meant.machine_identifier)
+        if identity.start_state is not None:
+            raise StartingUpError
+        return identity
+
+    found = await race(meant.ranks, identify)
+    if found.winner is not None:
+        route, identity = found.winner
+        return route.url, identity
+    error = found.error if meant.machine_identifier else _most_telling(found)
+    if isinstance(error, (NotFoundError, PageError, UnexpectedAnswerError)):
+        raise FormError("not_a_plex_server", CONF_URL)
+    raise FormError(error_key(error))
+
+
+def _most_telling(found: Race[Identity]) -> PlexError:
+    """Return why no typed address answers as a server does.
+
+    An answer tells more than none; that http is refused tells nothing beside https.
+    """
+    failures = {
+        route: failure
+        for route, failure in found.failures.items()
+        if len(found.failures) == 1
+        or not isinstance(failure, SecureConnectionRequiredError)
+    }
+    return next(
+        (one for one in failures.values() if not isinstance(one, CannotConnectError)),
+        Race(None, failures).error,
+    )
 
 
 async def async_check_token(server: PlexServer, typed: str) -> str | None:

@@ -27,7 +27,6 @@ from .link import LinkSignIn
 from .sign_in import NewSignIn
 
 _MENUS = {SOURCE_REAUTH: "reauth_confirm", SOURCE_RECONFIGURE: "reconfigure"}
-_WAYS = ["link", "password", "token"]
 
 
 class SignInDialog(ConfigFlow):
@@ -97,14 +96,6 @@ class SignInDialog(ConfigFlow):
         """Show what a dialog begins with."""
         result: ConfigFlowResult = await getattr(self, f"async_step_{self._menu}")()
         return result
-
-    def _show_ways(self, step_id: str, *more: str, **names: str) -> ConfigFlowResult:
-        """Show a menu of the ways to sign in."""
-        return self.async_show_menu(
-            step_id=step_id,
-            menu_options=[*_WAYS, *more],
-            description_placeholders=self._names | names,
-        )
 
     def _show_form(
         self,

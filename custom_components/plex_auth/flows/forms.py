@@ -114,11 +114,10 @@ def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
                 options=names, custom_value=True, mode=SelectSelectorMode.DROPDOWN
             )
         )
-    # The page would choose the first server by itself.
-    nothing = {"suggested_value": ""}
     return vol.Schema(
         {
-            vol.Required(CONF_URL, description=nothing): selector,
+            # Were it required, the page would choose the first server by itself.
+            vol.Optional(CONF_URL): selector,
             **_VERIFY_SSL_FIELD,
             **_OPTIONAL_TOKEN_FIELD,
         }

@@ -26,7 +26,6 @@ from ..messages import error_key
 from ..runtime_data import PlexAuthConfigEntry
 from ..sessions import async_create_transport
 from . import checks, forms
-from .address import async_find
 from .checks import FormError
 
 
@@ -137,7 +136,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Add the server that answers at an address; raise FormError if it cannot be."""
         verify_ssl = user_input[CONF_VERIFY_SSL]
         calls = partial(self._server, verify_ssl=verify_ssl)
-        url, identity = await async_find(user_input[CONF_URL], self._listed, calls)
+        meant = checks.address(user_input.get(CONF_URL, ""), self._listed)
+        url, identity = await checks.async_identity(meant, calls)
         if self._is_added(identity.machine_identifier):
             return self.async_abort(
                 reason="already_configured",
@@ -204,7 +204,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if not has_changed and not typed_token:
             return data
         calls = partial(self._server, verify_ssl=verify_ssl)
-        url, identity = await async_find(typed_url, (), calls)
+        meant = checks.address(typed_url)
+        url, identity = await checks.async_identity(meant, calls)
         if identity.machine_identifier != subentry.unique_id:
             raise FormError("wrong_server", CONF_URL)
         if token := typed_token or subentry.data.get(CONF_TOKEN):
