@@ -26,17 +26,17 @@ async def test_disabled_by_default(home: Home) -> None:
     entry = await home.add(home.ben, home.server)
     assert disabled_at_first(home.hass, entry, Platform.BINARY_SENSOR) == {
         "email_confirmed",
-        "services",
+        "plex_services",
     }
 
 
-async def test_token(home: Home, freezer: FrozenDateTimeFactory) -> None:
-    """The token is a problem from the poll on in which plex.tv rejects it."""
+async def test_sign_in(home: Home, freezer: FrozenDateTimeFactory) -> None:
+    """The sign-in is a problem from the poll on in which plex.tv rejects it."""
     await home.add(home.anna)
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     home.anna.revoke_tokens()
     await home.wait(freezer, timedelta(minutes=30))
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_services(home: Home, services: Any, state: str) -> None:
     """Plex services are a problem when one of them is offline."""
     home.ben.overrides["services"] = services
     await home.add(home.ben)
-    assert home.state("binary_sensor.services", home.ben) == state
+    assert home.state("binary_sensor.plex_services", home.ben) == state
 
 
 @pytest.mark.usefixtures("all_enabled")
@@ -90,9 +90,9 @@ async def test_what_plex_does_not_tell(home: Home) -> None:
     ben.omitted |= {"subscription", "confirmed"}
     ben.overrides["twoFactorEnabled"] = ["nonsense"]
     await home.add(ben)
-    for key in ("plex_pass", "email_confirmed", "two_factor"):
+    for key in ("plex_pass", "email_confirmed", "two_factor_authentication"):
         assert home.state(f"binary_sensor.{key}", ben) == STATE_UNKNOWN
-    assert home.state("binary_sensor.token", ben) == "off"
+    assert home.state("binary_sensor.sign_in", ben) == "off"
 
 
 @pytest.mark.usefixtures("all_enabled")
@@ -102,11 +102,11 @@ async def test_answer_in_xml(home: Home) -> None:
     home.simulator.faults.set("resources", Fault.xml_instead())
     await home.add(home.anna, home.server)
     for key, state in (
-        ("token", "off"),
+        ("sign_in", "off"),
         ("plex_pass", "on"),
-        ("two_factor", "on"),
+        ("two_factor_authentication", "on"),
         ("email_confirmed", "on"),
-        ("services", "on"),
+        ("plex_services", "on"),
     ):
         assert home.state(f"binary_sensor.{key}") == state
     assert home.state("sensor.servers") == "3"

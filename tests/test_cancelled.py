@@ -43,7 +43,7 @@ async def test_script_turned_off(home: Home, entry: MockConfigEntry) -> None:
     await home.hass.services.async_call("script", "turn_off", on_script, blocking=True)
     await home.settle()
     account_coordinator(entry).async_update_listeners()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.plex_pass") == "on"
 
 
@@ -57,10 +57,10 @@ async def test_cancelled_action_keeps_the_account(
     """The account stays available, and the next caller is answered."""
     await cancel_midway(home, action, endpoint)
     account_coordinator(entry).async_update_listeners()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert await home.call(action)
     await home.settle()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
 
 
 async def test_cancelled_action_keeps_a_rejection(
@@ -72,9 +72,9 @@ async def test_cancelled_action_keeps_a_rejection(
     await home.settle()
     await cancel_midway(home, "get_token_details", "user")
     account_coordinator(entry).async_update_listeners()
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     await home.settle()
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
 
 
@@ -89,7 +89,7 @@ async def test_cancelled_action_still_finds_a_rejection(
     await async_arrival(home.simulator, "user")
     task.cancel()
     await home.settle()
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
 
 

@@ -28,24 +28,18 @@ from homeassistant.setup import async_setup_component
 
 from .helpers import async_settle, device_of, entity_id_of, everything_enabled
 from .home import Home
-from .plex_simulator import Account, Fault, MediaServer, Subscription
+from .plex_simulator import Account, Fault, MediaServer
 
 POLL = timedelta(minutes=30)
 LOOK = "look"
 
-TOKEN = "binary_sensor.token"
-PLEX_PASS = "binary_sensor.plex_pass"
+SIGN_IN = "binary_sensor.sign_in"
 REACHABLE = "binary_sensor.reachable"
 
 
 async def reject_token(account: Account, server: MediaServer) -> None:
     """Let plex.tv reject the account's token."""
     account.revoke_tokens()
-
-
-async def end_plex_pass(account: Account, server: MediaServer) -> None:
-    """Take the account its Plex Pass."""
-    account.subscription = Subscription()
 
 
 async def stop_server(account: Account, server: MediaServer) -> None:
@@ -57,8 +51,7 @@ type Cause = Callable[[Account, MediaServer], Awaitable[None]]
 
 # The condition, its entity, and what makes it false.
 CASES: list[tuple[str, str, Cause]] = [
-    ("token_is_valid", TOKEN, reject_token),
-    ("plex_pass_is_active", PLEX_PASS, end_plex_pass),
+    ("sign_in_is_valid", SIGN_IN, reject_token),
     ("server_is_reachable", REACHABLE, stop_server),
 ]
 each_condition = pytest.mark.parametrize(
@@ -165,16 +158,10 @@ async def test_what_is_not_known_does_not_pass(
     assert not await guarded.passes()
 
 
-@pytest.mark.parametrize(
-    ("condition", "name"),
-    [("token_is_valid", TOKEN), ("plex_pass_is_active", PLEX_PASS)],
-)
 @pytest.mark.parametrize(("behavior", "passes"), [("any", True), ("all", False)])
 async def test_one_of_two_is_not_known(
     home: Home,
     freezer: FrozenDateTimeFactory,
-    condition: str,
-    name: str,
     behavior: str,
     passes: bool,
 ) -> None:
@@ -182,8 +169,10 @@ async def test_one_of_two_is_not_known(
     accounts = [home.anna, home.world.yearly]
     for account in accounts:
         await home.add(account)
-    target = {"entity_id": [home.entity_id(name, account) for account in accounts]}
-    guarded = await async_guard(home.hass, condition, target, behavior=behavior)
+    target = {"entity_id": [home.entity_id(SIGN_IN, account) for account in accounts]}
+    guarded = await async_guard(
+        home.hass, "sign_in_is_valid", target, behavior=behavior
+    )
     assert await guarded.passes()
     home.simulator.faults.set("user", Fault.html(502), times=1)
     await home.wait(freezer, POLL)
@@ -260,7 +249,7 @@ async def test_targets(
     A stranger would pass where our entity does not, and the other way about.
     """
     stranger = add_stranger(home.hass, name)
-    own = "off" if name == TOKEN else "on"
+    own = "off" if name == SIGN_IN else "on"
     opposite = {"on": "off", "off": "on"}[own]
     guarded = await async_guard(
         home.hass,
@@ -279,7 +268,7 @@ async def test_targets(
 def add_stranger(hass: HomeAssistant, name: str) -> str:
     """Add an entity that looks like ours, but is of another integration."""
     domain, _, key = name.partition(".")
-    device_class = {TOKEN: "problem", REACHABLE: "connectivity"}.get(name)
+    device_class = {SIGN_IN: "problem", REACHABLE: "connectivity"}.get(name)
     return (
         er.async_get(hass)
         .async_get_or_create(
@@ -318,8 +307,8 @@ async def test_other_entity_of_ours(home: Home) -> None:
     home.anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
         await home.add(home.anna)
-    services = home.entity_id("binary_sensor.services")
-    guarded = await async_guard(home.hass, "token_is_valid", {"entity_id": services})
+    services = home.entity_id("binary_sensor.plex_services")
+    guarded = await async_guard(home.hass, "sign_in_is_valid", {"entity_id": services})
     assert not await guarded.passes()
 
 

@@ -147,13 +147,13 @@ async def test_plex_tv_names_a_time(
         times=1,
     )
     await home.wait(freezer, POLL)
-    assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
+    assert home.state("binary_sensor.sign_in") == STATE_UNAVAILABLE
     home.asked()
     await home.wait(freezer, timedelta(seconds=2990))
     assert not home.asked()
     await home.wait(freezer, timedelta(seconds=11))
     assert home.asked()["user"] == 1
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
 
 
 @pytest.mark.parametrize("wish", ["0", "1", "299", "Tue, 24 Nov 2020 12:00:00 GMT"])
@@ -195,7 +195,7 @@ async def test_server_names_a_time(
 
 
 async def test_kinds_of_failure(home: Home, entry: MockConfigEntry) -> None:
-    """The Token entity is true at each moment, also when a failure follows a failure."""
+    """The entity Sign-in is true at each moment, also when a failure follows a failure."""
     account = account_coordinator(entry)
     outage = Fault.html(502)
     for fault, token, flows in (
@@ -210,14 +210,14 @@ async def test_kinds_of_failure(home: Home, entry: MockConfigEntry) -> None:
         with pytest.raises(PlexError):
             await account.async_verify()
         await home.settle()
-        assert home.state("binary_sensor.token") == token
+        assert home.state("binary_sensor.sign_in") == token
         assert home.state("binary_sensor.plex_pass") == STATE_UNAVAILABLE
-        assert home.state("sensor.token_last_verified") == STATE_UNAVAILABLE
+        assert home.state("sensor.servers") == STATE_UNAVAILABLE
         assert home.reauth_flows(entry) == flows
     home.simulator.faults.clear()
     await account.async_verify()
     await home.settle()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.plex_pass") == "on"
     assert home.reauth_flows(entry) == 0
 
@@ -228,7 +228,7 @@ async def test_rejected_in_a_poll(
     """A rejected token is tried hourly, with one request to sign in; servers go on."""
     home.anna.revoke_tokens()
     await home.wait(freezer, timedelta(minutes=30))
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
     home.asked()
     for _ in range(13):
@@ -264,7 +264,7 @@ async def test_signed_out_everywhere(
     for _ in range(4):
         await home.wait(freezer, timedelta(minutes=31))
     assert [home.reauth_flows(entry) for entry in entries] == [1, 1, 1]
-    states = [home.state("binary_sensor.token", account) for account in accounts]
+    states = [home.state("binary_sensor.sign_in", account) for account in accounts]
     assert states == ["on", "on", "on"]
 
 
@@ -309,7 +309,7 @@ async def test_what_is_no_rejection(home: Home, fault: Fault) -> None:
         await account_coordinator(entry).async_verify()
     assert not isinstance(caught.value, TokenRejectedError)
     await home.settle()
-    assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
+    assert home.state("binary_sensor.sign_in") == STATE_UNAVAILABLE
     assert home.reauth_flows(entry) == 0
 
 
@@ -321,10 +321,10 @@ async def test_recovery_after_an_outage(
     await home.simulator.stop_plex_tv()
     for _ in range(3):
         await home.wait(freezer, timedelta(minutes=30))
-        assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
+        assert home.state("binary_sensor.sign_in") == STATE_UNAVAILABLE
     await home.simulator.start_plex_tv()
     await home.wait(freezer, timedelta(minutes=30))
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert logged(caplog) == [
         "Error fetching Plex account Anna data: The connection to Anna failed",
         "Fetching Plex account Anna data recovered",
@@ -348,7 +348,7 @@ async def test_token_replaced_while_plex_tv_is_asked(home: Home) -> None:
         request.headers["X-Plex-Token"] == token
         for request in home.simulator.requests_to("user")
     ] == [False, True]
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.reauth_flows(entry) == 0
 
 
@@ -356,7 +356,7 @@ async def test_resources_not_known(home: Home) -> None:
     """An account is known although plex.tv does not list its servers for now."""
     home.simulator.faults.set("resources", Fault.html(502))
     entry = await home.add(home.anna, home.server)
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("sensor.servers") == STATE_UNKNOWN
     assert home.state("binary_sensor.reachable") == "on"
     assert home.reauth_flows(entry) == 0
@@ -366,7 +366,7 @@ async def test_resources_reject_the_token(home: Home) -> None:
     """A token that is rejected when the servers are asked for is rejected."""
     home.simulator.faults.set("resources", REJECTED)
     entry = await home.add(home.anna, home.server)
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
 
 
@@ -495,7 +495,7 @@ async def test_resources_reject_the_token_of_a_poll(
     await home.server.stop()
     for _ in range(3):
         await home.wait(freezer, POLL)
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
 
 
@@ -630,7 +630,7 @@ async def test_unclaimed_server(home: Home) -> None:
     failure = await home.failure("get_transient_token")
     assert failure.translation_key == "not_claimed"
     assert home.reauth_flows(entry) == 0
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
 
 
 # Healing
@@ -866,7 +866,7 @@ async def test_refused_token_that_stays_the_same(
         "resources",
         "identity",  # whether the server belongs to nobody
     ]
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.reauth_flows(entry) == 0
 
 
@@ -912,7 +912,7 @@ async def test_refused_because_the_sign_in_ended(
     assert failure.translation_key == "invalid_token"
     await home.settle()
     assert home.asked() == {"identity": 1, "security_token": 1, "user": 1}
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry) == 1
 
 
@@ -924,7 +924,7 @@ async def test_refused_while_plex_tv_is_away(
     await home.simulator.stop_plex_tv()
     await home.failure("get_transient_token")
     await home.settle()
-    assert home.state("binary_sensor.token") == STATE_UNAVAILABLE
+    assert home.state("binary_sensor.sign_in") == STATE_UNAVAILABLE
     assert home.reauth_flows(entry) == 0
 
 

@@ -1,66 +1,114 @@
 """The pages of the documentation fit together, and with what refers to them."""
 
 import json
-from pathlib import Path
 import re
 
 import pytest
 
-from .helpers import yaml_examples
+from custom_components.plex_auth.issues import _LEARN_MORE
+from homeassistant.util.yaml import load_yaml_dict
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-TOKEN_ACTIONS = {
-    "plex_auth.get_source_connection_information",
-    "plex_auth.get_transient_token",
-}
+from .pages import DOCS, IMAGES, PAGES, ROOT, Text
+
+INTEGRATION = ROOT / "custom_components" / "plex_auth"
 FOLDERS = ("benchmarks", "custom_components", "scripts", "tests")
+BLOB = "https://github.com/seed-6e2aef77/plex-auth/blob/main/"
 
 
-def _links(page: Path) -> set[tuple[Path, str]]:
-    """Return the files that a page links in the repository, each with the anchor."""
-    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text())
-    return {(page.parent / path if path else page, anchor) for path, anchor in links}
-
-
-def _anchor(heading: str) -> str:
-    """Return the anchor of a heading, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links(page: Path) -> None:
-    """What a page links inside the repository exists, the headings too."""
-    for file, anchor in _links(page):
-        assert file.exists(), file
+@pytest.mark.parametrize("name", PAGES)
+def test_links(name: str) -> None:
+    """What a page links or shows is in the repository, the headings too."""
+    page = ROOT / name
+    for path, anchor in PAGES[name].links():
+        file = page.parent / path if path else page
+        assert file.exists(), path
         if anchor:
-            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
-            assert anchor in map(_anchor, headings), f"{file}#{anchor}"
+            assert anchor in Text(file.read_text()).anchors(), f"{path}#{anchor}"
 
 
-def test_readme_lists_triggers_and_conditions() -> None:
-    """The README links the section of each trigger and condition, and no other."""
-    integration = ROOT / "custom_components" / "plex_auth"
-    english = json.loads((integration / "translations" / "en.json").read_text())
-    texts = [*english["triggers"].values(), *english["conditions"].values()]
-    assert {
-        anchor
-        for file, anchor in _links(ROOT / "README.md")
-        if file == DOCS / "automations.md"
-    } == {_anchor(text["name"]) for text in texts}
+def test_each_page_is_reached() -> None:
+    """The README links each page, but for those of the code; each page leads back."""
+    linked, known = (
+        {path for path, _ in PAGES[name].links()}
+        for name in ("README.md", "CONTRIBUTING.md")
+    )
+    pages = {name for name in PAGES if name.startswith("docs/")} - {"docs/plex-api.md"}
+    assert pages <= linked | known
+    for name in pages:
+        assert "\n\n[Back to the README](../README.md)\n\n" in PAGES[name], name
+
+
+def test_pictures() -> None:
+    """No picture is left that no page shows, and each says in words what it shows."""
+    shown = {
+        (ROOT / name).parent.joinpath(path).resolve()
+        for name, page in PAGES.items()
+        for path, _ in page.links()
+    }
+    assert {file for file in IMAGES.iterdir() if file not in shown} == set()
+    for page in PAGES.values():
+        assert "![](" not in page
+
+
+def test_contents() -> None:
+    """The list at the top of a page names all of its chapters, in order."""
+    for name in ("actions", "entities", "setup", "troubleshooting"):
+        page = PAGES[f"docs/{name}.md"]
+        listed = re.findall(r"^- \[(.+?)\]\(#", page, re.MULTILINE)
+        assert listed == list(page.chapters()), name
+
+
+def test_badges() -> None:
+    """What the badges of the README say is so."""
+    readme = PAGES["README.md"]
+    floor = json.loads((ROOT / "hacs.json").read_text())["homeassistant"]
+    assert f"Home_Assistant-{floor.removesuffix('.0')}_or_later-" in readme
+    assert "licence-Apache_2.0-" in readme
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    assert (ROOT / ".github" / "workflows" / "test.yml").exists()
+    rules = load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"]
+    assert {"async-dependency", "inject-websession", "strict-typing"} <= set(rules)
+    for rule in rules.values():
+        assert rule == "done" or rule["status"] in ("done", "exempt")
+    assert "quality_scale-platinum-" in readme
+
+
+def test_the_page_of_a_repair() -> None:
+    """*Learn more* of a repair leads to the chapter of repairs."""
+    path, _, anchor = _LEARN_MORE.removeprefix(BLOB).partition("#")
+    assert anchor in PAGES[path].anchors()
+
+
+def test_where_a_change_goes() -> None:
+    """The files and chapters that the table names are there."""
+    table = PAGES["CONTRIBUTING.md"].chapters()["Where a change goes"]
+    named = re.findall(
+        r"`(docs/[\w-]+\.md|tests/[\w/]+\.py)`(?: \(\*(.+?)\*\))?", table
+    )
+    assert len(named) > 8
+    for path, chapter in named:
+        assert (ROOT / path).exists(), path
+        assert not chapter or chapter in PAGES[path].chapters(), f"{path}: {chapter}"
+
+
+def test_what_security_says_is_never_asked() -> None:
+    """The address by which servers hand out their permanent token is nowhere used."""
+    assert "It never asks a server for its permanent token." in PAGES["SECURITY.md"]
+    for file in INTEGRATION.rglob("*.py"):
+        assert "myplex/account" not in file.read_text(), file
 
 
 def test_cited_facts() -> None:
     """Each section of plex-api.md that is cited anywhere exists, and only once."""
     sections = re.findall(
         r"^(?:#+|\|) \N{SECTION SIGN}([\d.]+) ",
-        (DOCS / "plex-api.md").read_text(),
+        PAGES["docs/plex-api.md"],
         re.MULTILINE,
     )
     assert len(sections) == len(set(sections))
     files = [
-        *PAGES,
+        *ROOT.glob("*.md"),
+        *DOCS.glob("*.md"),
         *(file for name in FOLDERS for file in (ROOT / name).rglob("*.py")),
     ]
     missing = {
@@ -70,26 +118,3 @@ def test_cited_facts() -> None:
         if cited not in sections
     }
     assert not missing
-
-
-def test_automations_that_get_tokens_store_no_traces() -> None:
-    """No example of an automation leaves a token in a trace."""
-    checked = 0
-    for page in PAGES:
-        for example in yaml_examples(page.read_text()):
-            automations = example.get("automation", [example])
-            for automation in automations:
-                if "actions" in automation and TOKEN_ACTIONS & _actions(automation):
-                    assert automation["trace"] == {"stored_traces": 0}, page.name
-                    checked += 1
-    assert checked > 4
-
-
-def _actions(node: object) -> set[str]:
-    """Return the names of all actions in an example."""
-    if isinstance(node, list):
-        return set().union(*map(_actions, node))
-    if not isinstance(node, dict):
-        return set()
-    own = {node["action"]} if isinstance(node.get("action"), str) else set()
-    return own.union(*map(_actions, node.values()))

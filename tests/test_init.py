@@ -41,12 +41,10 @@ from .home import Home
 from .plex_simulator import PLEX_TV, Account, Fault, PlexSimulator
 
 ACCOUNT_ENTITIES = (
-    "binary_sensor.token",
+    "binary_sensor.sign_in",
     "binary_sensor.plex_pass",
-    "binary_sensor.two_factor",
-    "sensor.subscription_status",
+    "binary_sensor.two_factor_authentication",
     "sensor.servers",
-    "sensor.token_last_verified",
 )
 
 
@@ -328,7 +326,8 @@ async def test_plex_tv_away_at_start(
     await home.wait(freezer, timedelta(seconds=62))
     assert entry.runtime_data is data
     assert STATE_UNAVAILABLE not in {home.state(name) for name in ACCOUNT_ENTITIES}
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
+    assert home.state("sensor.subscription_status") == "active"
     assert not home.reauth_flows(entry)
 
 
@@ -347,7 +346,7 @@ async def test_plex_tv_is_asked_again_ever_more_rarely(
         assert len(home.simulator.requests_to("user")) == 1
     home.simulator.faults.clear()
     await home.wait(freezer, timedelta(minutes=30, seconds=1))
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
 
 
 async def test_token_rejected_at_start(home: Home) -> None:
@@ -361,7 +360,7 @@ async def test_token_rejected_at_start(home: Home) -> None:
 
     assert entry.state is ConfigEntryState.LOADED
     assert home.reauth_flows(entry) == 1
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.state("binary_sensor.plex_pass") == STATE_UNAVAILABLE
     assert home.state("binary_sensor.reachable") == "on"
     assert home.server.accepts_transient_token(
@@ -372,7 +371,7 @@ async def test_token_rejected_at_start(home: Home) -> None:
     await account_coordinator(entry).async_verify()
     await home.settle()
     assert not home.reauth_flows(entry)
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.plex_pass") == "on"
 
 
@@ -388,7 +387,7 @@ async def test_sign_in_that_has_begun_is_not_taken_away(home: Home) -> None:
     home.simulator.faults.clear()
     await account_coordinator(entry).async_verify()
     await home.settle()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.reauth_flows(entry) == 1
 
 
@@ -399,7 +398,7 @@ async def test_new_token_after_a_rejection(
     entry = make_entry(home.simulator, home.anna, [home.server])
     home.anna.revoke_tokens()
     await async_set_up(home.hass, entry)
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     home.simulator.requests.clear()
     await home.wait(freezer, timedelta(minutes=50))
     assert not home.simulator.requests_to("user")
@@ -412,7 +411,7 @@ async def test_new_token_after_a_rejection(
     await account_coordinator(entry).async_refresh()
     await home.settle()
     assert entry.runtime_data is data
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert not home.reauth_flows(entry)
     home.simulator.requests.clear()
     await home.wait(freezer, timedelta(minutes=30, seconds=1))
@@ -459,7 +458,7 @@ async def test_no_server_and_a_rejected_token(home: Home) -> None:
     home.world.without_servers.revoke_tokens()
     await async_set_up(home.hass, entry)
     assert entry.state is ConfigEntryState.LOADED
-    assert home.state("binary_sensor.token", home.world.without_servers) == "on"
+    assert home.state("binary_sensor.sign_in", home.world.without_servers) == "on"
     assert home.reauth_flows(entry) == 1
     home.hass.config_entries.async_update_entry(
         entry,
@@ -505,7 +504,7 @@ async def test_server_down_at_start(home: Home, freezer: FrozenDateTimeFactory) 
     await home.server.stop()
     entry = await home.add(home.anna, home.server, home.world.basement)
     assert entry.state is ConfigEntryState.LOADED
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.reachable") == "off"
     assert home.state("sensor.connection") == STATE_UNAVAILABLE
     assert home.state("binary_sensor.reachable", home.world.basement) == "on"

@@ -90,7 +90,7 @@ async def test_key_that_is_missing(home: Home, key: str) -> None:
     }
     entry = await home.add(home.anna, damaged, home.world.basement)
     assert entry.state is ConfigEntryState.LOADED
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.reachable", home.world.basement) == "on"
     assert home.state("binary_sensor.reachable") == "on"
 

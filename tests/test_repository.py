@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.plex_auth import binary_sensor, event, sensor
 from homeassistant.components.brands.const import ALLOWED_IMAGES
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.entity import EntityDescription
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from scripts.shared.failure import Failure
@@ -21,7 +19,6 @@ from scripts.shared.release import release_notes
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "plex_auth"
-README = (ROOT / "README.md").read_text()
 
 BRONZE = """
 action-setup appropriate-polling brands common-modules config-flow
@@ -44,16 +41,6 @@ reconfiguration-flow repair-issues stale-devices
 """
 PLATINUM = "async-dependency inject-websession strict-typing"
 RULES = f"{BRONZE} {SILVER} {GOLD} {PLATINUM}".split()
-
-ENTITIES: dict[str, list[EntityDescription]] = {
-    "binary_sensor": [
-        binary_sensor.TOKEN,
-        *binary_sensor.ACCOUNT_BINARY_SENSORS,
-        binary_sensor.REACHABLE,
-    ],
-    "event": [event.TRANSIENT_TOKEN],
-    "sensor": [*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS],
-}
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -146,51 +133,6 @@ def test_release_refused(tmp_path: Path, changelog: str, reason: str) -> None:
     (tmp_path / "CHANGELOG.md").write_text(changelog)
     with pytest.raises(Failure, match=reason):
         release_notes(tmp_path, "v1.0.0")
-
-
-def _section(title: str) -> str:
-    """Return a chapter of the README."""
-    match = re.search(
-        rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL
-    )
-    assert match, title
-    return match[1]
-
-
-def _first_cells(text: str) -> list[str]:
-    """Return the first cell of each row of the tables in a text, but for headings."""
-    rows = re.findall(r"^\| (.+?) \|", text, re.MULTILINE)
-    return [row for row in rows if not set(row) <= {"-", " "}]
-
-
-def test_readme_lists_the_entities() -> None:
-    """The README lists exactly the entities that there are, by their names."""
-    texts = _json(INTEGRATION / "translations" / "en.json")["entity"]
-    names = {
-        f"{texts[platform][description.key]['name']} ({platform.replace('_', ' ')})"
-        for platform, descriptions in ENTITIES.items()
-        for description in descriptions
-    }
-    names.add("Source … (sensor)")
-    cells = _first_cells(_section("Entities"))
-    assert {cell for cell in cells if cell != "Entity"} == names
-
-
-def test_readme_lists_the_actions() -> None:
-    """The README has a chapter for each action, with its fields."""
-    services = load_yaml_dict(str(INTEGRATION / "services.yaml"))
-    texts = _json(INTEGRATION / "translations" / "en.json")["services"]
-    chapters = re.split(r"^### ", _section("Actions"), flags=re.MULTILINE)[1:]
-    found = {
-        chapter.splitlines()[0]: {
-            cell.strip("`") for cell in _first_cells(chapter) if cell != "Field"
-        }
-        for chapter in chapters
-    }
-    assert found == {
-        texts[name]["name"]: set(service["fields"])
-        for name, service in services.items()
-    }
 
 
 def test_python_floor() -> None:

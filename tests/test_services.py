@@ -124,13 +124,13 @@ async def test_get_token_details_again_after_a_rejection(
     home.simulator.faults.set("user", Fault.plex_error(1001, 401))
     failure = await home.failure("get_token_details")
     assert failure.translation_key == "invalid_token"
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry)
     home.simulator.faults.clear()
     response = await home.call("get_token_details")
     assert response["account"]["uuid"] == home.anna.uuid
     await home.settle()
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert not home.reauth_flows(entry)
 
 
@@ -172,7 +172,7 @@ async def test_get_servers_with_a_rejected_token(home: Home) -> None:
     failure = await home.failure("get_servers")
     assert failure.translation_key == "invalid_token"
     await home.settle()
-    assert home.state("binary_sensor.token") == "on"
+    assert home.state("binary_sensor.sign_in") == "on"
     assert home.reauth_flows(entry)
 
 

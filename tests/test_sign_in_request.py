@@ -62,7 +62,7 @@ async def test_reconfigure_dialog_that_is_left_open(
     await ben_s.start_reconfigure_flow(home.hass)
     home.ben.revoke_tokens()
     await home.wait(freezer, ACCOUNT_POLL)
-    assert home.state("binary_sensor.token", home.ben) == "on"
+    assert home.state("binary_sensor.sign_in", home.ben) == "on"
     assert home.reauth_flows(ben_s) == 1
 
 
@@ -75,7 +75,7 @@ async def test_reconfigure_dialog_that_has_begun(
     await choose_password(home, result["flow_id"])
     home.ben.revoke_tokens()
     await home.wait(freezer, ACCOUNT_POLL)
-    assert home.state("binary_sensor.token", home.ben) == "on"
+    assert home.state("binary_sensor.sign_in", home.ben) == "on"
     if is_closed:
         home.hass.config_entries.flow.async_abort(result["flow_id"])
         await home.settle()
@@ -110,7 +110,7 @@ async def test_wrong_account_then_the_right_one(
     result = await type_password(home, flow_id, home.ben)
     assert result["reason"] == "reauth_successful"
     await home.settle()
-    assert home.state("binary_sensor.token", home.ben) == "off"
+    assert home.state("binary_sensor.sign_in", home.ben) == "off"
     assert not home.reauth_flows(ben_s)
 
 
@@ -184,7 +184,7 @@ async def test_hourly_while_rejected(
         assert home.reauth_flows(ben_s) == 1
     home.simulator.faults.clear()
     await home.wait(freezer, HOUR)
-    assert home.state("binary_sensor.token", home.ben) == "off"
+    assert home.state("binary_sensor.sign_in", home.ben) == "off"
     assert not home.reauth_flows(ben_s)
 
 
@@ -198,8 +198,8 @@ async def test_account_without_servers_that_is_rejected_at_start(
     await async_set_up(home.hass, entry)
     assert entry.state is ConfigEntryState.LOADED
     assert home.reauth_flows(entry) == 1
-    assert home.state("binary_sensor.token", gina) == "on"
+    assert home.state("binary_sensor.sign_in", gina) == "on"
     home.simulator.faults.clear()
     await home.wait(freezer, HOUR)
-    assert home.state("binary_sensor.token", gina) == "off"
+    assert home.state("binary_sensor.sign_in", gina) == "off"
     assert not home.reauth_flows(entry)

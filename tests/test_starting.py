@@ -34,7 +34,7 @@ async def test_start_without_network(
     await home.server.start()
     for _ in range(3):
         await home.wait(freezer, MINUTE)
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("sensor.servers") == "3"
     await home.wait(freezer, timedelta(minutes=5))
     assert home.state("binary_sensor.reachable") == "on"

@@ -16,18 +16,26 @@ from custom_components.plex_auth.messages import error_key
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml
 
+from .walks.texts import ENGLISH, OTHER_LANGUAGES, texts_of
+
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "plex_auth"
 TEXTS: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text())
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
 ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
     "binary_sensor": (
-        binary_sensor.TOKEN,
+        binary_sensor.SIGN_IN,
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
         binary_sensor.REACHABLE,
     ),
     "event": (event.TRANSIENT_TOKEN,),
-    "sensor": (*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS),
+    "sensor": (
+        sensor.SIGN_IN_LAST_VERIFIED,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ),
 }
 ENTITY_KEYS: dict[str, set[str]] = {
     platform: {description.key for description in descriptions}
@@ -338,10 +346,8 @@ def test_every_platform() -> None:
 
 def test_states() -> None:
     """Each state of an enumeration, and each event, has its text."""
-    for description in sensor.SERVER_SENSORS:
-        if description.options is not None:
-            text = TEXTS["entity"]["sensor"][description.key]
-            assert set(text["state"]) == set(description.options)
+    connection = TEXTS["entity"]["sensor"]["connection"]
+    assert set(connection["state"]) == set(sensor.CONNECTION.options or ())
     source = TEXTS["entity"]["sensor"]["source"]
     assert set(source["state"]) == {"local", "remote", "relay", "no_connection"}
     status = TEXTS["entity"]["sensor"]["subscription_status"]["state"]
@@ -398,3 +404,30 @@ def test_texts_are_texts() -> None:
         assert text, path
         assert text == text.strip(), path
         assert text.count("{") == len(re.findall(r"\{\w+\}", text)), path
+
+
+SUBENTRY = "config_subentries.server"
+
+
+@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [
+        (f"{SUBENTRY}.error.certificate_error", "step.address.data.verify_ssl"),
+        (f"{SUBENTRY}.abort.already_configured", "initiate_flow.reconfigure"),
+        (f"{SUBENTRY}.abort.no_more_servers", "step.user.menu_options.address"),
+        ("issues.server_too_old.description", "initiate_flow.reconfigure"),
+        ("issues.plain_http.description", "initiate_flow.reconfigure"),
+    ],
+)
+def test_named_as_the_page_does(language: str, where: str, named: str) -> None:
+    """A message that sends to a field, button or choice names it as the page does."""
+    label: str = texts_of(f"{SUBENTRY}.{named}", language)
+    assert label in texts_of(where, language)
+
+
+def test_german_instance() -> None:
+    """German says "diese Home Assistant-Instanz" where one of several is meant."""
+    german = json.loads((INTEGRATION / "translations/de.json").read_text())
+    said = re.compile(r"\bdiese[nmrs]? Home Assistant(?!-Instanz)", re.IGNORECASE)
+    assert [path for path, text in leaves(german) if said.search(text)] == []

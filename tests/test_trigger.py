@@ -37,13 +37,12 @@ from .helpers import (
     everything_enabled,
 )
 from .home import Home
-from .plex_simulator import Fault, Subscription
+from .plex_simulator import Fault
 
 ACCOUNT_POLL = timedelta(minutes=30)
 SERVER_POLL = timedelta(minutes=5)
 
-TOKEN = "binary_sensor.token"
-PLEX_PASS = "binary_sensor.plex_pass"
+SIGN_IN = "binary_sensor.sign_in"
 REACHABLE = "binary_sensor.reachable"
 TRANSIENT_TOKEN = "event.transient_token"
 
@@ -103,14 +102,6 @@ class Stage:
         await account_coordinator(self.entry).async_refresh()
         await async_settle(self.hass)
 
-    async def end_plex_pass(self) -> None:
-        """Take the account its Plex Pass."""
-        now = self.simulator.clock.now()
-        self.account.subscription = Subscription.ended(
-            now - timedelta(days=900), now - timedelta(days=1)
-        )
-        await self.poll_account()
-
     async def stop_server(self) -> None:
         """Let the server be down."""
         await self.server.stop()
@@ -143,7 +134,7 @@ class Stage:
 
     def entity_id(self, name: str) -> str:
         """Return the entity of that name, of the server where it is the server's."""
-        server = None if name in (TOKEN, PLEX_PASS) else self.server
+        server = None if name == SIGN_IN else self.server
         return entity_id_of(self.hass, name, self.account, server)
 
     def state(self, name: str) -> str:
@@ -157,9 +148,8 @@ type Cause = Callable[[Stage], Awaitable[None]]
 
 # The trigger, its entity, what has to be so before, and what makes it fire.
 CASES: list[tuple[str, str, list[Cause], Cause]] = [
-    ("token_rejected", TOKEN, [], Stage.reject_token),
-    ("token_accepted", TOKEN, [Stage.reject_token], Stage.renew_token),
-    ("plex_pass_changed", PLEX_PASS, [], Stage.end_plex_pass),
+    ("sign_in_rejected", SIGN_IN, [], Stage.reject_token),
+    ("sign_in_accepted", SIGN_IN, [Stage.reject_token], Stage.renew_token),
     ("server_unreachable", REACHABLE, [], Stage.stop_server),
     ("server_reachable", REACHABLE, [Stage.stop_server], Stage.start_server),
     (
@@ -254,52 +244,19 @@ async def test_fires_after_each_reload(
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize(
-    ("trigger", "name", "cause"),
-    [
-        ("token_rejected", TOKEN, lambda stage: stage.account.revoke_tokens()),
-        (
-            "plex_pass_changed",
-            PLEX_PASS,
-            lambda stage: setattr(stage.account, "subscription", Subscription()),
-        ),
-    ],
-)
-async def test_plex_tv_away_in_between(
-    stage: Stage, trigger: str, name: str, cause: Callable[[Stage], None]
-) -> None:
+async def test_plex_tv_away_in_between(stage: Stage) -> None:
     """What happened while plex.tv was away is told when it is back, and only then."""
     calls = await async_automate(
-        stage.hass, trigger, {"entity_id": stage.entity_id(name)}
+        stage.hass, "sign_in_rejected", {"entity_id": stage.entity_id(SIGN_IN)}
     )
     await stage.plex_tv_goes()
-    assert stage.state(name) == STATE_UNAVAILABLE
+    assert stage.state(SIGN_IN) == STATE_UNAVAILABLE
     await stage.plex_tv_returns()
     assert calls == []
     await stage.plex_tv_goes()
-    cause(stage)
+    stage.account.revoke_tokens()
     await stage.plex_tv_returns()
     assert [call.data["from"] for call in calls] == [STATE_UNAVAILABLE]
-
-
-async def test_unknown_in_between(stage: Stage) -> None:
-    """A Plex Pass that Plex does not tell of for a while is told of when it does."""
-    calls = await async_automate(
-        stage.hass, "plex_pass_changed", {"entity_id": stage.entity_id(PLEX_PASS)}
-    )
-    stage.account.omitted |= {"subscription"}
-    await stage.poll_account()
-    assert stage.state(PLEX_PASS) == STATE_UNKNOWN
-    await stage.plex_tv_goes()
-    stage.account.omitted -= {"subscription"}
-    await stage.plex_tv_returns()
-    assert stage.state(PLEX_PASS) == "on"
-    assert calls == []
-    stage.account.omitted |= {"subscription"}
-    await stage.poll_account()
-    stage.account.omitted -= {"subscription"}
-    await stage.end_plex_pass()
-    assert [call.data["to"] for call in calls] == ["off"]
 
 
 async def test_server_that_went_during_a_reload(stage: Stage) -> None:
@@ -309,6 +266,21 @@ async def test_server_that_went_during_a_reload(stage: Stage) -> None:
     await stage.server.stop()
     await stage.reload()
     assert [call.data["from"] for call in calls] == [STATE_UNAVAILABLE]
+
+
+async def test_unknown_in_between(stage: Stage) -> None:
+    """A server that is unknown, as before its first poll, has not become reachable."""
+    entity_id = stage.entity_id(REACHABLE)
+    calls = await async_automate(
+        stage.hass, "server_reachable", {"entity_id": entity_id}
+    )
+    for state in (STATE_UNKNOWN, "on", "off", STATE_UNKNOWN):
+        stage.hass.states.async_set(entity_id, state)
+        await async_settle(stage.hass)
+        assert calls == []
+    stage.hass.states.async_set(entity_id, "on")
+    await async_settle(stage.hass)
+    assert [call.data["from"] for call in calls] == [STATE_UNKNOWN]
 
 
 @each_trigger
@@ -343,29 +315,31 @@ async def cause_while_unloaded(stage: Stage, cause: Cause) -> None:
 async def test_new_entity(home: Home) -> None:
     """An entity that appears with a state has not changed to it."""
     await home.add(home.ben)
-    entity_id = home.entity_id(TOKEN, home.ben)
+    entity_id = home.entity_id(SIGN_IN, home.ben)
     await home.hass.config_entries.async_remove(
         home.hass.config_entries.async_entries(DOMAIN)[0].entry_id
     )
-    calls = await async_automate(home.hass, "token_accepted", {"entity_id": entity_id})
+    calls = await async_automate(
+        home.hass, "sign_in_accepted", {"entity_id": entity_id}
+    )
     await home.add(home.ben)
-    assert home.state(TOKEN, home.ben) == "off"
+    assert home.state(SIGN_IN, home.ben) == "off"
     assert calls == []
 
 
 async def test_entity_that_was_removed(stage: Stage) -> None:
     """What an entity said is forgotten when it is removed."""
     calls = await async_automate(
-        stage.hass, "token_rejected", {"entity_id": stage.entity_id(TOKEN)}
+        stage.hass, "sign_in_rejected", {"entity_id": stage.entity_id(SIGN_IN)}
     )
     await stage.hass.config_entries.async_remove(stage.entry.entry_id)
     await async_settle(stage.hass)
     stage.simulator.faults.set("user", Fault.html(502))
     await stage.set_up()
-    assert stage.state(TOKEN) == STATE_UNAVAILABLE
+    assert stage.state(SIGN_IN) == STATE_UNAVAILABLE
     stage.simulator.faults.clear()
     await stage.reject_token()
-    assert stage.state(TOKEN) == "on"
+    assert stage.state(SIGN_IN) == "on"
     assert calls == []
 
 
@@ -405,8 +379,7 @@ def add_strangers(hass: HomeAssistant) -> list[str]:
     registry = er.async_get(hass)
     found = ["binary_sensor.not_registered", "event.not_registered"]
     for name, device_class in (
-        (TOKEN, "problem"),
-        (PLEX_PASS, None),
+        (SIGN_IN, "problem"),
         (REACHABLE, "connectivity"),
         (TRANSIENT_TOKEN, None),
     ):
@@ -458,11 +431,11 @@ async def test_other_entity_of_ours(home: Home, freezer: FrozenDateTimeFactory) 
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
         await stage.set_up()
-    services = home.entity_id("binary_sensor.services")
-    calls = await async_automate(home.hass, "token_rejected", {"entity_id": services})
+    services = home.entity_id("binary_sensor.plex_services")
+    calls = await async_automate(home.hass, "sign_in_rejected", {"entity_id": services})
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "offline"}]
     await stage.poll_account()
-    assert home.state("binary_sensor.services") == "on"
+    assert home.state("binary_sensor.plex_services") == "on"
     assert calls == []
 
 

@@ -28,8 +28,8 @@ class AccountBinarySensorDescription(BinarySensorEntityDescription):
     value_fn: Callable[[Account], bool | None]
 
 
-TOKEN = BinarySensorEntityDescription(
-    key="token",
+SIGN_IN = BinarySensorEntityDescription(
+    key="sign_in",
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
@@ -39,7 +39,7 @@ ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
         value_fn=lambda account: account.subscription.active,
     ),
     AccountBinarySensorDescription(
-        key="two_factor",
+        key="two_factor_authentication",
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda account: account.two_factor_enabled,
     ),
@@ -50,7 +50,7 @@ ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
         value_fn=lambda account: account.confirmed,
     ),
     AccountBinarySensorDescription(
-        key="services",
+        key="plex_services",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
@@ -77,7 +77,7 @@ async def async_setup_entry(
     data = entry.runtime_data
     async_add_entities(
         [
-            TokenBinarySensor(data.account, TOKEN),
+            SignInBinarySensor(data.account, SIGN_IN),
             *(
                 AccountBinarySensor(data.account, description)
                 for description in ACCOUNT_BINARY_SENSORS
@@ -95,13 +95,13 @@ async def async_setup_entry(
     data.async_listen(async_add_server)
 
 
-class TokenBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell whether plex.tv rejects the account token."""
+class SignInBinarySensor(AccountEntity, BinarySensorEntity):
+    """Tell whether plex.tv rejects the sign-in of an account."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether plex.tv's word on the token is known: good or bad."""
+        """Return whether plex.tv's word on the sign-in is known: good or bad."""
         return super().available or self.coordinator.token_rejected
 
     @property

@@ -42,18 +42,11 @@ class OwnEntityCondition(EntityStateConditionBase):
         return bool(states) and super()._check_all_match_state(states)
 
 
-class TokenIsValidCondition(OwnEntityCondition):
-    """Test whether plex.tv accepts the token of an account."""
+class SignInIsValidCondition(OwnEntityCondition):
+    """Test whether plex.tv accepts the sign-in of an account."""
 
     _states = {STATE_OFF}
-    _translation_key = "token"
-
-
-class PlexPassIsActiveCondition(OwnEntityCondition):
-    """Test whether an account has a Plex Pass."""
-
-    _states = {STATE_ON}
-    _translation_key = "plex_pass"
+    _translation_key = "sign_in"
 
 
 class ServerIsReachableCondition(OwnEntityCondition):
@@ -64,8 +57,7 @@ class ServerIsReachableCondition(OwnEntityCondition):
 
 
 CONDITIONS: Final[dict[str, type[Condition]]] = {
-    "token_is_valid": TokenIsValidCondition,
-    "plex_pass_is_active": PlexPassIsActiveCondition,
+    "sign_in_is_valid": SignInIsValidCondition,
     "server_is_reachable": ServerIsReachableCondition,
 }
 

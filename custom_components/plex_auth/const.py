@@ -18,8 +18,6 @@ CONF_VERIFICATION_CODE: Final = "verification_code"
 
 SUBENTRY_TYPE_SERVER: Final = "server"
 
-DOCUMENTATION_URL: Final = "https://github.com/seed-6e2aef77/plex-auth"
-
 
 class TokenOrigin(StrEnum):
     """Say how an account token came to us."""

@@ -151,7 +151,7 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         """Tell the listeners of a change from one failure to another kind of it.
 
         The base class tells them nothing when a failure follows a failure, but the
-        entity Token is available only while plex.tv rejects the token. Neither does it
+        entity Sign-in is available only while plex.tv rejects the token. Neither does it
         ask again after a rejection.
         """
         rejected = self.token_rejected

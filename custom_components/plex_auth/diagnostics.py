@@ -74,7 +74,7 @@ def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
 def _account(account: AccountCoordinator) -> dict[str, Any]:
     """Return facts of an account."""
     facts: dict[str, Any] = {
-        "token_rejected": account.token_rejected,
+        "sign_in_rejected": account.token_rejected,
         "listed_servers": [_listed_server(server) for server in account.servers]
         if account.servers.is_known
         else None,

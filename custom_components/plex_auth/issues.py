@@ -6,6 +6,7 @@ when its cause does.
 
 from collections.abc import Iterator, Set as AbstractSet
 from enum import StrEnum
+from typing import Final
 
 from yarl import URL
 
@@ -17,7 +18,7 @@ from .api.addresses import PLEX_DIRECT, is_private, is_public
 from .api.connections import ConnectionKind, Route
 from .api.errors import DnsError
 from .api.server import supports_sources
-from .const import DOCUMENTATION_URL, DOMAIN
+from .const import DOMAIN
 from .server_coordinator import ServerCoordinator
 
 
@@ -31,6 +32,8 @@ class Issue(StrEnum):
     ADDRESS_FAILS = "server_address_fails"
     PLAIN_HTTP = "plain_http"
 
+
+_LEARN_MORE: Final = "https://github.com/seed-6e2aef77/plex-auth/blob/main/docs/troubleshooting.md#repairs"
 
 _FIXABLE = frozenset(
     {Issue.NOT_LISTED, Issue.TOKEN_REFUSED, Issue.PLEX_DIRECT, Issue.ADDRESS_FAILS}
@@ -65,7 +68,7 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
                     "account": entry.title,
                     "server": server.subentry.title,
                 },
-                learn_more_url=f"{DOCUMENTATION_URL}#troubleshooting",
+                learn_more_url=_LEARN_MORE,
                 data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
             )
 

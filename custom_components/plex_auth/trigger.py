@@ -133,17 +133,17 @@ class OwnBinarySensorTrigger(OwnEntityTrigger, EntityTargetStateTriggerBase):
     _domain_specs = BINARY_SENSORS
 
 
-class TokenRejectedTrigger(OwnBinarySensorTrigger):
-    """Fire when plex.tv rejects the token of an account."""
+class SignInRejectedTrigger(OwnBinarySensorTrigger):
+    """Fire when plex.tv rejects the sign-in of an account."""
 
-    _translation_key = "token"
+    _translation_key = "sign_in"
     _to_states = {STATE_ON}
 
 
-class TokenAcceptedTrigger(OwnBinarySensorTrigger):
-    """Fire when plex.tv accepts the token of an account again."""
+class SignInAcceptedTrigger(OwnBinarySensorTrigger):
+    """Fire when plex.tv accepts the sign-in of an account again."""
 
-    _translation_key = "token"
+    _translation_key = "sign_in"
     _to_states = {STATE_OFF}
 
 
@@ -159,14 +159,6 @@ class ServerReachableTrigger(OwnBinarySensorTrigger):
 
     _translation_key = "reachable"
     _to_states = {STATE_ON}
-
-
-class PlexPassChangedTrigger(OwnEntityTrigger):
-    """Fire when a Plex Pass begins or ends."""
-
-    _domain_specs = BINARY_SENSORS
-    _schema = ENTITY_STATE_TRIGGER_SCHEMA
-    _translation_key = "plex_pass"
 
 
 class TransientTokenDestroyedTrigger(OwnEntityTrigger):
@@ -191,9 +183,8 @@ def _no_report(reason: str, /, **data: object) -> None:
 
 
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
-    "token_rejected": TokenRejectedTrigger,
-    "token_accepted": TokenAcceptedTrigger,
-    "plex_pass_changed": PlexPassChangedTrigger,
+    "sign_in_rejected": SignInRejectedTrigger,
+    "sign_in_accepted": SignInAcceptedTrigger,
     "server_unreachable": ServerUnreachableTrigger,
     "server_reachable": ServerReachableTrigger,
     "transient_token_destroyed": TransientTokenDestroyedTrigger,

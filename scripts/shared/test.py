@@ -36,6 +36,7 @@ def main() -> int:
         prepare(HASSCHECK)
         hasscheck = HASSCHECK.program("hasscheck")
         checks.run("hasscheck", [hasscheck, "check", "--path", ROOT])
+        checks.run("live check of the simulator", [_script("live"), "--check"])
         demo = [_script("demo"), "--check"]
         checks.run("demo", demo)
         checks.run("demo with the oldest Home Assistant", [*demo, "--oldest"])

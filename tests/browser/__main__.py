@@ -11,7 +11,7 @@ from scripts.shared.simulator import Simulator
 from tests.walks.names import Action, Step
 from tests.walks.world import ANNAS_NAME, BENS_NAME, FRITZ_NAME
 
-from . import actions, automation, entry, languages, sign_in
+from . import actions, automation, dashboard, entry, languages, sign_in
 from .screen import Screen
 
 _OPTIONS = (
@@ -71,8 +71,10 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     actions.open_actions(screen)
     token = actions.call_all(screen, simulator)
     automation.make_automation(screen)
+    dashboard.paste_card(screen)
     actions.open_actions(screen)
     actions.revoke_sign_in(screen, simulator)
+    dashboard.see_rejection(screen)
     sign_in.sign_in_again(screen, simulator)
     entry.open_integration(screen)
     entry.add_server(screen, simulator)

@@ -52,7 +52,7 @@ def look_at_devices(screen: Screen) -> None:
     """Look at the pages of the account and of its server."""
     with screen.step("Look at the account's page"):
         _open_device(screen, ANNAS_NAME)
-        for entity in (Entity.TOKEN, Entity.PLEX_PASS, Entity.TWO_FACTOR):
+        for entity in (Entity.SIGN_IN, Entity.PLEX_PASS, Entity.TWO_FACTOR):
             screen.see(text(f"entity.{entity}.name"), exact=True)
         screen.read(text(f"entity.{Entity.SUBSCRIPTION_PLAN}.state.lifetime"))
         screen.picture("account")

@@ -122,10 +122,19 @@ class Screen:
         fields = self.page.locator("ha-input-search input").filter(visible=True)
         fields.last.fill(words)
 
-    def picture(self, name: str, *, dialog: bool = False, keep: bool = True) -> None:
+    def picture(
+        self,
+        name: str,
+        *,
+        dialog: bool = False,
+        part: Locator | None = None,
+        keep: bool = True,
+    ) -> None:
         """Take a picture, and look for keys and placeholders in place of texts.
 
-        A name that has its picture already gets no other. With `dialog` it shows the dialog alone; `keep` means the documentation has it.
+        A name that has its picture already gets no other. With `dialog` it shows the
+        dialog alone, with `part` that part of the page; `keep` means the documentation
+        has it.
         """
         if name in self._pictures:
             return
@@ -135,7 +144,7 @@ class Screen:
             raise Failure(f"the page shows {found}")
         file = PICTURES / f"{name}.png"
         dialogs = self.page.locator("dialog[open]").filter(visible=True)
-        (dialogs.last if dialog else self.page).screenshot(path=file)
+        (part or (dialogs.last if dialog else self.page)).screenshot(path=file)
         if keep and self.keep_pictures:
             DOCUMENTATION.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, DOCUMENTATION / Path(file.name))

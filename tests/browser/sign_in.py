@@ -122,7 +122,7 @@ def _choose_integration(screen: Screen) -> None:
         screen.see("Select brand")
         screen.search("plex")
         screen.see(text("title"), exact=True)
-        screen.picture("choose-integration", dialog=True)
+        screen.picture("choose-integration", dialog=True, keep=False)
         screen.click(text("title"))
 
 

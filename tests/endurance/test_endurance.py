@@ -3,14 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-import gc
 import logging
-from pathlib import Path
 import random
 import socket
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -18,15 +15,14 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from tests.helpers import account_coordinator, server_data, source_of
 from tests.home import Home
 from tests.impatience import impatience
 from tests.plex_simulator import Fault
+from tests.usage import Usage
 
 SEED: Final = 20261124
 ROUND: Final = 10
@@ -60,57 +56,6 @@ FAULTS: Final = (
 )
 PLEX_TV_ENDPOINTS: Final = ("user", "resources")
 SERVER_ENDPOINTS: Final = ("identity", "root", "security_token", "security_resources")
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Hold how much there is of what must not grow."""
-
-    tasks: int
-    timers: int
-    connections: int
-    descriptors: int
-    listeners: int
-    flows: int
-    states: int
-
-    @classmethod
-    def now(cls, home: Home) -> Usage:
-        """Count it; what nobody holds any more does not count.
-
-        Neither do timers and listeners for what Home Assistant saves a little later.
-        """
-        gc.collect()
-        loop: Any = asyncio.get_running_loop()
-        listeners = home.hass.bus.async_listeners()
-        listeners.pop(EVENT_HOMEASSISTANT_FINAL_WRITE, None)
-        flows = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-        return cls(
-            tasks=len(asyncio.all_tasks()),
-            timers=sum(
-                not timer.cancelled() and "Store." not in repr(timer)
-                for timer in loop._scheduled
-            ),
-            connections=home.simulator.connection_count,
-            descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
-            listeners=sum(listeners.values()),
-            flows=len(flows),
-            states=len(home.hass.states.async_all()),
-        )
-
-    def grown_since(self, before: Usage) -> dict[str, tuple[int, int]]:
-        """Return what there is more of than chance explains.
-
-        Idle connections come and go, each with a task of the simulator and a descriptor
-        at both ends.
-        """
-        slack = {"tasks": 3, "connections": 3, "descriptors": 6}
-        was, now = asdict(before), asdict(self)
-        return {
-            name: (was[name], now[name])
-            for name in now
-            if now[name] > was[name] + slack.get(name, 0)
-        }
 
 
 class FastTime:
@@ -185,7 +130,7 @@ async def async_recover(home: Home, time: FastTime, entry: MockConfigEntry) -> N
     clear_faults(home)
     await account_coordinator(entry).async_refresh()
     await time.wait(timedelta(minutes=61))
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.reachable", home.server) == "on"
     assert home.state("binary_sensor.reachable", home.world.basement) == "on"
     assert await async_act(home)

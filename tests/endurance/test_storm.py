@@ -67,7 +67,7 @@ async def async_check_works(home: Home, entry: MockConfigEntry) -> None:
     for server in (home.server, home.world.shared):
         await server_coordinator(entry, server).async_refresh()
         assert home.state("binary_sensor.reachable", server) == "on"
-    assert home.state("binary_sensor.token") == "off"
+    assert home.state("binary_sensor.sign_in") == "off"
     outcomes = await asyncio.gather(*await async_storm(home, entry, 5))
     assert check_outcomes(outcomes) == {"response": 5}
 

@@ -59,9 +59,9 @@ class Action(StrEnum):
 class Entity(StrEnum):
     """Name the entities that walks look at, as platform and key."""
 
-    TOKEN = "binary_sensor.token"
+    SIGN_IN = "binary_sensor.sign_in"
     PLEX_PASS = "binary_sensor.plex_pass"
-    TWO_FACTOR = "binary_sensor.two_factor"
+    TWO_FACTOR = "binary_sensor.two_factor_authentication"
     SUBSCRIPTION_PLAN = "sensor.subscription_plan"
     REACHABLE = "binary_sensor.reachable"
     CONNECTION = "sensor.connection"
@@ -79,6 +79,6 @@ class Issue(StrEnum):
 
 
 DOMAIN = "plex_auth"
-TRIGGER, CONDITION = "token_accepted", "token_is_valid"  # of an account
+TRIGGER, CONDITION = "sign_in_accepted", "sign_in_is_valid"  # of an account
 SIGN_IN_WAYS = (Step.LINK, Step.PASSWORD, Step.TOKEN)
 SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})

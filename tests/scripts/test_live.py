@@ -1,0 +1,163 @@
+"""The look at Plex finds what differs, and shows no value of any answer."""
+
+from collections.abc import Callable
+
+import pytest
+
+from scripts.live_check.look import Look, look
+from scripts.live_check.shapes import Difference, Kind, compare
+from tests.home import Home
+from tests.plex_simulator import Fault
+
+type Plant = Callable[[Home], None]
+
+
+async def look_at(home: Home, server_name: str | None = None) -> Look:
+    """Look at the simulated Plex; Anna enters the code."""
+
+    async def enter(code: str) -> None:
+        assert home.simulator.pins.link(code, home.anna)
+
+    return await look(home.simulator.api_url, server_name, enter)
+
+
+def answer(endpoint: str, fault: Fault, of: str = "plex.tv") -> Plant:
+    """Return what lets plex.tv or Anna's server answer a call in another way."""
+
+    def plant(home: Home) -> None:
+        host = home.simulator if of == "plex.tv" else home.server
+        host.faults.set(endpoint, fault)
+
+    return plant
+
+
+def account(**fields: object) -> Plant:
+    """Return what gives Anna's account other fields."""
+    return lambda home: home.anna.overrides.update(fields)
+
+
+def without(name: str) -> Plant:
+    """Return what takes a field from Anna's account."""
+    return lambda home: home.anna.omitted.add(name)
+
+
+IDENTITY = '{"MediaContainer": {"size": 0, "machineIdentifier": 7, "version": "1.41"}}'
+PLANTED: dict[str, tuple[Plant, str]] = {
+    "a field is missing": (
+        without("homeSize"),
+        "missing  homeSize: expected int, found nothing",
+    ),
+    "a field is new": (
+        account(novelty=True),
+        "unknown  novelty: expected nothing, found bool",
+    ),
+    "a field has another type": (
+        account(joinedAt="2020-01-01"),
+        "type     joinedAt: expected int, found str",
+    ),
+    "a field in a list has another type": (
+        account(services=[{"identifier": "a", "endpoint": "b", "status": 3}]),
+        "type     services[].status: expected str, found int",
+    ),
+    "a list is an object": (
+        account(entitlements={"all": True}),
+        "type     entitlements: expected list, found object",
+    ),
+    "XML instead of JSON": (
+        answer("resources", Fault.xml_instead()),
+        "form     the answer: expected json, found xml",
+    ),
+    "a page": (
+        answer("user", Fault.html(502)),
+        "status   the answer: expected 200, found 502",
+    ),
+    "another status of success": (
+        answer("signout", Fault.status(200)),
+        "status   the answer: expected 204, found 200",
+    ),
+    "no transient token": (
+        answer("security_token", Fault.status(403), "server"),
+        "status   the answer: expected 200, found 403",
+    ),
+    "no answer": (
+        answer("security_resources", Fault.reset(), "server"),
+        "status   the answer: expected 200, found",
+    ),
+    "a sign-in that goes on": (
+        answer("signout", Fault.status(204)),
+        "status   the answer: expected 401, found 200",
+    ),
+}
+
+
+async def test_all_as_expected(home: Home) -> None:
+    """Nothing differs at the simulator; what was asked for is ended there."""
+    tokens = set(home.anna.tokens)
+    found = await look_at(home)
+    assert found.is_as_expected, found.report
+    assert found.report.splitlines()[-1].endswith(" calls, 0 differences")
+    assert set(home.anna.tokens) == tokens
+    assert len(home.simulator.requests_to("security_token")) == 1
+
+
+@pytest.mark.parametrize("name", PLANTED)
+async def test_planted_difference(home: Home, name: str) -> None:
+    """Each difference is found and named."""
+    plant, line = PLANTED[name]
+    plant(home)
+    found = await look_at(home)
+    assert not found.is_as_expected
+    assert line in found.report
+
+
+async def test_no_value(home: Home) -> None:
+    """No value and no name that may be one is in the report."""
+    secret = home.anna.sign_in_token("other")
+    home.anna.overrides.update({secret: {"of": 1}, "novelty": "nobody@example.invalid"})
+    report = (await look_at(home)).report
+    values = {
+        *home.anna.secrets(),
+        *("example.invalid", home.anna.uuid, home.anna.title, home.server.name),
+        *(home.server.machine_identifier, "127.0.0.1", "transient-0"),
+    }
+    assert [value for value in values if value in report] == []
+    assert "(a name that may be a value)" in report
+
+
+@pytest.mark.parametrize(
+    ("name", "ended"),
+    [
+        ("basement", None),
+        ("Carla's Films", None),
+        ("Nowhere", "the account lists no server of that name"),
+    ],
+)
+async def test_server(home: Home, name: str, ended: str | None) -> None:
+    """The server of a name is asked; a shared one is asked for no sources."""
+    found = await look_at(home, name)
+    assert found.is_as_expected == (ended is None), found.report
+    assert (f"Ended early: {ended}" in found.report) == (ended is not None)
+    asked = bool(home.simulator.requests_to("security_resources"))
+    assert asked == (name == "basement")
+    assert home.simulator.requests_to("signout")
+
+
+def test_comparison() -> None:
+    """Fields that may be missing or anything are no difference; lists are looked into."""
+    spec = {
+        "a": "int or null",
+        "b": "any or missing",
+        "c": "list",
+        "c[]": "object",
+        "c[].d": "str or missing",
+        "e": "object or missing",
+        "e.*": "any",
+    }
+    assert not compare(spec, {"a": None, "c": [{}, {"d": "x"}]}).differences
+    assert not compare(spec, {"a": 1, "b": [{}], "c": [], "e": {"x": 1}}).differences
+    assert compare(spec, {"c": [{"d": 1}, 5], "f": 1.5}).differences == (
+        Difference(Kind.MISSING, "a", "int or null", "nothing"),
+        Difference(Kind.TYPE, "c[]", "object", "int"),
+        Difference(Kind.TYPE, "c[].d", "str or missing", "int"),
+        Difference(Kind.UNKNOWN, "f", "nothing", "float"),
+    )

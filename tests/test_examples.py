@@ -1,0 +1,164 @@
+"""The examples in YAML of all pages: Home Assistant takes each as it stands there."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.components.automation.config import async_validate_config_item
+from homeassistant.config import async_process_component_config
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers.script import async_validate_actions_config
+from homeassistant.loader import async_get_integration
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml_dict
+
+from .helpers import source_of
+from .home import Home
+from .pages import PAGES, ROOT
+from .plex_simulator import Subscription
+
+TOKEN_ACTIONS = {"get_source_connection_information", "get_transient_token"}
+ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / DOMAIN / "services.yaml"))
+EXAMPLES = [(name, found) for name, page in PAGES.items() for found in page.examples()]
+EACH = pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(found, id=f"{Path(name).stem}-{number}")
+        for number, (name, found) in enumerate(EXAMPLES)
+    ],
+)
+# What belongs to Anna, her server and the one that Carla shares with her.
+OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla)_\w+"
+
+
+@EACH
+async def test_is_valid(hass: HomeAssistant, example: dict[str, Any]) -> None:
+    """Home Assistant takes an automation, an action or a configuration."""
+    if "actions" in example or "triggers" in example:  # an automation, or a part of one
+        await _validate(hass, {"actions": [], **example})
+    elif "action" in example:
+        await async_validate_actions_config(hass, cv.SCRIPT_SCHEMA([example]))
+    elif "automation" in example or set(example) <= {"recorder", "template"}:
+        for domain in example:
+            integration = await async_get_integration(hass, domain)
+            found = await async_process_component_config(hass, example, integration)
+            assert found.exception_info_list == [], domain
+        for automation in example.get("automation", []):
+            await _validate(hass, automation)
+    else:
+        assert "type" in example or example in ANSWERS.values()  # tried below
+
+
+async def _validate(hass: HomeAssistant, automation: dict[str, Any]) -> None:
+    """Let the automation editor check an automation."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    validated = await async_validate_config_item(hass, "test", automation)
+    assert validated is not None
+    assert validated.validation_status == "ok", validated.validation_error
+
+
+@EACH
+def test_actions_take_their_fields(example: dict[str, Any]) -> None:
+    """Our actions are called by their names, with fields that they have."""
+    for call in _calls(example):
+        fields = set(_fields(ACTIONS[call["action"].removeprefix(f"{DOMAIN}.")]))
+        assert set(call.get("data", {})) <= fields
+
+
+@EACH
+def test_no_token_in_a_trace(example: dict[str, Any]) -> None:
+    """An automation that gets a token keeps no traces."""
+    for automation in example.get("automation", [example]):
+        if "actions" in automation and _gets_token(automation):
+            assert automation["trace"] == {"stored_traces": 0}
+
+
+def test_there_is_something_to_check() -> None:
+    """The tests above find automations that get tokens."""
+    assert sum(_gets_token(example) for _, example in EXAMPLES) > 6
+
+
+def _gets_token(node: object) -> bool:
+    """Return whether an example asks for a token."""
+    names = {call["action"].removeprefix(f"{DOMAIN}.") for call in _calls(node)}
+    return not names.isdisjoint(TOKEN_ACTIONS)
+
+
+def _calls(node: object) -> Iterator[dict[str, Any]]:
+    """Yield all calls of our actions."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _calls(item)
+    elif isinstance(node, dict):
+        if str(node.get("action")).startswith(f"{DOMAIN}."):
+            yield node
+        yield from _calls(list(node.values()))
+
+
+def _fields(described: dict[str, Any]) -> Iterator[str]:
+    """Yield the fields of an action, those in sections too."""
+    for key, field in described["fields"].items():
+        yield from _fields(field) if "fields" in field else [key]
+
+
+def _answers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each call on the page of actions, as text, with the answer shown."""
+    for chapter in PAGES["docs/actions.md"].chapters().values():
+        if examples := chapter.examples():
+            call, answer = examples
+            yield call["action"], answer
+
+
+ANSWERS = dict(_answers())
+
+
+async def test_answers(home: Home) -> None:
+    """The answers of actions have the form that is shown."""
+    await home.add(home.anna, home.server)
+    for name, shown in ANSWERS.items():
+        [call] = [found for _, found in EXAMPLES if found.get("action") == name]
+        data = dict(call.get("data", {}))
+        if str(data.get("source")).startswith("server://"):
+            data["source"] = source_of(home.world.basement)
+        answer = await home.call(name.removeprefix(f"{DOMAIN}."), **data)
+        is_whole = "details" not in name
+        assert _has_form(answer, shown, is_whole), name
+
+
+def _has_form(real: object, shown: object, is_whole: bool) -> bool:
+    """Return whether an answer has the keys and the kinds of values that are shown.
+
+    Where it is not shown as a `whole`, it may have more keys.
+    """
+    if isinstance(shown, dict):
+        return (
+            isinstance(real, dict)
+            and (set(real) == set(shown) if is_whole else set(real) >= set(shown))
+            and all(_has_form(real[key], shown[key], is_whole) for key in shown)
+        )
+    if isinstance(shown, list):
+        return isinstance(real, list) and _has_form(real[0], shown[0], is_whole)
+    return real is None or shown is None or isinstance(shown, type(real))
+
+
+async def test_entities_are_there(home: Home) -> None:
+    """All entities of an account and its servers that are named anywhere are there."""
+    now = dt_util.utcnow()
+    home.anna.subscription = Subscription.cancelled(now, now + timedelta(days=9))
+    await home.add(home.anna, home.server, home.world.shared)
+    registry = er.async_get(home.hass)
+    enabled = {
+        entity_id
+        for entity_id, entity in registry.entities.items()
+        if entity.disabled_by is None
+    }
+    named = {found for page in PAGES.values() for found in re.findall(OURS, page)}
+    assert len(named) > 6
+    assert named <= enabled

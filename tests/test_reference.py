@@ -1,0 +1,226 @@
+"""The documentation names what there is, by the names that users see, and nothing else."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+
+from custom_components.plex_auth import binary_sensor, coordinator, event, sensor
+from custom_components.plex_auth.api import server_access, server_list
+from custom_components.plex_auth.api.models import TRANSIENT_TOKEN_LIFETIME
+from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.issues import Issue
+from custom_components.plex_auth.server_coordinator import SERVER_INTERVAL
+from custom_components.plex_auth.source_coordinator import SOURCE_INTERVAL
+from homeassistant import components
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import load_yaml_dict
+
+from .pages import PAGES, ROOT
+
+INTEGRATION = ROOT / "custom_components" / DOMAIN
+ENGLISH: dict[str, Any] = json.loads(
+    (INTEGRATION / "translations" / "en.json").read_text()
+)
+ENTITIES: dict[str, list[EntityDescription]] = {
+    "binary_sensor": [
+        binary_sensor.SIGN_IN,
+        *binary_sensor.ACCOUNT_BINARY_SENSORS,
+        binary_sensor.REACHABLE,
+    ],
+    "event": [event.TRANSIENT_TOKEN],
+    "sensor": [
+        sensor.SIGN_IN_LAST_VERIFIED,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ],
+}
+
+
+def _under(name: str, texts: Any = ENGLISH) -> Iterator[dict[str, Any]]:
+    """Yield what stands under a name anywhere in some texts."""
+    for key, value in texts.items():
+        if key == name:
+            yield value
+        elif isinstance(value, dict):
+            yield from _under(name, value)
+
+
+def _shown(text: str) -> str:
+    """Return a text as the documentation writes it: an ellipsis for each placeholder."""
+    return re.sub(r"\{\w+\}", "…", text)
+
+
+def test_entities() -> None:
+    """Exactly the entities that there are have a row."""
+    names = {
+        f"{ENGLISH['entity'][platform][description.key]['name']} ({platform.replace('_', ' ')})"
+        for platform, descriptions in ENTITIES.items()
+        for description in descriptions
+    }
+    names.add("Source … (sensor)")
+    listed = PAGES["docs/entities.md"].column("Entity")
+    assert sorted(listed) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("platform", "key"),
+    [
+        (platform, description.key)
+        for platform, descriptions in ENTITIES.items()
+        for description in descriptions
+    ],
+)
+def test_entity(platform: str, key: str) -> None:
+    """What a row says of the category and of being off at first is so."""
+    [description] = [found for found in ENTITIES[platform] if found.key == key]
+    page = PAGES["docs/entities.md"]
+    name = ENGLISH["entity"][platform][key]["name"]
+    title = f"{name} ({platform.replace('_', ' ')})"
+    rows = dict(zip(page.column("Entity"), page.column("Entity", 1), strict=True))
+    said = rows[title].casefold()
+    assert ("diagnostic" in said) == (description.entity_category is not None)
+    is_off = not description.entity_registry_enabled_default
+    assert ("off at first" in said) == is_off
+
+
+def test_actions() -> None:
+    """Each action has a chapter, with all of its fields and whether they are required."""
+    services = load_yaml_dict(str(INTEGRATION / "services.yaml"))
+    chapters = PAGES["docs/actions.md"].chapters()
+    names = {ENGLISH["services"][key]["name"]: key for key in services}
+    assert set(names) == set(chapters) - {"How actions fail"}
+    for name, key in names.items():
+        fields = dict(_fields(services[key]["fields"]))
+        chapter = chapters[name]
+        documented = dict(
+            zip(
+                (cell.strip("`") for cell in chapter.column("Field")),
+                (cell == "yes" for cell in chapter.column("Field", 1)),
+                strict=True,
+            )
+        )
+        assert documented == fields, name
+        assert f"action: {DOMAIN}.{key}\n" in chapter
+
+
+def _fields(described: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yield the fields of an action, those in sections too, and which are required."""
+    for key, field in described.items():
+        if "fields" in field:
+            yield from _fields(field["fields"])
+        else:
+            yield key, field.get("required", False)
+
+
+def test_fields_of_dialogs() -> None:
+    """Each field of a dialog is explained, by its label."""
+    labels = {
+        label
+        for part in ("config", "config_subentries")
+        for data in _under("data", ENGLISH[part])
+        for label in data.values()
+    }
+    assert set(PAGES["docs/setup.md"].column("Field")) == labels
+
+
+def test_repairs() -> None:
+    """Exactly the repairs that there are have a row, by their titles."""
+    titles = {_shown(issue["title"]) for issue in ENGLISH["issues"].values()}
+    assert len(titles) == len(Issue)
+    listed = PAGES["docs/troubleshooting.md"].column("Repair")
+    assert sorted(listed) == sorted(titles)
+
+
+def test_messages() -> None:
+    """Each message that is explained is one that users meet."""
+    messages = [
+        _shown(text)
+        for kind in ("error", "exceptions")
+        for texts in _under(kind)
+        for text in (
+            found["message"] if isinstance(found, dict) else found
+            for found in texts.values()
+        )
+    ]
+    listed = PAGES["docs/troubleshooting.md"].column("Message")
+    assert len(listed) > 10
+    for message in listed:
+        assert any(message.rstrip(" …") in text for text in messages), message
+
+
+@pytest.mark.parametrize("kind", ["trigger", "condition"])
+def test_triggers_and_conditions(kind: str) -> None:
+    """The table at the top of their page names each of them, and links its chapter."""
+    names = [text["name"] for text in ENGLISH[f"{kind}s"].values()]
+    cells = PAGES["docs/automations.md"].column(kind.capitalize())
+    assert sorted(cell[1:].partition("]")[0] for cell in cells) == sorted(names)
+    chapter = PAGES["docs/automations.md"].chapters()[f"{kind.capitalize()}s"]
+    assert [cell[1:].partition("]")[0] for cell in cells] == list(chapter.chapters(3))
+
+
+def test_data_updates() -> None:
+    """The documentation says how often Plex is asked, as the code has it."""
+    chapter = " ".join(PAGES["docs/entities.md"].chapters()["Data updates"].split())
+    for said, interval in {
+        "the account every {}": coordinator.ACCOUNT_INTERVAL,
+        "at most once in {} while a server": server_list.SHORTEST_INTERVAL,
+        "each server every {}": SERVER_INTERVAL,
+        "every {} whether a better connection": server_access._COMPARE_INTERVAL,
+        "watched sources every {}": SOURCE_INTERVAL,
+    }.items():
+        assert said.format(_minutes(interval)) in chapter
+    assert timedelta(hours=1) == coordinator.REJECTED_INTERVAL
+    assert "every hour while Plex rejects its sign-in" in chapter
+    assert timedelta(hours=48) == TRANSIENT_TOKEN_LIFETIME
+    assert "for 48 hours at most" in " ".join(PAGES["README.md"].split())
+
+
+def _minutes(interval: timedelta) -> str:
+    return f"{interval // timedelta(minutes=1)} minutes"
+
+
+def test_upgrading() -> None:
+    """The old names are gone and the new ones there."""
+    page = PAGES["docs/upgrading.md"]
+    names = {*ENGLISH["triggers"], *ENGLISH["conditions"]}
+    before, now = (
+        {
+            name
+            for cell in page.column("Before", number)
+            for name in re.findall(rf"`{DOMAIN}\.(\w+)`", cell)
+        }
+        for number in (0, 1)
+    )
+    assert now <= names
+    assert len(before) > 3
+    assert not before & names
+
+
+def test_core_plex() -> None:
+    """What the README says of Home Assistant's own integration of Plex is so."""
+    [core] = components.__path__
+    folder = Path(core) / "plex"
+    chapter = PAGES["README.md"].chapters()["Core Plex or Plex Auth?"]
+    heading = "You want to …"
+    name = json.loads((folder / "manifest.json").read_text())["name"]
+    assert f"| {heading} | {name} (core) | Plex Auth |" in chapter
+    columns = zip(
+        *(chapter.column(heading, column) for column in range(3)), strict=True
+    )
+    theirs = {wish for wish, core_has, _ in columns if core_has == "✓"}
+    assert theirs == {
+        "control players, and browse and play your library",  # media_player
+        "see who is watching what",  # sensor
+        "see updates of the server and count what is in its libraries",  # update, sensor
+    }
+    files = {file.name for file in folder.iterdir()}
+    assert {"media_player.py", "media_browser.py", "sensor.py", "update.py"} <= files
+    assert files.isdisjoint({"binary_sensor.py", "event.py", "trigger.py"})
+    assert "SupportsResponse" not in (folder / "services.py").read_text()
