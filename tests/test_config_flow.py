@@ -19,8 +19,12 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     UnknownEntry,
 )
-from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.data_entry_flow import (
+    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
+    FlowResultType,
+    UnknownFlow,
+)
 from homeassistant.helpers import entity_registry as er
 
 from .conftest import Dns
@@ -37,7 +41,7 @@ from .walks.dialog import Dialog, config_dialog
 from .walks.names import SIGN_IN_WAYS as WAYS
 from .walks.scenes import Scene, async_claim, async_open
 from .walks.server_troubles import SUBENTRY_TABLE
-from .walks.texts import texts_of
+from .walks.texts import OTHER_LANGUAGES, text, texts_of
 from .walks.troubles import (
     CONFIG_TABLE,
     MOMENTS,
@@ -46,6 +50,7 @@ from .walks.troubles import (
     TROUBLES,
     Trouble,
 )
+from .walks.ways import MENUS
 
 OUTAGE = Fault.status(503)
 
@@ -415,9 +420,9 @@ async def test_two_factor_keeps_code_and_password_nowhere(people: People) -> Non
     await dialog.submit({})
     entry = dialog.result["result"]
     password = str(people.account.password)
-    for text in (repr(vars(flow)), repr(entry.as_dict())):
-        assert password not in text
-        assert code not in text
+    for shown in (repr(vars(flow)), repr(entry.as_dict())):
+        assert password not in shown
+        assert code not in shown
 
 
 async def test_own_servers_are_chosen(people: People, world: DemoWorld) -> None:
@@ -1067,15 +1072,165 @@ async def test_page_loaded_again(people: People) -> None:
     assert len(people.simulator.requests_to("signin")) == 4
 
 
-async def test_link_page_loaded_again(people: People) -> None:
-    """A page that is loaded again while a code is shown shows that code."""
+@callback
+def async_listen(people: People) -> CALLBACK_TYPE:
+    """Listen for the end of a progress, as the page does that shows one."""
+    return people.hass.bus.async_listen(
+        EVENT_DATA_ENTRY_FLOW_PROGRESSED, lambda _: None
+    )
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_link_dialog_opened_again(people: People, source: str) -> None:
+    """A dialog that was closed at its code starts at its menu; the code stays good."""
+    if source != SOURCE_USER:
+        await people.add(source)
+    dialog = await async_open_link(people, seconds=60)
+    menu = MENUS[source]
+    shown = dialog.result["description_placeholders"]
+    leave = async_listen(people)
+    for _ in range(2):  # the page looks when it begins to listen
+        await dialog.look()
+        assert dialog.type is FlowResultType.SHOW_PROGRESS
+    leave()
+    await dialog.look()
+    assert (dialog.type, dialog.step) == (FlowResultType.MENU, menu)
+
+    await dialog.choose("link")
+    assert dialog.result["description_placeholders"] == shown
+    assert len(people.simulator.pins) == 1
+    await dialog.look()
+    assert dialog.type is FlowResultType.SHOW_PROGRESS
+    dialog.close()
+    await async_settle(people.hass)
+    assert not link_tasks()
+
+
+async def test_page_that_looks_only_at_the_end(people: People) -> None:
+    """A page that does not look when it begins to listen is noticed as well."""
+    await people.add(SOURCE_REAUTH)
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    looks = len(people.simulator.requests_to("pins_check"))
+    while len(people.simulator.requests_to("pins_check")) < looks + 3:
+        await asyncio.sleep(0.01)
+    leave()
+    await dialog.look()
+    assert dialog.step == "reauth_confirm"
+    dialog.close()
+    await async_settle(people.hass)
+
+
+async def test_link_is_looked_at_by_no_page(people: People) -> None:
+    """A program that asks again and again sees the code until it was confirmed."""
     dialog = await async_open_link(people, seconds=60)
     shown = dialog.result["description_placeholders"]
-    await dialog.look()
-    assert dialog.result["description_placeholders"] == shown
+    for _ in range(5):
+        await dialog.look()
+        assert dialog.result["description_placeholders"] == shown
     assert len(people.simulator.pins) == 1
     dialog.close()
     await async_settle(people.hass)
+
+
+@RENEWALS_OF_ANY_ENTRY
+async def test_confirmed_after_the_dialog_was_opened_again(
+    people: People, source: str, is_loaded: bool
+) -> None:
+    """A code that is confirmed while the menu is shown ends the dialog."""
+    entry = await people.add(source, origin=TokenOrigin.TOKEN, is_loaded=is_loaded)
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    assert dialog.type is FlowResultType.MENU
+    await async_claim(people)
+    assert entry.data["token"] == people.simulator.pins.latest.auth_token
+    assert entry.data["token_origin"] == "link"
+    assert entry.state is ConfigEntryState.LOADED
+    assert not people.hass.config_entries.flow.async_progress()
+    assert not people.signed_out
+
+
+async def test_new_account_confirmed_at_the_menu(people: People) -> None:
+    """What was confirmed meanwhile is there when the way is chosen again."""
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    await async_claim(people)
+    await dialog.choose("link")
+    assert dialog.step == "servers"
+    await dialog.submit({"servers": []})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    assert not people.signed_out
+
+
+async def test_other_identifier_while_waiting(people: People) -> None:
+    """A code of an identifier that was given up brings nothing."""
+    dialog = await async_open_link(people, seconds=60)
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    first = people.simulator.pins.latest
+    people.simulator.pins.link(first.code, people.account)
+    await async_type_advanced(
+        dialog, api_url=people.api_url, client_identifier="my-client"
+    )
+    await dialog.choose("link")
+    await async_claim(people)
+    await dialog.look()
+    await dialog.submit({"servers": []})
+    await async_settle(people.hass)
+    assert people.signed_out == [first.auth_token]
+    assert dialog.result["result"].data["client_identifier"] == "my-client"
+    assert not link_tasks()
+
+
+async def test_expired_at_the_menu(people: People) -> None:
+    """A code that expired while nobody looked is no trouble: there is a new one."""
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    first = people.simulator.pins.latest
+    people.simulator.pins.expire(first.code)
+    await async_settle(people.hass)
+    await dialog.choose("link")
+    shown = dialog.result["description_placeholders"]
+    assert shown["code"] == people.simulator.pins.latest.code != first.code
+    dialog.close()
+    await async_settle(people.hass)
+
+
+async def test_failed_link_opened_again(people: People) -> None:
+    """After trouble, too, a dialog that is opened again starts at its menu."""
+    dialog = await async_link_with_trouble(people, "pins_check")
+    await dialog.look()
+    assert (dialog.type, dialog.step) == (FlowResultType.MENU, "user")
+
+
+@pytest.mark.parametrize("language", OTHER_LANGUAGES)
+async def test_reason_in_another_language(people: People, language: str) -> None:
+    """What went wrong is told in Home Assistant's language."""
+    people.hass.config.language = language
+    await people.add(SOURCE_REAUTH)
+    people.account = people.simulator.accounts["carla"]
+    dialog = await async_choose(people, "link")
+    await async_claim(people)
+    await dialog.manager.async_configure(dialog.result["flow_id"])
+    flow = dialog.manager._progress[dialog.result["flow_id"]]
+    reason = flow.cur_step["description_placeholders"]["reason"]
+    names = {"name": "Ben", "other": "Carla"}
+    assert reason == text("config.error.wrong_account", language, **names)
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)

@@ -125,9 +125,12 @@ async def test_wrong_account_then_closed(home: Home, ben_s: MockConfigEntry) -> 
     assert home.reauth_flows(ben_s) == 1
 
 
-@pytest.mark.parametrize("way", ["password", "token", "link"])
+@pytest.mark.parametrize("way", ["password", "token"])
 async def test_opened_again(home: Home, ben_s: MockConfigEntry, way: str) -> None:
-    """A dialog that is closed and opened again starts at its menu."""
+    """A dialog that is closed and opened again starts at its menu.
+
+    For the link see test_config_flow.py::test_link_dialog_opened_again.
+    """
     await reject(home, ben_s)
     flow_id = request_of(home, ben_s)
     flows = home.hass.config_entries.flow

@@ -230,3 +230,11 @@ async def test_path_of_a_proxy_is_kept(
 def test_supports_sources(version: str | None, supported: bool) -> None:
     """Sources came with version 1.15.4; a version that says nothing is trusted."""
     assert supports_sources(version) is supported
+
+
+@pytest.mark.parametrize("call", ["check_token", "try_token", "transient_token"])
+async def test_no_jwt(plex: PlexSimulator, server: PlexServer, call: str) -> None:
+    """A Plex JWT is never sent to a server; that is no word about the account."""
+    with pytest.raises(errors.NotPermittedError):
+        await getattr(server, call)("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln")
+    assert all("X-Plex-Token" not in request.headers for request in plex.requests)

@@ -335,12 +335,11 @@ async def test_code_claimed_for_another_account(
     result = await home.hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "link"}
     )
-    result = await home.hass.config_entries.flow.async_configure(result["flow_id"], {})
     assert home.simulator.pins.link(home.simulator.pins.latest.code, home.ben)
     await home.settle()
-    if home.hass.config_entries.flow.async_progress_by_handler(DOMAIN):
-        result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
-        assert result["errors"] == {"base": "wrong_account"}
+    result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
+    assert result["step_id"] == "link_failed"
+    assert home.ben.title in result["description_placeholders"]["reason"]
     assert dict(entry.data) == before
 
 
