@@ -159,6 +159,15 @@ async def async_add_account(
     return entry
 
 
+async def async_use_api(
+    hass: HomeAssistant, simulator: PlexSimulator, flow_id: str
+) -> None:
+    """Type the address of a simulated plex.tv into a dialog that is at its menu."""
+    flows = hass.config_entries.flow
+    await flows.async_configure(flow_id, {"next_step_id": "advanced"})
+    await flows.async_configure(flow_id, {"api_url": simulator.api_url})
+
+
 async def async_settle(hass: HomeAssistant) -> None:
     """Wait until everything that was started is done."""
     await hass.async_block_till_done(wait_background_tasks=True)

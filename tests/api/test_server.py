@@ -267,3 +267,11 @@ async def test_part_of_what_belongs_to_an_item(
     assert await server.part(token, Item(path=artist.path)) is None
     asked = [request.path for request in plex.requests_to("children")]
     assert asked == [f"{album.path}/children", f"{artist.path}/children"]
+
+
+@pytest.mark.parametrize("call", ["check_token", "try_token", "transient_token"])
+async def test_no_jwt(plex: PlexSimulator, server: PlexServer, call: str) -> None:
+    """A Plex JWT is never sent to a server; that is no word about the account."""
+    with pytest.raises(errors.NotPermittedError):
+        await getattr(server, call)("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln")
+    assert all("X-Plex-Token" not in request.headers for request in plex.requests)

@@ -76,7 +76,7 @@ async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
     await walk.walk(dialog, ways.sign_in(too_late, Step.LINK))
     assert dialog.errors == {"base": "link_expired"}
     choose = ways.choose_servers([server.machine_identifier])
-    await walk.walk(dialog, ways.go_on(ben, Step.LINK), choose)
+    await walk.walk(dialog, ways.go_on(ben, Step.LINK, Step.LINK_FAILED), choose)
     entry = walk.entry(walk.world.free)
     await walk.hass.config_entries.async_remove(entry.entry_id)
 

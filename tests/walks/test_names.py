@@ -42,7 +42,7 @@ def test_fields() -> None:
     """A walk knows each field, of dialogs and of actions."""
     fields = {field for _, texts in STEPS for field in fields_of(texts)}
     for action in texts_of("services").values():
-        fields |= action.get("fields", {}).keys() | action.get("sections", {}).keys()
+        fields |= action.get("fields", {}).keys()
     assert fields == set(Field)
 
 

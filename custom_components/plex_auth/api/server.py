@@ -16,6 +16,7 @@ from .errors import (
     WrongServerError,
 )
 from .failures import server_error
+from .fields import is_jwt
 from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Transport
@@ -188,7 +189,12 @@ class PlexServer:
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> Json:
-        """Send a request to an address of the server."""
+        """Send a request to an address of the server.
+
+        A Plex JWT is never sent to a server: it says 401 to all of them (plex-api.md §8).
+        """
+        if token is not None and is_jwt(token):
+            raise NotPermittedError
         try:
             return await self._transport.request(
                 method,
