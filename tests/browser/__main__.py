@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from scripts.shared.failure import run_script
 from scripts.shared.simulator import Simulator
-from tests.walks.names import Action
+from tests.walks.names import Action, Step
 from tests.walks.world import ANNAS_NAME, BENS_NAME, FRITZ_NAME
 
 from . import actions, automation, dashboard, entry, languages, sign_in
@@ -42,6 +42,9 @@ def main() -> int:
         screen = Screen(page, given["screenshots"])
         simulator = Simulator(given["simulator"])
         sign_in.open_home_assistant(screen, given["username"], given["password"])
+        for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
+            sign_in.add_quickly(screen, simulator, way, clicks)
+            entry.remove_account(screen, ANNAS_NAME, left=0)
         sign_in.add_account(screen, simulator)
         tour = _main if given["main"] else _whole
         tour(screen, simulator)

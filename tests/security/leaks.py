@@ -148,8 +148,9 @@ def may_be_there(leak: Leak) -> bool:
         case Kind.EMAIL, Place.RESPONSE:
             return where == f"{Action.TOKEN_DETAILS}/account/email"
         case Kind.LINK_CODE, Place.FLOW:
-            # The dialog shows the code: somebody has to type it at plex.tv/link.
-            return where == f"{Step.LINK_WAIT}/description_placeholders/code"
+            # The dialog shows the code, alone and in the address that fills it in.
+            shown = r"description_placeholders/(code|url|qr)"
+            return _is(where, rf"{Step.LINK}/{shown}")
         case Kind.EMAIL, Place.FLOW:
             # A form keeps what was typed as the user name.
             field = r"data_schema/\d+/description/suggested_value"

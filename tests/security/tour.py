@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -48,7 +49,7 @@ from tests.walks.ways import (
 
 from .faults import PATIENCE, SLOW, faults
 from .leaks import Place
-from .walk import WRONG, Walk
+from .walk import WRONG, WRONG_TOKEN, Walk
 
 
 @contextmanager
@@ -75,7 +76,7 @@ async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
     await walk.walk(dialog, ways.sign_in(too_late, Step.LINK))
     assert dialog.errors == {"base": "link_expired"}
     choose = ways.choose_servers([server.machine_identifier])
-    await walk.walk(dialog, ways.go_on(ben, Step.LINK), choose)
+    await walk.walk(dialog, ways.go_on(ben, Step.LINK, Step.LINK_FAILED), choose)
     entry = walk.entry(walk.world.free)
     await walk.hass.config_entries.async_remove(entry.entry_id)
 
@@ -115,13 +116,17 @@ async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
 async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
     """Call all actions, over each way to call them, rightly and wrongly."""
     device = walk.device_id(walk.world.living_room)
-    for action, fields in ways.calls(entry.entry_id, device, _source(walk)).items():
+    calls = ways.calls(entry.entry_id, device, _source(walk), _page(walk))
+    for action, fields in calls.items():
         assert await walk.act(action, fields)
         await walk.act_over_rest(action, fields)
         await walk.act_over_websocket(action, fields)
+    path = f"{_page(walk)}&X-Plex-Token={quote(WRONG_TOKEN)}"
     wrong: tuple[tuple[Action, Typed], ...] = (
         (Action.TOKEN_DETAILS, {Field.ENTRY: "nonsense"}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: "//evil"}),
+        (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: path}),
+        (Action.TRANSIENT_TOKEN, {Field.PATH: ways.page_of_film("elsewhere")}),
         (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "nonsense"}),
         (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "server://no"}),
     )
@@ -134,6 +139,11 @@ def _source(walk: Walk) -> str:
     return f"server://{walk.world.basement.machine_identifier}"
 
 
+def _page(walk: Walk) -> str:
+    """Return the address of a film's page, of the server in the living room."""
+    return ways.page_of_film(walk.world.living_room.machine_identifier)
+
+
 async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -> None:
     """Let each call that is ever made meet every fault, and look how it ends.
 
@@ -143,7 +153,8 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
     simulator.sign_in_guard.limit = None
     account, server = account_coordinator(entry), server_coordinator(entry, asked)
     coordinators = account, server
-    calls = ways.calls(entry.entry_id, walk.device_id(asked), _source(walk))
+    device_id = walk.device_id(asked)
+    calls = ways.calls(entry.entry_id, device_id, _source(walk), _page(walk))
 
     async def sign_in(*people: Person) -> None:
         for somebody in people:
@@ -183,6 +194,7 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("identity", asked.faults, server.async_refresh),
         ("root", asked.faults, check_transient_token),
         ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
     )
     for number, (name, fault) in enumerate(faults(simulator).items()):
