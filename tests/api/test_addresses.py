@@ -205,6 +205,9 @@ def test_typed_scheme_without_a_port(text: str, found: list[str]) -> None:
         "https://APP.plex.tv./web/index.html#!/",
         "https://plex.tv/web/index.html",
         "plex.tv:32400",
+        "yFq2Xx_8kL-0aBcDeFgH",
+        "transient-2f0f3f0c-7d2f-4c4e-9b1a-6c5f7f0e8a11",
+        "claim-yFq2Xx8kL0aBcDeFgHiJ",
     ],
 )
 def test_typed_addresses_of_no_server(text: str) -> None:

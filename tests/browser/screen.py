@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
 import time
+from typing import Any
 
 from playwright.sync_api import Error, Locator, Page, expect
 
@@ -31,6 +32,8 @@ _ALL_TEXT = """() => {
 }"""
 
 _TELL_CLICKS = "addEventListener('pointerdown', () => countClick(), true)"
+
+_ASK = "command => document.querySelector('home-assistant').hass.callWS(command)"
 
 
 @dataclass
@@ -121,6 +124,10 @@ class Screen:
         """Type into the topmost field for a search."""
         fields = self.page.locator("ha-input-search input").filter(visible=True)
         fields.last.fill(words)
+
+    def ask(self, command: str, **fields: object) -> Any:
+        """Return what Home Assistant answers to a command of its page."""
+        return self.page.evaluate(_ASK, {"type": command, **fields})
 
     def picture(
         self,

@@ -106,7 +106,8 @@ def forms(secret: str) -> dict[Form, set[str]]:
     """Return how a secret looks in each encoding.
 
     In base64 it looks different at each of three offsets, and what its first and last
-    characters are depends on what stands around it.
+    characters are depends on what stands around it. As the host of an address it has
+    small letters.
     """
     data = secret.encode()
     encoded = set[str]()
@@ -117,7 +118,10 @@ def forms(secret: str) -> dict[Form, set[str]]:
             encoded.add(text.decode()[first:])
     return {
         Form.RAW: {secret},
-        Form.URL: {quote(secret), quote(secret, safe=""), quote_plus(secret)},
+        Form.URL: {
+            *(quote(secret), quote(secret, safe=""), quote_plus(secret)),
+            secret.lower(),
+        },
         Form.JSON: {
             json.dumps(secret)[1:-1],
             json.dumps(secret, ensure_ascii=False)[1:-1],

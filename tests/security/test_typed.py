@@ -22,7 +22,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
 from tests.helpers import source_of
 from tests.walks import ways
-from tests.walks.names import DOMAIN, Action, Field, Step
+from tests.walks.names import DOMAIN, SIGN_IN_WAYS, Action, Field, Step
 from tests.walks.texts import fields_of, texts_of
 
 from .journeys import Openings, journeys
@@ -100,7 +100,7 @@ async def async_type_into(
 
     world, entry = walk.world, await Openings(walk).add_account()
     device_id, source = walk.device_id(world.living_room), source_of(world.basement)
-    fields = ways.calls(entry.entry_id, device_id, source)[action]
+    fields = ways.calls(entry.entry_id, device_id, source, world.film.path)[action]
     hass.services.async_register(
         ELSEWHERE,
         action,
@@ -169,7 +169,8 @@ async def test_planted_leak_of_a_dialog_is_found(
         return show(dialog, **options)
 
     monkeypatch.setattr(SignInDialog, "async_show_form", leaking)
-    await typist.go(journeys(walk)["config"][0])
+    way = SIGN_IN_WAYS.index(Step.PASSWORD)
+    await typist.go(journeys(walk)["config"][way])
     found = walk.audit.find(typist.secrets)
     leaks = [leak for leak in found if not typist.may_be_there(leak)]
     wheres = {leak.text.where for leak in leaks}

@@ -165,8 +165,8 @@ class Typist:
         return True
 
     def _text(self, where: str, kind: Kind, right: str) -> str:
-        """Return a text to type with a new secret in it."""
-        secret = f"{self.name}-{len(self.secrets):04}-marker"
+        """Return a text to type with a new secret in it, as long as a token of Plex."""
+        secret = f"{self.name:.5}-{len(self.secrets):06}-Markers"
         self.secrets.append(Secret(kind, secret, where))
         right = right or "http://127.0.0.1:1"
         self.typing = PASTED[kind].format(secret=secret, right=right)

@@ -16,6 +16,9 @@ _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _PLEX_WEB: Final = re.compile(r"(?<=[^/])/web(?:/(?:index\.html)?)?(?=$|[?#])")
 # Plex's own pages, at none of which is a server.
 _PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
+# A token that is pasted as an address (plex-api.md §1.1, §3, §17.2) would be asked for as
+# a host: of resolvers, and in the log.
+_TOKEN: Final = re.compile(r"(?=.*[A-Z])[\w-]{20}|(?:transient|claim)-.*", re.ASCII)
 _LOCAL_DOMAINS: Final = (
     ".home.arpa",
     ".internal",
@@ -70,9 +73,11 @@ def typed_addresses(text: str) -> tuple[URL, ...]:
     A host without a scheme is asked by https, and at home by http as well: a token may
     go there by either. Without a port it is Plex's, next to the one of a typed scheme.
     Of an address of Plex Web that a server has itself (plex-api.md §6.2) only the server
-    counts; plex.tv and app.plex.tv are no server's address.
+    counts; plex.tv and app.plex.tv are no server's address, and neither is a token.
     """
     base = _PLEX_WEB.split(text.strip(), maxsplit=1)[0]
+    if _TOKEN.fullmatch(base):
+        return ()
     has_scheme = "://" in base
     if not has_scheme:
         is_bare = isinstance(_ip_address(base), IPv6Address)
