@@ -1,7 +1,7 @@
 """What several tests do: add an account, look at entities and devices, let time pass."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 import re
@@ -159,6 +159,15 @@ async def async_add_account(
     return entry
 
 
+async def async_use_api(
+    hass: HomeAssistant, simulator: PlexSimulator, flow_id: str
+) -> None:
+    """Type the address of a simulated plex.tv into a dialog that is at its menu."""
+    flows = hass.config_entries.flow
+    await flows.async_configure(flow_id, {"next_step_id": "advanced"})
+    await flows.async_configure(flow_id, {"api_url": simulator.api_url})
+
+
 async def async_settle(hass: HomeAssistant) -> None:
     """Wait until everything that was started is done."""
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -280,6 +289,14 @@ def yaml_examples(page: str) -> list[dict[str, Any]]:
         assert isinstance(example, dict)
         examples.append(example)
     return examples
+
+
+def fields_of_action(description: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields that services.yaml describes, those of sections among them."""
+    fields: dict[str, dict[str, Any]] = {}
+    for name, field in description["fields"].items():
+        fields |= field.get("fields", {name: field})
+    return fields
 
 
 def disabled_at_first(

@@ -157,6 +157,12 @@ class Home:
 
         It is of an account, Anna unless another is given, or of one of its servers.
         """
+        found = self._find(name, *of)
+        assert found is not None, name
+        return found
+
+    def _find(self, name: str, *of: Account | MediaServer) -> str | None:
+        """Return the entity that `name` means, None where there is none."""
         platform, _, key = name.partition(".")
         account = next((one for one in of if isinstance(one, Account)), self.anna)
         server = next((one for one in of if isinstance(one, MediaServer)), self.server)
@@ -166,7 +172,7 @@ class Home:
             found = registry.async_get_entity_id(platform, DOMAIN, unique_id)
             if found is not None:
                 return found
-        raise AssertionError(name)
+        return None
 
     def entity(self, name: str, *of: Account | MediaServer) -> State:
         """Return the state object of the entity that `name` means."""
@@ -177,6 +183,10 @@ class Home:
     def state(self, name: str, *of: Account | MediaServer) -> str:
         """Return the state of the entity that `name` means."""
         return self.entity(name, *of).state
+
+    def shown(self, name: str, *of: Account | MediaServer) -> str | None:
+        """Return the state of the entity that `name` means, None where there is none."""
+        return self.state(name, *of) if self._find(name, *of) else None
 
     def asked(self) -> Counter[str]:
         """Return how often each endpoint was asked, and forget it."""

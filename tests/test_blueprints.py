@@ -277,15 +277,17 @@ class PlexPass:
         """Return what the automation has told."""
         return messages(self._told)
 
-    async def set_up(self, **inputs: Any) -> str:
-        """Add the account and the automation; return the sensor's entity."""
+    async def set_up(self, **inputs: Any) -> None:
+        """Add the account and the automation, with the sensor or before there is one."""
         await self.home.hass.config.async_set_time_zone("UTC")
         await self.home.add(self.account)
-        ends = self.home.entity_id("sensor.subscription_ends", self.account)
         await async_use(
-            self.home.hass, "plex_pass_ends.yaml", ends=ends, actions=[TELL], **inputs
+            self.home.hass,
+            "plex_pass_ends.yaml",
+            ends="sensor.carla_subscription_ends",
+            actions=[TELL],
+            **inputs,
         )
-        return ends
 
     def cancel(self, ends_at: str) -> None:
         """Let the Plex Pass end at a moment."""
@@ -334,13 +336,13 @@ async def test_plex_pass_ends(plex_pass: PlexPass) -> None:
 
 async def test_plex_pass_renews(plex_pass: PlexPass) -> None:
     """It does nothing while the Plex Pass renews, or lasts for ever."""
+    plex_pass.cancel("2026-12-30T15:00:00Z")
+    await plex_pass.set_up()
     plex_pass.renew()
-    ends = await plex_pass.set_up()
     await plex_pass.until("2026-12-03T12:00:00Z")
-    state = plex_pass.home.hass.states.get(ends)
-    assert state is not None
-    assert state.state == STATE_UNKNOWN
-    plex_pass.account.subscription = Subscription.lifetime(dt_util.utcnow())
+    home, account = plex_pass.home, plex_pass.account
+    assert home.state("sensor.subscription_ends", account) == STATE_UNKNOWN
+    account.subscription = Subscription.lifetime(dt_util.utcnow())
     await plex_pass.until("2026-12-04T12:00:00Z")
     assert plex_pass.told == []
 
@@ -350,6 +352,7 @@ async def test_plex_pass_cancelled_late(plex_pass: PlexPass) -> None:
     plex_pass.renew()
     await plex_pass.set_up(days=30, at="10:00:00")
     await plex_pass.until("2026-12-02T12:00:00Z")
+    assert plex_pass.home.shown("sensor.subscription_ends", plex_pass.account) is None
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.until("2026-12-03T09:00:00Z")
     assert plex_pass.told == []

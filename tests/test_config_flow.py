@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
@@ -20,8 +19,12 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     UnknownEntry,
 )
-from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.data_entry_flow import (
+    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
+    FlowResultType,
+    UnknownFlow,
+)
 from homeassistant.helpers import entity_registry as er
 
 from .conftest import Dns
@@ -38,7 +41,7 @@ from .walks.dialog import Dialog, config_dialog
 from .walks.names import SIGN_IN_WAYS as WAYS
 from .walks.scenes import Scene, async_claim, async_open
 from .walks.server_troubles import SUBENTRY_TABLE
-from .walks.texts import texts_of
+from .walks.texts import OTHER_LANGUAGES, text, texts_of
 from .walks.troubles import (
     CONFIG_TABLE,
     MOMENTS,
@@ -47,6 +50,7 @@ from .walks.troubles import (
     TROUBLES,
     Trouble,
 )
+from .walks.ways import MENUS
 
 OUTAGE = Fault.status(503)
 
@@ -136,12 +140,16 @@ async def async_choose(scene: Scene, way: str) -> Dialog:
     return dialog
 
 
-async def async_submit(scene: Scene, dialog: Dialog) -> None:
-    """Submit what is right for the scene's account, and enter the code if there is one."""
-    await dialog.submit(scene.right(dialog.step))
+async def async_go_on(scene: Scene, dialog: Dialog) -> None:
+    """Do what is right for the scene's account at the step that is shown."""
     if dialog.type is FlowResultType.SHOW_PROGRESS:
         await async_claim(scene)
         await dialog.look()
+    elif dialog.type is FlowResultType.MENU:
+        is_link = dialog.step == "link_failed"
+        await dialog.choose("link" if is_link else "password")
+    else:
+        await dialog.submit(scene.right(dialog.step))
 
 
 async def async_sign_in(scene: Scene, way: str) -> Dialog:
@@ -182,60 +190,69 @@ async def async_link_with_trouble(
     scene: Scene, endpoint: str, fault: Fault = OUTAGE
 ) -> Dialog:
     """Ask for a link code, claim it unless it cannot be looked at, and meet an error."""
-    dialog = await async_choose(scene, "link")
+    dialog = await async_open(scene)
     scene.simulator.faults.set(endpoint, fault)
-    await dialog.submit(scene.right("link"))
+    await dialog.choose("link")
     if endpoint == "user":
         await async_claim(scene)
     await async_settle(scene.hass)
     await dialog.look()
+    assert dialog.step == "link_failed"
     assert dialog.errors == {"base": "unavailable"}
     return dialog
 
 
 async def async_reach(scene: Scene, dialog: Dialog, moment: str) -> None:
     """Go to a moment of the flow, where a first failure lets it stay."""
-    way = {"code": "password", "servers": "password"}.get(moment, moment)
-    await dialog.choose(way.partition("_")[0])
-    if moment in ("code", "servers", "link_claimed"):
-        if moment != "code":
-            scene.simulator.faults.set(MOMENTS[moment].endpoint, Fault.status(503))
-        await dialog.submit(scene.right(dialog.step))
-        if moment == "link_claimed":
-            await async_claim(scene)
-            await dialog.look()
-        scene.simulator.faults.clear()
+    match moment:
+        case "link" | "link_waiting":
+            return
+        case "link_claimed":
+            await dialog.choose("link")
+        case "code" | "servers":
+            await dialog.choose("password")
+        case _:
+            await dialog.choose(moment)
+            return
+    if moment != "code":
+        scene.simulator.faults.set(MOMENTS[moment].endpoint, Fault.status(503))
+    await async_go_on(scene, dialog)
+    scene.simulator.faults.clear()
 
 
 async def async_meet(scene: Scene, dialog: Dialog, trouble: Trouble) -> None:
-    """Meet a trouble: it is there while the moment's step is submitted."""
+    """Meet a trouble: it is there while the moment's step is submitted, or waits."""
+    if trouble.shown_at == "link_failed":
+        await async_meet_in_link(scene, dialog, trouble)
+        return
     typed = scene.right(trouble.moment)
     if trouble.typed is not None:
         typed |= trouble.typed(scene)
     if trouble.active is None:
         await dialog.submit(typed)
         return
-    if trouble.moment == "link_wait":
-        await dialog.submit(typed)
     async with trouble.active(scene.simulator, scene.dns, trouble.endpoint):
-        if trouble.moment != "link_wait":
-            await dialog.submit(typed)
+        await dialog.submit(typed)
+
+
+async def async_meet_in_link(scene: Scene, dialog: Dialog, trouble: Trouble) -> None:
+    """Meet a trouble of the link, which has no form."""
+    assert trouble.active is not None
+    if trouble.moment == "link_waiting":
+        await dialog.choose("link")
+    async with trouble.active(scene.simulator, scene.dns, trouble.endpoint):
+        if trouble.moment != "link_waiting":
+            await dialog.choose("link")
         if dialog.type is FlowResultType.SHOW_PROGRESS:
             await async_settle(scene.hass)
             await dialog.look()
 
 
 async def async_finish(scene: Scene, dialog: Dialog) -> None:
-    """Type what is right until the dialog ends."""
-    while dialog.type is not FlowResultType.ABORT:
-        if dialog.type is FlowResultType.CREATE_ENTRY:
-            break
-        if dialog.type is FlowResultType.SHOW_PROGRESS:
-            await async_claim(scene)
-            await dialog.look()
-            continue
-        await dialog.submit(scene.right(dialog.step))
-        assert dialog.type is not FlowResultType.FORM or not dialog.errors
+    """Do what is right until the dialog ends."""
+    while dialog.type not in (FlowResultType.ABORT, FlowResultType.CREATE_ENTRY):
+        await async_go_on(scene, dialog)
+        assert not dialog.errors
     await async_settle(scene.hass)
 
 
@@ -263,7 +280,6 @@ async def test_trouble_then_success(scene: Scene, source: str, group: Group) -> 
     await async_reach(scene, dialog, moment)
     for trouble in group:
         await async_meet(scene, dialog, trouble)
-        assert dialog.type is FlowResultType.FORM, trouble.cause
         assert dialog.step == trouble.shown_at, trouble.cause
         assert dialog.errors == {trouble.field: trouble.key}, trouble.cause
     assert scene.hass.config_entries.async_entries(DOMAIN) == [taken] + (
@@ -288,7 +304,8 @@ async def test_trouble_then_success(scene: Scene, source: str, group: Group) -> 
 def test_table() -> None:
     """Every key of the table is met at its step, every key of the design somewhere."""
     met = {(trouble.shown_at, trouble.key) for trouble in TROUBLES}
-    met |= {(way, OTHER_ACCOUNT) for way in WAYS}  # by test_wrong_account
+    # by test_wrong_account
+    met |= {(step, OTHER_ACCOUNT) for step in ("link_failed", "password", "token")}
     assert met == {(step, key) for step, keys in CONFIG_TABLE.items() for key in keys}
     config, subentry = (
         frozenset[str]().union(*table.values())
@@ -378,7 +395,6 @@ async def test_rejected_at_start(people: People, way: str) -> None:
     dialog.result = flow
     await dialog.look()
     await dialog.choose(way)
-    assert "advanced" not in dialog.fields
     await async_finish(people, dialog)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "reauth_successful"
@@ -404,9 +420,9 @@ async def test_two_factor_keeps_code_and_password_nowhere(people: People) -> Non
     await dialog.submit({})
     entry = dialog.result["result"]
     password = str(people.account.password)
-    for text in (repr(vars(flow)), repr(entry.as_dict())):
-        assert password not in text
-        assert code not in text
+    for shown in (repr(vars(flow)), repr(entry.as_dict())):
+        assert password not in shown
+        assert code not in shown
 
 
 async def test_own_servers_are_chosen(people: People, world: DemoWorld) -> None:
@@ -528,13 +544,14 @@ async def test_already_configured(people: People, way: str) -> None:
 async def test_wrong_account(
     people: People, world: DemoWorld, source: str, way: str
 ) -> None:
-    """Another account is an error that names both; the form asks again for the right one."""
+    """Another account is an error that names both; the dialog asks for the right one."""
     entry = await people.add(source)
     before = dict(entry.data)
     people.account = world.yearly
     dialog = await async_choose(people, way)
-    await async_submit(people, dialog)
-    assert (dialog.step, dialog.errors) == (way, {"base": "wrong_account"})
+    await async_go_on(people, dialog)
+    assert dialog.step == ("link_failed" if way == "link" else way)
+    assert dialog.errors == {"base": "wrong_account"}
     placeholders = {"name": "Ben", "other": "Carla"}
     assert placeholders.items() <= dialog.result["description_placeholders"].items()
     await async_settle(people.hass)
@@ -543,7 +560,7 @@ async def test_wrong_account(
     assert len(people.signed_out) == (way != "token")
     assert len(world.yearly.tokens) == (way == "token")
     people.account = world.free
-    await async_submit(people, dialog)
+    await async_finish(people, dialog)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == f"{source}_successful"
 
@@ -563,11 +580,22 @@ async def test_same_account_in_two_dialogs(people: People) -> None:
     }
 
 
+async def async_type_advanced(dialog: Dialog, **typed: str) -> None:
+    """Type into `advanced`, and come back to the menu."""
+    menu = dialog.step
+    await dialog.choose("advanced")
+    await dialog.submit(typed)
+    assert (dialog.type, dialog.step) == (FlowResultType.MENU, menu)
+
+
 async def test_typed_client_identifier(people: People) -> None:
     """A typed identifier is on every request, and in the entry."""
-    dialog = await async_choose(people, "password")
-    advanced = {"api_url": f" {people.api_url}/ ", "client_identifier": " my-client "}
-    await dialog.submit(people.right("password") | {"advanced": advanced})
+    dialog = await async_open(people)
+    await async_type_advanced(
+        dialog, api_url=f" {people.api_url}/ ", client_identifier=" my-client "
+    )
+    await dialog.choose("password")
+    await dialog.submit(people.right("password"))
     await dialog.submit({})
     await async_settle(people.hass)
     entry = dialog.result["result"]
@@ -580,24 +608,30 @@ async def test_typed_client_identifier(people: People) -> None:
 
 
 async def test_emptied_client_identifier(people: People) -> None:
-    """An identifier that was typed and then emptied is not used."""
-    dialog = await async_choose(people, "password")
-    right = people.right("password")
-    advanced = {"api_url": people.api_url, "client_identifier": "my-client"}
-    await dialog.submit(right | {"password": "wrong", "advanced": advanced})
-    assert dialog.errors == {"base": "invalid_auth"}
-    await dialog.submit(right)
+    """An identifier that was typed, shown again and then emptied is not used."""
+    dialog = await async_open(people)
+    typed = {"api_url": people.api_url, "client_identifier": "my-client"}
+    await async_type_advanced(dialog, **typed)
+    await dialog.choose("advanced")
+    assert dialog.shown == typed
+    await dialog.submit({"api_url": people.api_url})
+    await dialog.choose("password")
+    await dialog.submit(people.right("password"))
     await dialog.submit({})
-    assert dialog.result["result"].data["client_identifier"] != "my-client"
+    identifier = dialog.result["result"].data["client_identifier"]
+    assert str(UUID(identifier)) == identifier
 
 
 async def test_plex_tv_is_the_default(people: People) -> None:
     """Without `advanced`, or with it left empty, plex.tv itself is asked."""
-    typed: Mapping[str, Any]
-    for typed in ({}, {"advanced": {}}, {"advanced": {"api_url": " "}}):
-        dialog = await async_open(people)
+    typed: Mapping[str, str] | None
+    for typed in (None, {}, {"api_url": " "}):
+        dialog = config_dialog(people.hass, people.simulator)
+        await dialog.start(DOMAIN, source=SOURCE_USER)
+        if typed is not None:
+            await async_type_advanced(dialog, **typed)
         await dialog.choose("password")
-        await dialog.submit({"username": "ben", "password": "unsent", **typed})
+        await dialog.submit({"username": "ben", "password": "unsent"})
         assert dialog.errors == {"base": "dns_error"}
         dialog.close()
     assert not people.simulator.requests
@@ -612,13 +646,21 @@ async def test_reconfigure_changes_the_address(people: People) -> None:
     old = entry.data["api_url"]
     assert old != people.api_url
     runtime_data = entry.runtime_data
-    dialog = await async_choose(people, "password")
-    assert dialog.shown == {"username": "ben", "advanced": {"api_url": old}}
+    dialog = await async_open(people)
+    await dialog.choose("advanced")
+    assert dialog.fields == ["api_url"]
+    assert dialog.shown == {"api_url": old}
+    await dialog.submit({"api_url": "https://localhost:1/api/v2"})
+    await dialog.choose("password")
+    assert dialog.shown == {"username": "ben"}
     right = people.right("password")
-    await dialog.submit(right | {"advanced": {"api_url": "https://localhost:1/api/v2"}})
+    await dialog.submit(right)
     assert dialog.errors == {"base": "cannot_connect"}
     assert entry.data["api_url"] == old
-    await dialog.submit(right | {"advanced": {"api_url": people.api_url}})
+    await dialog.look()
+    await async_type_advanced(dialog, api_url=people.api_url)
+    await dialog.choose("password")
+    await dialog.submit(right)
     assert dialog.result["reason"] == "reconfigure_successful"
     await async_settle(people.hass)
     assert entry.data["api_url"] == people.api_url
@@ -627,11 +669,18 @@ async def test_reconfigure_changes_the_address(people: People) -> None:
     assert people.simulator.requests_to("user")[-1].secure
 
 
-async def test_reconfigure_without_advanced(people: People) -> None:
-    """A page that leaves `advanced` out keeps the entry's address."""
+@pytest.mark.parametrize("is_looked_at", [False, True])
+async def test_reconfigure_keeps_the_address(
+    people: People, is_looked_at: bool
+) -> None:
+    """The entry's address stays unless another one is typed."""
     entry = await people.add(SOURCE_RECONFIGURE)
     api_url = entry.data["api_url"]
-    dialog = await async_choose(people, "password")
+    dialog = await async_open(people)
+    if is_looked_at:
+        await dialog.choose("advanced")
+        await dialog.submit(dialog.shown)
+    await dialog.choose("password")
     await dialog.submit({"username": "ben", "password": people.account.password})
     assert dialog.result["reason"] == "reconfigure_successful"
     await async_settle(people.hass)
@@ -796,16 +845,16 @@ async def test_entry_removed_meanwhile(people: People, way: str) -> None:
 
 async def async_open_link(people: People, *, seconds: float) -> Dialog:
     """Open a dialog and let it show a code, which is looked at once in `seconds`."""
-    dialog = await async_choose(people, "link")
+    dialog = await async_open(people)
     with patch("custom_components.plex_auth.flows.link.POLL_SECONDS", seconds):
-        await dialog.submit(people.right("link"))
+        await dialog.choose("link")
         await async_arrived(people, "pins_check")
         await asyncio.sleep(0.05)
     pin = people.simulator.pins.latest
-    assert dialog.result["description_placeholders"] == {
-        "code": pin.code,
-        "url": "https://plex.tv/link",
-    }
+    url = f"https://plex.tv/link/?pin={pin.code}"
+    shown = dialog.result["description_placeholders"]
+    assert (shown["code"], shown["url"]) == (pin.code, url)
+    assert f'data="{url}"' in shown["qr"]
     return dialog
 
 
@@ -876,10 +925,13 @@ async def test_new_account_claimed_just_before_it_is_closed(people: People) -> N
 
 async def test_closed_while_the_code_is_made(people: People) -> None:
     """A dialog closed before there is a code leaves no task that waits for it."""
-    dialog = await async_choose(people, "link")
-    submitting = await async_submit_and_close(people, dialog, "pins_create")
+    dialog = await async_open(people)
+    people.simulator.faults.set("pins_create", Fault.delay(0.3))
+    choosing = asyncio.create_task(dialog.choose("link"))
+    await async_arrived(people, "pins_create")
+    dialog.close()
     with pytest.raises(UnknownFlow):
-        await submitting
+        await choosing
     await async_settle(people.hass)
     assert not link_tasks()
     assert len(people.simulator.requests_to("pins_check")) == 1
@@ -892,7 +944,6 @@ async def test_stored_before_a_page_asks(
     """The token is stored when the code was typed, also if no page asks any more."""
     entry = await people.add(source, origin=TokenOrigin.LINK, is_loaded=is_loaded)
     dialog = await async_choose(people, "link")
-    await dialog.submit(people.right("link"))
     await async_claim(people)
     assert entry.data["token"] == people.simulator.pins.latest.auth_token
     assert entry.data["token_origin"] == "link"
@@ -911,8 +962,6 @@ async def test_account_not_known_after_the_claim(people: People, source: str) ->
         people.entry = people.add_entry()
         people.source = source
     dialog = await async_link_with_trouble(people, "user", Fault.html(502))
-    assert dialog.step == "link"
-    assert dialog.errors == {"base": "unavailable"}
     people.simulator.faults.clear()
     await async_finish(people, dialog)
     assert len(people.simulator.pins) == 1
@@ -954,8 +1003,11 @@ async def test_other_identifier_after_the_claim(people: People) -> None:
     dialog = await async_link_with_trouble(people, "user")
     people.simulator.faults.clear()
     first = people.simulator.pins.latest.auth_token
-    advanced = {"api_url": people.api_url, "client_identifier": "my-client"}
-    await dialog.submit({"advanced": advanced})
+    await dialog.look()
+    await async_type_advanced(
+        dialog, api_url=people.api_url, client_identifier="my-client"
+    )
+    await dialog.choose("link")
     await async_claim(people)
     await dialog.look()
     await dialog.submit({"servers": []})
@@ -987,7 +1039,6 @@ async def test_entry_removed_before_the_reload(people: People) -> None:
         SOURCE_RECONFIGURE, origin=TokenOrigin.TOKEN, is_loaded=False
     )
     dialog = await async_choose(people, "link")
-    await dialog.submit(people.right("link"))
     await async_claim(people)
     await people.hass.config_entries.async_remove(entry.entry_id)
     await dialog.look()
@@ -1007,7 +1058,7 @@ async def test_page_loaded_again(people: People) -> None:
     await dialog.look()
     assert dialog.step == "user"
     await dialog.choose("password")
-    assert dialog.shown == {"username": "anna", "advanced": typed["advanced"]}
+    assert dialog.shown == {"username": "anna"}
     await dialog.submit(typed)
     assert dialog.step == "code"
     await dialog.look()
@@ -1021,15 +1072,165 @@ async def test_page_loaded_again(people: People) -> None:
     assert len(people.simulator.requests_to("signin")) == 4
 
 
-async def test_link_page_loaded_again(people: People) -> None:
-    """A page that is loaded again while a code is shown shows that code."""
+@callback
+def async_listen(people: People) -> CALLBACK_TYPE:
+    """Listen for the end of a progress, as the page does that shows one."""
+    return people.hass.bus.async_listen(
+        EVENT_DATA_ENTRY_FLOW_PROGRESSED, lambda _: None
+    )
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_link_dialog_opened_again(people: People, source: str) -> None:
+    """A dialog that was closed at its code starts at its menu; the code stays good."""
+    if source != SOURCE_USER:
+        await people.add(source)
+    dialog = await async_open_link(people, seconds=60)
+    menu = MENUS[source]
+    shown = dialog.result["description_placeholders"]
+    leave = async_listen(people)
+    for _ in range(2):  # the page looks when it begins to listen
+        await dialog.look()
+        assert dialog.type is FlowResultType.SHOW_PROGRESS
+    leave()
+    await dialog.look()
+    assert (dialog.type, dialog.step) == (FlowResultType.MENU, menu)
+
+    await dialog.choose("link")
+    assert dialog.result["description_placeholders"] == shown
+    assert len(people.simulator.pins) == 1
+    await dialog.look()
+    assert dialog.type is FlowResultType.SHOW_PROGRESS
+    dialog.close()
+    await async_settle(people.hass)
+    assert not link_tasks()
+
+
+async def test_page_that_looks_only_at_the_end(people: People) -> None:
+    """A page that does not look when it begins to listen is noticed as well."""
+    await people.add(SOURCE_REAUTH)
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    looks = len(people.simulator.requests_to("pins_check"))
+    while len(people.simulator.requests_to("pins_check")) < looks + 3:
+        await asyncio.sleep(0.01)
+    leave()
+    await dialog.look()
+    assert dialog.step == "reauth_confirm"
+    dialog.close()
+    await async_settle(people.hass)
+
+
+async def test_link_is_looked_at_by_no_page(people: People) -> None:
+    """A program that asks again and again sees the code until it was confirmed."""
     dialog = await async_open_link(people, seconds=60)
     shown = dialog.result["description_placeholders"]
-    await dialog.look()
-    assert dialog.result["description_placeholders"] == shown
+    for _ in range(5):
+        await dialog.look()
+        assert dialog.result["description_placeholders"] == shown
     assert len(people.simulator.pins) == 1
     dialog.close()
     await async_settle(people.hass)
+
+
+@RENEWALS_OF_ANY_ENTRY
+async def test_confirmed_after_the_dialog_was_opened_again(
+    people: People, source: str, is_loaded: bool
+) -> None:
+    """A code that is confirmed while the menu is shown ends the dialog."""
+    entry = await people.add(source, origin=TokenOrigin.TOKEN, is_loaded=is_loaded)
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    assert dialog.type is FlowResultType.MENU
+    await async_claim(people)
+    assert entry.data["token"] == people.simulator.pins.latest.auth_token
+    assert entry.data["token_origin"] == "link"
+    assert entry.state is ConfigEntryState.LOADED
+    assert not people.hass.config_entries.flow.async_progress()
+    assert not people.signed_out
+
+
+async def test_new_account_confirmed_at_the_menu(people: People) -> None:
+    """What was confirmed meanwhile is there when the way is chosen again."""
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    await async_claim(people)
+    await dialog.choose("link")
+    assert dialog.step == "servers"
+    await dialog.submit({"servers": []})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    assert not people.signed_out
+
+
+async def test_other_identifier_while_waiting(people: People) -> None:
+    """A code of an identifier that was given up brings nothing."""
+    dialog = await async_open_link(people, seconds=60)
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    first = people.simulator.pins.latest
+    people.simulator.pins.link(first.code, people.account)
+    await async_type_advanced(
+        dialog, api_url=people.api_url, client_identifier="my-client"
+    )
+    await dialog.choose("link")
+    await async_claim(people)
+    await dialog.look()
+    await dialog.submit({"servers": []})
+    await async_settle(people.hass)
+    assert people.signed_out == [first.auth_token]
+    assert dialog.result["result"].data["client_identifier"] == "my-client"
+    assert not link_tasks()
+
+
+async def test_expired_at_the_menu(people: People) -> None:
+    """A code that expired while nobody looked is no trouble: there is a new one."""
+    dialog = await async_open(people)
+    await dialog.choose("link")
+    leave = async_listen(people)
+    await dialog.look()
+    leave()
+    await dialog.look()
+    first = people.simulator.pins.latest
+    people.simulator.pins.expire(first.code)
+    await async_settle(people.hass)
+    await dialog.choose("link")
+    shown = dialog.result["description_placeholders"]
+    assert shown["code"] == people.simulator.pins.latest.code != first.code
+    dialog.close()
+    await async_settle(people.hass)
+
+
+async def test_failed_link_opened_again(people: People) -> None:
+    """After trouble, too, a dialog that is opened again starts at its menu."""
+    dialog = await async_link_with_trouble(people, "pins_check")
+    await dialog.look()
+    assert (dialog.type, dialog.step) == (FlowResultType.MENU, "user")
+
+
+@pytest.mark.parametrize("language", OTHER_LANGUAGES)
+async def test_reason_in_another_language(people: People, language: str) -> None:
+    """What went wrong is told in Home Assistant's language."""
+    people.hass.config.language = language
+    await people.add(SOURCE_REAUTH)
+    people.account = people.simulator.accounts["carla"]
+    dialog = await async_choose(people, "link")
+    await async_claim(people)
+    await dialog.manager.async_configure(dialog.result["flow_id"])
+    flow = dialog.manager._progress[dialog.result["flow_id"]]
+    reason = flow.cur_step["description_placeholders"]["reason"]
+    names = {"name": "Ben", "other": "Carla"}
+    assert reason == text("config.error.wrong_account", language, **names)
 
 
 @pytest.mark.parametrize("origin", TokenOrigin)

@@ -222,7 +222,7 @@ async def test_kinds_of_failure(home: Home, entry: MockConfigEntry) -> None:
         await home.settle()
         assert home.state("binary_sensor.sign_in") == token
         assert home.state("binary_sensor.plex_pass") == STATE_UNAVAILABLE
-        assert home.state("sensor.sign_in_last_verified") == STATE_UNAVAILABLE
+        assert home.state("sensor.servers") == STATE_UNAVAILABLE
         assert home.reauth_flows(entry) == flows
     home.simulator.faults.clear()
     await account.async_verify()

@@ -45,9 +45,7 @@ ACCOUNT_ENTITIES = (
     "binary_sensor.sign_in",
     "binary_sensor.plex_pass",
     "binary_sensor.two_factor_authentication",
-    "sensor.subscription_status",
     "sensor.servers",
-    "sensor.sign_in_last_verified",
 )
 
 
@@ -333,6 +331,7 @@ async def test_plex_tv_away_at_start(
     assert entry.runtime_data is data
     assert STATE_UNAVAILABLE not in {home.state(name) for name in ACCOUNT_ENTITIES}
     assert home.state("binary_sensor.sign_in") == "off"
+    assert home.state("sensor.subscription_status") == "active"
     assert not home.reauth_flows(entry)
 
 

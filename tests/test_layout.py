@@ -16,6 +16,7 @@ API = (
     "fields",
     "failures",
     "models",
+    "items",
     "transport",
     "connections",
     "known_server",

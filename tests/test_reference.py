@@ -43,7 +43,13 @@ ENTITIES: dict[str, list[EntityDescription]] = {
     ],
     "button": [button.CHECK_NOW],
     "event": [event.TRANSIENT_TOKEN],
-    "sensor": [*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS],
+    "sensor": [
+        sensor.SIGN_IN_LAST_VERIFIED,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ],
 }
 
 

@@ -24,7 +24,7 @@ from .helpers import (
     subentry_of,
 )
 from .home import Home
-from .plex_simulator import Account, MediaServer, Subscription, Way
+from .plex_simulator import Account, Fault, MediaServer, Subscription, Way
 from .plex_simulator.worlds import PODCASTS
 
 
@@ -46,6 +46,7 @@ async def test_disabled_by_default(home: Home) -> None:
     entry = await home.add(home.ben, home.server)
     assert disabled_at_first(home.hass, entry, Platform.SENSOR) == {
         "plex_home_users",
+        "sign_in_last_verified",
         "account_created",
         "sign_in_remembered_until",
         f"{home.server.machine_identifier}_version",
@@ -63,18 +64,18 @@ async def test_disabled_by_default(home: Home) -> None:
         ("Lapsed", "lapsed"),
         ("Something New", "Something New"),
         pytest.param("x" * 300, "x" * 255, id="too long"),
-        ("", STATE_UNKNOWN),
-        (None, STATE_UNKNOWN),
-        (17, STATE_UNKNOWN),
+        ("", None),
+        (None, None),
+        (17, None),
     ],
 )
 async def test_subscription_status(
-    home: Home, status: str | int | None, state: str
+    home: Home, status: str | int | None, state: str | None
 ) -> None:
     """Known statuses have a key to translate, others are shown as Plex gives them."""
     home.ben.overrides["subscription"] = {"active": True, "status": status}
     await home.add(home.ben)
-    assert home.state("sensor.subscription_status", home.ben) == state
+    assert home.shown("sensor.subscription_status", home.ben) == state
 
 
 @pytest.mark.parametrize(
@@ -83,14 +84,16 @@ async def test_subscription_status(
         ("lifetime", "lifetime"),
         ("fortnightly", "fortnightly"),
         pytest.param("ü" * 256, "ü" * 255, id="too long"),
-        (None, STATE_UNKNOWN),
+        (None, None),
     ],
 )
-async def test_subscription_plan(home: Home, plan: str | None, state: str) -> None:
+async def test_subscription_plan(
+    home: Home, plan: str | None, state: str | None
+) -> None:
     """Plans are shown as Plex gives them, cut where Home Assistant takes no more."""
     home.ben.overrides["subscription"] = {"active": True, "plan": plan}
     await home.add(home.ben)
-    assert home.state("sensor.subscription_plan", home.ben) == state
+    assert home.shown("sensor.subscription_plan", home.ben) == state
 
 
 async def test_renewal(home: Home) -> None:
@@ -102,7 +105,7 @@ async def test_renewal(home: Home) -> None:
     assert moment(home.state("sensor.subscription_renews", carla)) == renews_at.replace(
         microsecond=0
     )
-    assert home.state("sensor.subscription_ends", carla) == STATE_UNKNOWN
+    assert home.shown("sensor.subscription_ends", carla) is None
 
 
 async def test_cancelled(home: Home) -> None:
@@ -114,7 +117,7 @@ async def test_cancelled(home: Home) -> None:
     )
     await home.add(ben)
     assert home.state("sensor.subscription_status", ben) == "pending_cancellation"
-    assert home.state("sensor.subscription_renews", ben) == STATE_UNKNOWN
+    assert home.shown("sensor.subscription_renews", ben) is None
     ends_at = ben.subscription.ends_at
     assert ends_at is not None
     assert moment(home.state("sensor.subscription_ends", ben)) == ends_at.replace(
@@ -127,8 +130,8 @@ async def test_ended(home: Home) -> None:
     gina = home.world.without_servers
     await home.add(gina)
     assert home.state("sensor.subscription_status", gina) == "inactive"
-    assert home.state("sensor.subscription_renews", gina) == STATE_UNKNOWN
-    assert home.state("sensor.subscription_ends", gina) == STATE_UNKNOWN
+    assert home.shown("sensor.subscription_renews", gina) is None
+    assert home.shown("sensor.subscription_ends", gina) is None
 
 
 async def test_first_of_several_subscriptions(home: Home) -> None:
@@ -150,16 +153,61 @@ async def test_first_of_several_subscriptions(home: Home) -> None:
     )
 
 
+async def test_subscription_later(home: Home, freezer: FrozenDateTimeFactory) -> None:
+    """What Plex names later is there from then on, also when it is named no longer."""
+    ben, now = home.ben, home.simulator.clock.now()
+    named = [f"sensor.subscription_{key}" for key in ("status", "plan", "renews")]
+    ends = "sensor.subscription_ends"
+    ben.omitted |= {"subscription", "subscriptions"}
+    entry = await home.add(ben)
+    assert [home.shown(name, ben) for name in (*named, ends)] == [None] * 4
+    ben.omitted -= {"subscription", "subscriptions"}
+    ben.subscription = Subscription.yearly(now, now + timedelta(days=365))
+    await home.wait(freezer, timedelta(minutes=30))
+    assert home.state(named[0], ben) == "active"
+    assert home.state(named[1], ben) == "yearly"
+    renews_at = (now + timedelta(days=365)).replace(microsecond=0)
+    assert moment(home.state(named[2], ben)) == renews_at
+    assert home.shown(ends, ben) is None
+    ben.omitted |= {"subscription", "subscriptions"}
+    await home.wait(freezer, timedelta(minutes=30))
+    assert [home.state(name, ben) for name in named] == [STATE_UNKNOWN] * 3
+    await home.reload(entry)
+    assert [home.state(name, ben) for name in named] == [STATE_UNKNOWN] * 3
+    home.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    await home.reload(entry)
+    assert [home.state(name, ben) for name in named] == [STATE_UNAVAILABLE] * 3
+    assert home.shown(ends, ben) is None
+
+
+@pytest.mark.usefixtures("all_enabled")
 async def test_sign_in_last_verified(
     home: Home, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The moment of the last successful poll is shown."""
+    """The moment of the last successful poll is shown, while Plex rejects it as well."""
+    name = "sensor.sign_in_last_verified"
     await home.add(home.anna)
-    first = moment(home.state("sensor.sign_in_last_verified"))
+    first = moment(home.state(name))
     await home.wait(freezer, timedelta(minutes=30))
-    assert moment(home.state("sensor.sign_in_last_verified")) - first == timedelta(
-        minutes=30
-    )
+    last = home.state(name)
+    assert moment(last) - first == timedelta(minutes=30)
+    home.simulator.faults.set("user", Fault.html(502))
+    await home.wait(freezer, timedelta(minutes=30))
+    assert home.state(name) == STATE_UNAVAILABLE
+    home.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    for _ in range(3):
+        await home.wait(freezer, timedelta(minutes=30))
+        assert home.state(name) == last
+    assert home.state("binary_sensor.plex_pass") == STATE_UNAVAILABLE
+
+
+@pytest.mark.usefixtures("all_enabled")
+async def test_sign_in_never_verified(home: Home) -> None:
+    """A sign-in that was rejected from the start has no such moment."""
+    home.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    await home.add(home.anna)
+    assert home.state("binary_sensor.sign_in") == "on"
+    assert home.state("sensor.sign_in_last_verified") == STATE_UNAVAILABLE
 
 
 async def test_servers(home: Home, freezer: FrozenDateTimeFactory) -> None:
@@ -212,7 +260,26 @@ async def test_connection(
     for way in closed:
         await home.server.close_way(way)
     await home.add(home.anna, home.server)
-    assert home.state("sensor.connection") == kind
+    state = home.entity("sensor.connection")
+    assert state.state == kind
+    uris = [c.uri for c in home.server.connections if c.port == _port(home, kind)]
+    assert state.attributes.get("uri") == (uris[0] if uris else None)
+
+
+def _port(home: Home, kind: str) -> int | None:
+    """Return the port of a kind of connection to the server."""
+    return home.server.ways[Way(kind)].port if kind in list(Way) else None
+
+
+async def test_address_is_not_recorded(home: Home, entry: MockConfigEntry) -> None:
+    """The address in use is an attribute without a token, which no recorder keeps."""
+    state = home.entity("sensor.connection")
+    assert state.state_info is not None
+    assert "uri" in state.attributes
+    assert "uri" in state.state_info["unrecorded_attributes"]
+    assert not any(
+        secret in str(state.as_dict()) for secret in home.simulator.secrets()
+    )
 
 
 async def test_connection_typed_by_the_user(home: Home) -> None:
@@ -221,7 +288,7 @@ async def test_connection_typed_by_the_user(home: Home) -> None:
         home.anna, server_data(home.server, home.anna, url=home.server.http_url)
     )
     assert home.state("sensor.connection") == "custom"
-    assert not home.entity("sensor.connection").attributes.get("url")
+    assert home.entity("sensor.connection").attributes["uri"] == home.server.http_url
 
 
 async def test_transient_token_expires(

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+import json
 import logging
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
@@ -44,9 +46,10 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from .fixed_world import async_fixed_world
-from .helpers import device_of, server_data, source_of
+from .helpers import device_of, fields_of_action, server_data, source_of, subentry_of
 from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
+from .plex_simulator.library import Item, Kind
 from .plex_simulator.worlds import PODCASTS
 
 ACCOUNT_ACTIONS = ("get_token_details", "get_servers")
@@ -68,7 +71,7 @@ async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     assert "services.yaml" not in caplog.text
     for action, description in described.items():
         assert description["response"] == {"optional": False}, action
-        for name, field in description["fields"].items():
+        for name, field in fields_of_action(description).items():
             takes = vol.Schema(selector(field["selector"]))
             for key in ("default", "example"):
                 if key in field:
@@ -336,7 +339,7 @@ async def test_accounts_that_cannot_be_asked(home: Home, action: str) -> None:
     foreign.add_to_hass(home.hass)
     await home.hass.config_entries.async_unload(entry.entry_id)
     for entry_id, key in (
-        ("unknown", "service_config_entry_not_found"),
+        ("unknown", "unknown_account"),
         (foreign.entry_id, "service_config_entry_wrong_domain"),
         (entry.entry_id, "service_config_entry_not_loaded"),
     ):
@@ -406,7 +409,7 @@ async def test_servers_that_cannot_be_asked(
     )
     account = device_of(home.hass, entry)
     for device_id, key in (
-        ("unknown", "service_device_not_found"),
+        ("unknown", "unknown_device"),
         (foreign_device.id, "service_device_wrong_domain"),
         (account.id, "not_a_server"),
     ):
@@ -534,7 +537,6 @@ async def test_automation_may_call(
         ("/library/metadata/1/art", {}),
         ("/library/metadata/1/thumb/1700000000", {}),
         ("/library/metadata/1/thumb?width=100&height=50", {"width": "100"}),
-        ("/library/metadata/1/thumb?X-Plex-Token=other", {}),
         ("/library/metadata/1/thumb?a=b%26c&d=%2B", {"a": "b&c", "d": "+"}),
         ("/library/metadata/M%C3%BCnchen%20%2F1/thumb", {}),
         ("/library/metadata/München/thumb#part", {}),
@@ -627,15 +629,40 @@ async def test_path_behind_a_proxy(home: Home) -> None:
         "/library\r\nX-Evil: 1",
         "/\t/evil.example",
         "/\x00",
-        "?X-Plex-Token=1",
         "#",
         "http://[",
+        "https://app.plex.tv/desktop/#!/",
+        "https://app.plex.tv/desktop/#!/server/abc",
+        "https://app.plex.tv/desktop/#!/server/abc/details?key=1",
+        "https://app.plex.tv/desktop/#!/server/abc/list?key=/library/metadata/1",
+        "https://app.plex.tv/desktop/#!/provider/tv.plex/details?key=/library/metadata/1",
+        "https://watch.plex.tv/movie/the-long-way-home",
     ],
 )
 @pytest.mark.usefixtures("entry")
 async def test_what_is_no_path(home: Home, path: str) -> None:
-    """What may lead elsewhere is refused before any request."""
+    """What may lead elsewhere, or to no item, is refused before any request."""
     await assert_refused(home, "get_transient_token", "invalid_path", path=path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "?X-Plex-Token=1",
+        "/library/metadata/1?X-Plex-Token=1",
+        "/library/metadata/1?x-plex-token=1",
+        "/library/metadata/1?X%2DPlex%2DToken=1",
+        "http://192.168.1.5:32400/library/metadata/1?X-Plex-Token=1",
+        "https://app.plex.tv/desktop/#!/server/abc/details?key=%2Flibrary%2Fmetadata%2F1"
+        "%3FX%252DPlex-Token%3D1",
+    ],
+)
+@pytest.mark.usefixtures("entry")
+async def test_path_with_a_token(home: Home, path: str) -> None:
+    """A token in what was typed is refused, however it is written, and not recorded."""
+    events = async_capture_events(home.hass, "call_service")
+    await assert_refused(home, "get_transient_token", "token_in_path", path=path)
+    assert not events
 
 
 @pytest.mark.parametrize(
@@ -658,6 +685,237 @@ async def test_path_stays_on_the_server(home: Home, path: str) -> None:
     assert response.get("url", f"{home.server.http_url}/").startswith(
         f"{home.server.http_url}/"
     )
+
+
+# Items to play
+
+
+def page_of(item: Item, server: MediaServer) -> str:
+    """Return the address of an item's page in Plex Web."""
+    path = quote(item.path, safe="")
+    machine_identifier = server.machine_identifier
+    return (
+        f"https://app.plex.tv/desktop/#!/server/{machine_identifier}/details?key={path}"
+    )
+
+
+async def play(url: str) -> tuple[int, bytes]:
+    """Play an address as a player does that knows nothing of Plex."""
+    async with aiohttp.ClientSession() as player, player.get(url) as reply:
+        return reply.status, await reply.read()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "{path}",
+        "{path}/",
+        "https://app.plex.tv/desktop/#!/server/{server}/details?key={key}",
+        "https://app.plex.tv/desktop#!/server/{server}//details?key={key}",
+        "https://app.plex.tv/desktop/#!/server/{server}/details?key={path}",
+        "https://app.plex.tv/desktop/#!/server/{server}/details?a=b&key={key}&context=x",
+        " http://nas:32400/web/index.html#!/server/{server}/details?key={key}\n",
+        "app.plex.tv/web/app#!/server/{server}/details/{key}",
+    ],
+)
+@pytest.mark.parametrize("as_xml", [False, True], ids=["JSON", "XML"])
+@pytest.mark.usefixtures("entry")
+async def test_item(home: Home, address: str, as_xml: bool) -> None:
+    """An item, or the address of its page, gives an address that plays its first part."""
+    if as_xml:
+        home.server.faults.set("item", Fault.xml_instead())
+    film = home.world.film
+    path = address.format(
+        path=film.path,
+        key=quote(film.path, safe=""),
+        server=home.server.machine_identifier,
+    )
+    home.simulator.requests.clear()
+    response = await home.call("get_transient_token", path=path)
+    part = film.versions[0][0]
+    assert response["url"] == (
+        f"{home.server.http_url}{part.key}?X-Plex-Token={response['token']}"
+    )
+    (asked,) = home.simulator.requests_to("item")
+    assert asked.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+    assert asked.query == {}
+    assert await play(response["url"]) == (200, part.content)
+    (played,) = home.simulator.requests_to("part")
+    assert played.query == {"X-Plex-Token": response["token"]}
+    assert "X-Plex-Token" not in played.headers
+
+
+@pytest.mark.parametrize(
+    "title", ["The Fence", "Season 1", "First Album", "Second Song"]
+)
+@pytest.mark.usefixtures("entry")
+async def test_what_plays(home: Home, title: str) -> None:
+    """An episode or a track plays, and a season or an album by the first of them."""
+    library = home.server.library
+    album = library.add(Kind.ALBUM, "First Album")
+    items = [
+        *(home.world.show, home.world.season, home.world.episode, album),
+        library.add(Kind.TRACK, "First Song", ["1.flac"], parent=album),
+        library.add(Kind.TRACK, "Second Song", ["2.flac"], parent=album),
+    ]
+    first = {"Season 1": "The Fence", "First Album": "First Song"}
+    path, part = (
+        next(item for item in items if item.title == one)
+        for one in (title, first.get(title, title))
+    )
+    response = await home.call("get_transient_token", path=path.path)
+    assert await play(response["url"]) == (200, part.versions[0][0].content)
+
+
+@pytest.mark.usefixtures("entry")
+async def test_what_plays_not(home: Home) -> None:
+    """A show has no part of its own, and no token is issued for it."""
+    failure = await home.failure("get_transient_token", path=home.world.show.path)
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == "item_without_part"
+    assert not home.server.transient_tokens
+
+
+@pytest.mark.usefixtures("entry")
+async def test_children_of_an_item_are_a_path(home: Home) -> None:
+    """What lies below an item, or is asked with a query, is a path like any other."""
+    show = home.world.show
+    for path in (f"{show.path}/children", f"{show.path}?includeMarkers=1"):
+        response = await home.call("get_transient_token", path=path)
+        assert response["url"].startswith(f"{home.server.http_url}{path}")
+        status, content = await play(response["url"])
+        assert (status, b"Neighbours" in content) == (200, True)
+
+
+@pytest.mark.usefixtures("entry")
+async def test_item_not_found(home: Home) -> None:
+    """An item that the server does not have is the user's mistake."""
+    failure = await home.failure("get_transient_token", path="/library/metadata/999")
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == "item_not_found"
+    assert failure.translation_placeholders == {"name": "Living Room"}
+    assert not home.server.transient_tokens
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "//evil.example/x", "http://evil.example/x", "@evil.example/x", "x", None, 1],
+)
+@pytest.mark.usefixtures("entry")
+async def test_part_that_leads_elsewhere(home: Home, key: object) -> None:
+    """A part whose key is no path on the server is none; the next one is taken."""
+    good = {"Part": [{"key": "/library/parts/2/1/file.mkv"}]}
+    for media, expected in (
+        ([{"Part": [{"key": key}]}], None),
+        ([{}, {"Part": {"key": key}}, good], "/library/parts/2/1/file.mkv"),
+    ):
+        body = json.dumps({"MediaContainer": {"Metadata": [{"Media": media}]}})
+        for endpoint in ("item", "children"):
+            home.server.faults.set(endpoint, Fault.body(body))
+        if expected is None:
+            failure = await home.failure(
+                "get_transient_token", path="/library/metadata/1"
+            )
+            assert failure.translation_key == "item_without_part"
+        else:
+            response = await home.call(
+                "get_transient_token", path="/library/metadata/1"
+            )
+            assert response["url"].startswith(f"{home.server.http_url}{expected}?")
+
+
+async def test_page_names_its_server(home: Home) -> None:
+    """Of several servers the one is meant whose page was pasted; no other is asked."""
+    shared = home.world.shared
+    film = shared.library.add(Kind.MOVIE, "Fog", ["/films/Fog.mkv"])
+    entry = await home.add(home.anna, home.server, shared)
+    response = await home.call("get_transient_token", path=page_of(film, shared))
+    assert response["server"]["name"] == "Carla's Films"
+    assert await play(response["url"]) == (200, film.versions[0][0].content)
+    device_id = device_of(home.hass, entry, shared).id
+    await home.call(
+        "get_transient_token", device_id=device_id, path=page_of(film, shared)
+    )
+    home.simulator.requests.clear()
+    failure = await home.failure(
+        "get_transient_token",
+        device_id=device_id,
+        path=page_of(home.world.film, home.server),
+    )
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == "item_of_other_server"
+    assert failure.translation_placeholders == {"name": "Carla's Films"}
+    failure = await home.failure("get_transient_token", path=home.world.film.path)
+    assert failure.translation_key == "choose_server"
+    assert not home.simulator.requests
+
+
+async def test_page_of_a_server_that_is_not_there(home: Home) -> None:
+    """A page of a server that was not added, or is not ready, says which it is."""
+    entry = await home.add(home.anna, home.server)
+    page = page_of(home.world.film, home.world.basement)
+    await assert_refused(home, "get_transient_token", "server_not_added", path=page)
+    await home.hass.config_entries.async_unload(entry.entry_id)
+    await assert_refused(home, "get_transient_token", "server_not_added", path=page)
+    page = page_of(home.world.film, home.server)
+    failure = await home.failure("get_transient_token", path=page)
+    assert failure.translation_key == "account_not_ready"
+
+
+# Sources by name
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("Basement", "Basement"),
+        (" bAsEmEnT ", "Basement"),
+        ("Carla's Films", "Carla's Films"),
+        ("carla's films (carla)", "Carla's Films"),
+        ("Cellar", "Basement"),
+    ],
+)
+async def test_source_by_name(home: Home, source: str, name: str) -> None:
+    """A source may be named as plex.tv or Home Assistant names a server."""
+    entry = await home.add(home.anna, home.server, home.world.basement)
+    basement = subentry_of(entry, home.world.basement)
+    home.hass.config_entries.async_update_subentry(entry, basement, title="Cellar")
+    await home.settle()
+    response = await home.call(
+        "get_source_connection_information",
+        device_id=device_of(home.hass, entry, home.server).id,
+        source=source,
+    )
+    servers = (home.world.basement, home.world.shared)
+    wanted = next(server for server in servers if server.name == name)
+    assert response["source"] == source_of(wanted)
+    assert response["name"] == name
+
+
+async def test_source_by_a_name_of_two(home: Home) -> None:
+    """Where two servers have a name it is said what to use, and nobody is asked."""
+    other = await home.simulator.add_server("basement", home.anna)
+    await home.add(home.anna, home.server)
+    home.simulator.requests.clear()
+    failure = await home.failure("get_source_connection_information", source="Basement")
+    assert isinstance(failure, ServiceValidationError)
+    assert failure.translation_key == "ambiguous_source"
+    sources = sorted(map(source_of, (home.world.basement, other)))
+    assert failure.translation_placeholders == {"sources": ", ".join(sources)}
+    assert all(source in str(failure) for source in sources)
+    assert not home.simulator.requests
+
+
+async def test_source_by_name_while_plex_tv_is_away(home: Home) -> None:
+    """A server of Home Assistant is known by its name though plex.tv never listed it."""
+    await home.simulator.stop_plex_tv()
+    entry = await home.add(home.anna, home.server, home.world.basement)
+    response = await home.call(
+        "get_source_connection_information",
+        device_id=device_of(home.hass, entry, home.server).id,
+        source="Basement",
+    )
+    assert response["source"] == source_of(home.world.basement)
 
 
 # Sources that cannot be asked for

@@ -15,7 +15,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.data_entry_flow import FlowResultType
 
-from .helpers import async_set_up, make_entry
+from .helpers import async_set_up, async_use_api, make_entry
 from .home import Home
 from .plex_simulator import Account, Fault
 
@@ -48,13 +48,11 @@ async def choose_password(home: Home, flow_id: str) -> ConfigFlowResult:
     return await flows.async_configure(flow_id, {"next_step_id": "password"})
 
 
-async def type_password(
-    home: Home, flow_id: str, account: Account, **typed: object
-) -> ConfigFlowResult:
+async def type_password(home: Home, flow_id: str, account: Account) -> ConfigFlowResult:
     """Sign in with an account's password."""
     credentials = {"username": account.username, "password": account.password}
     flows = home.hass.config_entries.flow
-    return await flows.async_configure(flow_id, credentials | typed)
+    return await flows.async_configure(flow_id, credentials)
 
 
 async def test_reconfigure_dialog_that_is_left_open(
@@ -127,9 +125,12 @@ async def test_wrong_account_then_closed(home: Home, ben_s: MockConfigEntry) -> 
     assert home.reauth_flows(ben_s) == 1
 
 
-@pytest.mark.parametrize("way", ["password", "token", "link"])
+@pytest.mark.parametrize("way", ["password", "token"])
 async def test_opened_again(home: Home, ben_s: MockConfigEntry, way: str) -> None:
-    """A dialog that is closed and opened again starts at its menu."""
+    """A dialog that is closed and opened again starts at its menu.
+
+    For the link see test_config_flow.py::test_link_dialog_opened_again.
+    """
     await reject(home, ben_s)
     flow_id = request_of(home, ben_s)
     flows = home.hass.config_entries.flow
@@ -162,13 +163,9 @@ async def test_page_loaded_again_at_the_form_of_servers(home: Home) -> None:
     flows = home.hass.config_entries.flow
     for _ in range(2):
         result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+        await async_use_api(home.hass, home.simulator, result["flow_id"])
         await choose_password(home, result["flow_id"])
-        result = await type_password(
-            home,
-            result["flow_id"],
-            carla,
-            advanced={"api_url": home.simulator.api_url},
-        )
+        result = await type_password(home, result["flow_id"], carla)
         assert result["step_id"] == "servers"
     assert len(flows.async_progress_by_handler(DOMAIN)) == 1
     result = await flows.async_configure(result["flow_id"], {"servers": []})

@@ -1,7 +1,7 @@
 """Every text that the code asks for exists, and none is there for nothing."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 import json
 from pathlib import Path
@@ -16,7 +16,11 @@ from custom_components.plex_auth.messages import error_key
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml
 
+from .helpers import fields_of_action
+from .walks.texts import ENGLISH, OTHER_LANGUAGES, texts_of
+
 INTEGRATION = Path(__file__).parents[1] / "custom_components" / "plex_auth"
+LANGUAGES = sorted((INTEGRATION / "translations").glob("*.json"))
 TEXTS: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text())
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
@@ -27,7 +31,13 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
         binary_sensor.REACHABLE,
     ),
     "event": (event.TRANSIENT_TOKEN,),
-    "sensor": (*sensor.ACCOUNT_SENSORS, *sensor.SERVER_SENSORS),
+    "sensor": (
+        sensor.SIGN_IN_LAST_VERIFIED,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ),
 }
 ENTITY_KEYS: dict[str, set[str]] = {
     platform: {description.key for description in descriptions}
@@ -160,11 +170,31 @@ def reasons(module: str) -> set[str]:
 # Keys that the code chooses before it raises.
 NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 
+# What messages of actions call by its name on the page.
+SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
+PATH_FIELD = "services.get_transient_token.fields.path.name"
+SOURCE_FIELD = "services.get_source_connection_information.fields.source.name"
+GET_SERVERS = "services.get_servers.name"
+ADD_SERVER = "config_subentries.server.initiate_flow.user"
+NAMED_ON_THE_PAGE = {
+    "ambiguous_source": {SOURCE_FIELD},
+    "choose_server": {SERVER_FIELD},
+    "invalid_path": {PATH_FIELD},
+    "invalid_source": {SOURCE_FIELD, GET_SERVERS},
+    "item_not_found": {PATH_FIELD},
+    "item_of_other_server": {PATH_FIELD, SERVER_FIELD},
+    "item_without_part": {PATH_FIELD},
+    "not_a_server": {SERVER_FIELD},
+    "server_not_added": {PATH_FIELD, ADD_SERVER},
+    "source_not_found": {SOURCE_FIELD, GET_SERVERS},
+    "token_in_path": {PATH_FIELD},
+}
+
 
 def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
-    for call in calls("messages.py", "services.py"):
+    for call in calls("messages.py", "services.py", "called.py"):
         if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}
             keys = constants(call.args[0]) | NAMED_REASONS.get(
@@ -232,6 +262,15 @@ def test_messages_are_whole_sentences() -> None:
     ):
         for path, text in leaves(texts):
             assert text.endswith("."), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda path: path.stem)
+def test_messages_name_what_the_page_shows(language: Path) -> None:
+    """A message of an action calls fields, actions and buttons as the page does."""
+    texts = dict(leaves(json.loads(language.read_text())))
+    for key, named in NAMED_ON_THE_PAGE.items():
+        message = texts[f"exceptions.{key}.message"]
+        assert {path for path in named if texts[path] not in message} == set(), key
 
 
 def test_errors_of_the_config_flow() -> None:
@@ -338,10 +377,8 @@ def test_every_platform() -> None:
 
 def test_states() -> None:
     """Each state of an enumeration, and each event, has its text."""
-    for description in sensor.SERVER_SENSORS:
-        if description.options is not None:
-            text = TEXTS["entity"]["sensor"][description.key]
-            assert set(text["state"]) == set(description.options)
+    connection = TEXTS["entity"]["sensor"]["connection"]
+    assert set(connection["state"]) == set(sensor.CONNECTION.options or ())
     source = TEXTS["entity"]["sensor"]["source"]
     assert set(source["state"]) == {"local", "remote", "relay", "no_connection"}
     status = TEXTS["entity"]["sensor"]["subscription_status"]["state"]
@@ -350,6 +387,14 @@ def test_states() -> None:
     assert set(events["event_type"]["state"]) == set(
         event.TRANSIENT_TOKEN.event_types or ()
     )
+
+
+def fields_of(kind: str, description: dict[str, Any]) -> Iterable[str]:
+    """Return the fields of an action, trigger or condition."""
+    if kind == "services":
+        return fields_of_action(description)
+    fields: dict[str, Any] = description.get("fields", {})
+    return fields
 
 
 @pytest.mark.parametrize("kind", ["services", "triggers", "conditions"])
@@ -364,7 +409,11 @@ def test_described_in_yaml(kind: str) -> None:
         text = TEXTS[kind][name]
         assert text["name"], name
         assert text["description"].endswith("."), name
-        assert set(text.get("fields", {})) == set(details.get("fields", {})), name
+        assert set(text.get("fields", {})) == set(fields_of(kind, details)), name
+        sections = {
+            key for key, field in details.get("fields", {}).items() if "fields" in field
+        }
+        assert set(text.get("sections", {})) == sections, name
         for field, field_text in text.get("fields", {}).items():
             assert field_text["name"], field
 
@@ -376,7 +425,7 @@ def test_selectors() -> None:
     offered = {
         select["translation_key"]: set(select["options"])
         for action in described.values()
-        for field in action["fields"].values()
+        for field in fields_of_action(action).values()
         if (select := field["selector"].get("select"))
     }
     assert {
@@ -398,3 +447,30 @@ def test_texts_are_texts() -> None:
         assert text, path
         assert text == text.strip(), path
         assert text.count("{") == len(re.findall(r"\{\w+\}", text)), path
+
+
+SUBENTRY = "config_subentries.server"
+
+
+@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [
+        (f"{SUBENTRY}.error.certificate_error", "step.address.data.verify_ssl"),
+        (f"{SUBENTRY}.abort.already_configured", "initiate_flow.reconfigure"),
+        (f"{SUBENTRY}.abort.no_more_servers", "step.user.menu_options.address"),
+        ("issues.server_too_old.description", "initiate_flow.reconfigure"),
+        ("issues.plain_http.description", "initiate_flow.reconfigure"),
+    ],
+)
+def test_named_as_the_page_does(language: str, where: str, named: str) -> None:
+    """A message that sends to a field, button or choice names it as the page does."""
+    label: str = texts_of(f"{SUBENTRY}.{named}", language)
+    assert label in texts_of(where, language)
+
+
+def test_german_instance() -> None:
+    """German says "diese Home Assistant-Instanz" where one of several is meant."""
+    german = json.loads((INTEGRATION / "translations/de.json").read_text())
+    said = re.compile(r"\bdiese[nmrs]? Home Assistant(?!-Instanz)", re.IGNORECASE)
+    assert [path for path, text in leaves(german) if said.search(text)] == []

@@ -268,6 +268,21 @@ async def test_server_that_went_during_a_reload(stage: Stage) -> None:
     assert [call.data["from"] for call in calls] == [STATE_UNAVAILABLE]
 
 
+async def test_unknown_in_between(stage: Stage) -> None:
+    """A server that is unknown, as before its first poll, has not become reachable."""
+    entity_id = stage.entity_id(REACHABLE)
+    calls = await async_automate(
+        stage.hass, "server_reachable", {"entity_id": entity_id}
+    )
+    for state in (STATE_UNKNOWN, "on", "off", STATE_UNKNOWN):
+        stage.hass.states.async_set(entity_id, state)
+        await async_settle(stage.hass)
+        assert calls == []
+    stage.hass.states.async_set(entity_id, "on")
+    await async_settle(stage.hass)
+    assert [call.data["from"] for call in calls] == [STATE_UNKNOWN]
+
+
 @each_trigger
 async def test_first_state(
     stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause

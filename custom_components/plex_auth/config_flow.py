@@ -1,7 +1,7 @@
 """Config flow: sign in to a Plex account and choose its servers."""
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -11,7 +11,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import UnknownFlow
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.exceptions import HomeAssistantError
 
 from .api.errors import (
@@ -22,8 +22,7 @@ from .api.errors import (
 )
 from .api.models import SignIn
 from .const import (
-    CONF_ADVANCED,
-    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
     CONF_SERVERS,
     CONF_VERIFICATION_CODE,
     DOMAIN,
@@ -33,13 +32,14 @@ from .const import (
 from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.dialog import SignInDialog
-from .flows.link import LINK_URL, LinkSignIn
+from .flows.link import LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_data
-from .flows.sign_in import NewSignIn, client_of
+from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
 from .sessions import async_create_plex_tv
 
-_WAYS = ["password", "link", "token"]
+_WAYS: Final = ["link", "password", "token"]
+_ADVANCED: Final = "advanced"
 
 
 class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
@@ -62,36 +62,49 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in."""
-        return self.async_show_menu(step_id="user", menu_options=_WAYS)
+        return self.async_show_menu(step_id="user", menu_options=[*_WAYS, _ADVANCED])
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Begin a new sign-in after plex.tv rejected the token."""
-        self._client = self._own_client = client_of(self._entry.data)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Say that a new sign-in is needed and let the user choose a way."""
+        self._use_entry()
         return self.async_show_menu(
             step_id="reauth_confirm",
             menu_options=_WAYS,
-            description_placeholders={"name": self._entry.title},
+            description_placeholders=self._names,
         )
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in anew, to the same account."""
-        self._client = self._own_client = client_of(self._entry.data)
-        self._typed = {CONF_ADVANCED: {CONF_API_URL: self._client[CONF_API_URL]}}
+        self._use_entry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=_WAYS,
-            description_placeholders={"name": self._entry.title},
+            menu_options=[*_WAYS, _ADVANCED],
+            description_placeholders=self._names,
         )
+
+    async def async_step_advanced(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for what hardly anybody needs, and go back to the menu."""
+        if user_input is None:
+            return await self._async_open("advanced")
+        others = self._async_current_entries(include_ignore=False)
+        used = [entry.data.get(CONF_CLIENT_IDENTIFIER) for entry in others]
+        try:
+            self._typed |= checks.advanced(user_input, used)
+        except FormError as err:
+            return self._show_form("advanced", err, user_input)
+        return await self._async_show_menu()
 
     async def async_step_password(
         self, user_input: dict[str, Any] | None = None
@@ -100,11 +113,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if user_input is None:
             return await self._async_open("password")
         username = user_input[CONF_USERNAME].strip()
+        self._typed[CONF_USERNAME] = user_input[CONF_USERNAME]
         self._credentials = username, user_input[CONF_PASSWORD]
-        try:
-            self._use_typed(user_input)
-        except FormError as err:
-            return self._show_form("password", err)
         return await self._async_sign_in()
 
     async def async_step_code(
@@ -121,34 +131,30 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_link(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say what will happen, then get a code to type at plex.tv/link."""
-        if user_input is None:
-            return await self._async_open("link")
-        client = self._client
-        try:
-            self._use_typed(user_input)
-            if self._link is not None and self._client != client:
-                self._link.end()
+        """Show a code at once, until somebody has confirmed it at plex.tv."""
+        if self._link is not None and self._is_shown("link"):
+            if self._link.outcome is not None:
+                return self.async_show_progress_done(next_step_id="link_done")
+            if self._link.page.is_gone:
+                return self.async_show_progress_done(next_step_id=self._menu)
+            self._link.page.note()
+        else:
+            if self._link is not None and self._link.client != self._client:
+                self._link.discard()
                 self._link = None
             if self._link is None:
-                self._link = LinkSignIn(self.hass, self._client, self._async_signed_in)
-            await self._link.start()
-        except (FormError, PlexError) as err:
-            return self._show_form("link", err)
-        return await self.async_step_link_wait()
-
-    async def async_step_link_wait(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show the code until somebody has typed it at plex.tv/link."""
-        assert self._link is not None
-        if self._link.outcome is not None:
-            return self.async_show_progress_done(next_step_id="link_done")
+                self._link = LinkSignIn(self.hass, self._client, self._async_linked)
+            try:
+                await self._link.start()
+            except PlexError as err:
+                return await self._async_show_trouble("link", err)
+            if self._link.outcome is not None:
+                return await self.async_step_link_done()
         return self.async_show_progress(
-            step_id="link_wait",
+            step_id="link",
             progress_action="wait_for_link",
             progress_task=self._link.progress,
-            description_placeholders={"code": self._link.code, "url": LINK_URL},
+            description_placeholders=self._link.placeholders,
         )
 
     async def async_step_link_done(
@@ -160,8 +166,15 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
-            return self._show_form("link", outcome)
+            return await self._async_show_trouble("link", outcome)
+        self._link = None
         return outcome
+
+    async def async_step_link_failed(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Begin anew where the dialog is opened again after trouble."""
+        return await self._async_show_menu()
 
     async def async_step_token(
         self, user_input: dict[str, Any] | None = None
@@ -170,7 +183,6 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if user_input is None:
             return await self._async_open("token")
         try:
-            self._use_typed(user_input)
             token = checks.token(user_input[CONF_TOKEN])
             account = await async_create_plex_tv(self.hass, self._client).user(token)
             sign_in = SignIn(account=account, token=token)
@@ -259,6 +271,35 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             NewSignIn(self.hass, self._client, sign_in, TokenOrigin.PASSWORD)
         )
 
+    async def _async_linked(self, sign_in: NewSignIn) -> ConfigFlowResult:
+        """Go on with the token of a link; end the dialog where no page shows its progress."""
+        result = await self._async_signed_in(sign_in)
+        is_watched = (
+            self._link is not None
+            and self._is_shown("link")
+            and not self._link.page.is_gone
+        )
+        if result["type"] is FlowResultType.ABORT and not (
+            is_watched or self._is_closed
+        ):
+            self.hass.config_entries.flow.async_abort(self.flow_id)
+        return result
+
+    async def _async_show_trouble(
+        self, way: str, err: FormError | PlexError
+    ) -> ConfigFlowResult:
+        """Say what went wrong on a way: in its form, or in a menu where it has none."""
+        if way != TokenOrigin.LINK:
+            return self._show_form(way, err)
+        return self.async_show_menu(
+            step_id="link_failed",
+            menu_options=_WAYS,
+            description_placeholders={
+                **self._names,
+                "reason": await self._async_reason(err),
+            },
+        )
+
     async def _async_signed_in(self, sign_in: NewSignIn) -> ConfigFlowResult:
         """Go on with a token that plex.tv has given or accepted.
 
@@ -272,9 +313,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             if self.source != SOURCE_USER:
                 if account.uuid != self._entry.unique_id:
                     sign_in.finish()
-                    return self._show_form(
-                        sign_in.origin.value, FormError("wrong_account")
-                    )
+                    err = FormError("wrong_account")
+                    return await self._async_show_trouble(sign_in.origin.value, err)
                 sign_in.store_in(self._entry)
                 return self.async_update_and_abort(self._entry)
             if self._is_closed:

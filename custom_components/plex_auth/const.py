@@ -7,7 +7,6 @@ from typing import Final
 DOMAIN: Final = "plex_auth"
 LOGGER: Final = logging.getLogger(__package__)
 
-CONF_ADVANCED: Final = "advanced"
 CONF_API_URL: Final = "api_url"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
 CONF_LAST_KNOWN: Final = "last_known"

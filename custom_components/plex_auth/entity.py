@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any, override
 
-from homeassistant.core import callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import (
     DeviceEntryType,
     DeviceInfo,
     async_get_device_id_by_identifier,
 )
-from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.update_coordinator import (
     CoordinatorEntity,
     DataUpdateCoordinator,
@@ -128,6 +128,15 @@ def server_unique_id(server: ServerCoordinator, key: str) -> str:
     return f"{server.config_entry.unique_id}_{server.machine_identifier}_{key}"
 
 
+def registered_entity(
+    hass: HomeAssistant, platform: str, entity: Entity
+) -> er.RegistryEntry | None:
+    """Return what Home Assistant's registry has of an entity that is not added yet."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(platform, DOMAIN, str(entity.unique_id))
+    return registry.async_get(entity_id) if entity_id else None
+
+
 @callback
 def async_follow_device(server: ServerCoordinator) -> None:
     """Keep name and software version of a server's device page true."""
@@ -166,7 +175,7 @@ def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
     return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/account",
         identifiers={_account_identifier(entry)},
-        model="Plex",
+        model="Plex account",
         name=entry.title,
     )
 

@@ -113,7 +113,7 @@ def source_response(source: Source) -> dict[str, Any]:
 
 def route_response(route: Route) -> dict[str, str]:
     """Return by which address a server answered."""
-    return {"uri": str(route.url).rstrip("/"), "connection": route.kind.value}
+    return {"uri": route.uri, "connection": route.kind.value}
 
 
 def _all(models: Iterable[object], names: Iterable[str]) -> list[JsonValueType]:

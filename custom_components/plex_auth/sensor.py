@@ -13,26 +13,22 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .api.connections import ConnectionKind, best_connection, connection_kind
+from .api.connections import ConnectionKind
 from .api.models import SubscriptionPeriod
-from .const import DOMAIN
 from .coordinator import AccountCoordinator
-from .entity import AccountEntity, ServerEntity, SourceEntity, server_unique_id
+from .entity import AccountEntity, ServerEntity, registered_entity
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
+from .source_sensor import async_follow_sources
 
 PARALLEL_UPDATES = 0
 
-ATTR_CONNECTIONS: Final = "connections"
-ATTR_SOURCE: Final = "source"
-ATTR_NAME: Final = "name"
+ATTR_URI: Final = "uri"
 
 _LONGEST_STATE: Final = 255
-_NO_CONNECTION: Final = "no_connection"
 
 # Plex writes these with capitals; translations of states need lower case (§1.1).
 _SUBSCRIPTION_STATUSES: Final = {
@@ -88,13 +84,16 @@ def _rare[CoordinatorT](
     )
 
 
-ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
+# Each is made when Plex first names a value.
+SUBSCRIPTION_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     PlexSensorDescription(
         key="subscription_status",
+        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=_status,
     ),
     PlexSensorDescription(
         key="subscription_plan",
+        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda coordinator: coordinator.data.details.subscription.plan,
     ),
     PlexSensorDescription(
@@ -109,12 +108,15 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda coordinator: _first(coordinator, lambda period: period.ends_at),
     ),
-    PlexSensorDescription(
-        key="sign_in_last_verified",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda coordinator: coordinator.data.verified_at,
-    ),
+)
+
+SIGN_IN_LAST_VERIFIED: PlexSensorDescription[AccountCoordinator] = _rare(
+    "sign_in_last_verified",
+    lambda coordinator: coordinator.data.verified_at,
+    SensorDeviceClass.TIMESTAMP,
+)
+
+ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     PlexSensorDescription(
         key="servers",
         entity_category=EntityCategory.DIAGNOSTIC,
@@ -135,13 +137,14 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     ),
 )
 
+CONNECTION: PlexSensorDescription[ServerCoordinator] = PlexSensorDescription(
+    key="connection",
+    device_class=SensorDeviceClass.ENUM,
+    options=[kind.value for kind in ConnectionKind],
+    value_fn=lambda coordinator: coordinator.data.route.kind,
+)
+
 SERVER_SENSORS: tuple[PlexSensorDescription[ServerCoordinator], ...] = (
-    PlexSensorDescription(
-        key="connection",
-        device_class=SensorDeviceClass.ENUM,
-        options=[kind.value for kind in ConnectionKind],
-        value_fn=lambda coordinator: coordinator.data.route.kind,
-    ),
     PlexSensorDescription(
         key="transient_token_expires",
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -161,33 +164,38 @@ async def async_setup_entry(
     """Add the sensors of an account and of its servers."""
     data = entry.runtime_data
     async_add_entities(
-        AccountSensor(data.account, description) for description in ACCOUNT_SENSORS
+        [
+            LastVerifiedSensor(data.account, SIGN_IN_LAST_VERIFIED),
+            *(
+                AccountSensor(data.account, description)
+                for description in ACCOUNT_SENSORS
+            ),
+        ]
     )
+    unnamed = [
+        SubscriptionSensor(data.account, description)
+        for description in SUBSCRIPTION_SENSORS
+    ]
+
+    @callback
+    def async_add_named() -> None:
+        if named := [sensor for sensor in unnamed if sensor.is_named]:
+            unnamed[:] = [sensor for sensor in unnamed if sensor not in named]
+            async_add_entities(named)
+
+    async_add_named()
+    entry.async_on_unload(data.account.async_add_listener(async_add_named))
 
     @callback
     def async_add_server(server: ServerCoordinator) -> None:
-        shown = set[str]()
-
-        @callback
-        def async_follow_sources() -> None:
-            watched = set(server.sources.watched)
-            if shown == watched:
-                return
-            _remove_unwatched_sources(server, watched)
-            async_add_entities(
-                (SourceSensor(server, source) for source in watched - shown),
-                config_subentry_id=server.subentry.subentry_id,
-            )
-            shown.clear()
-            shown.update(watched)
-
         async_add_entities(
-            (ServerSensor(server, description) for description in SERVER_SENSORS),
+            [
+                ConnectionSensor(server, CONNECTION),
+                *(ServerSensor(server, description) for description in SERVER_SENSORS),
+            ],
             config_subentry_id=server.subentry.subentry_id,
         )
-        _remove_unwatched_sources(server, set(server.sources.watched))
-        async_follow_sources()
-        server.async_on_shutdown(server.async_add_listener(async_follow_sources))
+        async_follow_sources(server, async_add_entities)
 
     data.async_listen(async_add_server)
 
@@ -209,85 +217,44 @@ class AccountSensor(AccountEntity, _DescribedSensor):
     """Show a fact of an account."""
 
 
+class SubscriptionSensor(AccountSensor):
+    """Show a fact of a subscription, which most accounts do not have."""
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether Plex names a value, or did before: it may do so again."""
+        if self.coordinator.data is not None and self.native_value is not None:
+            return True
+        return registered_entity(self.coordinator.hass, SENSOR_DOMAIN, self) is not None
+
+
+class LastVerifiedSensor(AccountSensor):
+    """Show when plex.tv last accepted the sign-in, also when it rejects it now."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether plex.tv accepted the sign-in, and can be asked about it."""
+        coordinator = self.coordinator
+        return coordinator.data is not None and (
+            coordinator.last_update_success or coordinator.token_rejected
+        )
+
+
 class ServerSensor(ServerEntity, _DescribedSensor):
     """Show a fact of a server."""
 
 
-class SourceSensor(SourceEntity, SensorEntity):
-    """Show the best connection to a source of a server."""
+class ConnectionSensor(ServerSensor):
+    """Show how a server is reached, and at which address."""
 
-    _attr_device_class = SensorDeviceClass.ENUM
-    _attr_options = [
-        ConnectionKind.LOCAL.value,
-        ConnectionKind.REMOTE.value,
-        ConnectionKind.RELAY.value,
-        _NO_CONNECTION,
-    ]
-    _attr_translation_key = "source"
-    _unrecorded_attributes = frozenset({ATTR_CONNECTIONS})
-
-    def __init__(self, server: ServerCoordinator, source: str) -> None:
-        """Name the sensor as the source is called, or was called last."""
-        super().__init__(server, source)
-        self._source_name = self._find_source_name()
-        self._attr_translation_placeholders = {"source": self._source_name or source}
-        if self._source_name is None:
-            registry = er.async_get(server.hass)
-            entity_id = registry.async_get_entity_id(
-                SENSOR_DOMAIN, DOMAIN, str(self.unique_id)
-            )
-            if entity_id is not None:
-                self._attr_name = registry.entities[entity_id].original_name
-
-    @override
-    @callback
-    def _handle_coordinator_update(self) -> None:
-        """Take a new name of the source when it comes."""
-        name = self._find_source_name()
-        if name is not None and name != self._source_name:
-            self._source_name = name
-            self._attr_translation_placeholders = {"source": name}
-            # Home Assistant keeps the name that it has made until another one is set.
-            self._attr_name = name
-            del self._attr_name
-        super()._handle_coordinator_update()
+    _unrecorded_attributes = frozenset({ATTR_URI})
 
     @property
     @override
-    def native_value(self) -> str:
-        """Return the kind of the best connection listed."""
-        best = best_connection(self.coordinator.data[self._source].connections)
-        return connection_kind(best) if best else _NO_CONNECTION
-
-    @property
-    @override
-    def extra_state_attributes(self) -> dict[str, Any]:
-        """Return what the source is and where: addresses, never its token."""
-        source = self.coordinator.data[self._source]
-        return {
-            ATTR_NAME: source.name,
-            ATTR_SOURCE: self._source,
-            ATTR_CONNECTIONS: [connection.uri for connection in source.connections],
-        }
-
-    def _find_source_name(self) -> str | None:
-        """Return the source's name as the server tells it, else as plex.tv lists it."""
-        if self.available and (name := self.coordinator.data[self._source].name):
-            return name
-        listed = self._server.account.servers.get(self._source.partition("://")[2])
-        return listed.name if listed else None
-
-
-def _remove_unwatched_sources(server: ServerCoordinator, watched: set[str]) -> None:
-    """Remove the sensors of sources that are watched no longer."""
-    registry = er.async_get(server.hass)
-    prefix = server_unique_id(server, "source_")
-    kept = {f"{prefix}{source}" for source in watched}
-    for entity in er.async_entries_for_config_entry(
-        registry, server.config_entry.entry_id
-    ):
-        if entity.unique_id.startswith(prefix) and entity.unique_id not in kept:
-            registry.async_remove(entity.entity_id)
+    def extra_state_attributes(self) -> dict[str, str]:
+        """Return the address in use, without a token."""
+        return {ATTR_URI: self.coordinator.data.route.uri}
 
 
 def _state(value: SensorValue) -> SensorValue:

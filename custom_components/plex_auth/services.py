@@ -1,6 +1,5 @@
 """The actions."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import voluptuous as vol
@@ -14,19 +13,21 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.service import (
-    async_get_config_entry,
-    async_get_device_and_config_entry,
-    async_register_admin_service,
-)
+from homeassistant.helpers.service import async_register_admin_service
 
 from .api.connections import Route
 from .api.errors import NotFoundError
-from .api.server import is_source, playable
-from .const import DOMAIN, SUBENTRY_TYPE_SERVER
-from .coordinator import AccountCoordinator
+from .api.items import Item
+from .api.server import playable
+from .called import (
+    called_account,
+    called_server,
+    called_source,
+    called_to_play,
+    without_token,
+)
+from .const import DOMAIN
 from .messages import action_errors, invalid
 from .responses import (
     account_response,
@@ -35,7 +36,6 @@ from .responses import (
     source_response,
     transient_token_response,
 )
-from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
 ATTR_PATH: Final = "path"
@@ -55,7 +55,7 @@ _TRANSIENT_TOKEN_SCHEMA = vol.Schema(
         vol.Optional(ATTR_DEVICE_ID): cv.string,
         vol.Optional(ATTR_TYPE, default="delegation"): vol.In(["delegation"]),
         vol.Optional(ATTR_SCOPE, default="all"): vol.In(["all"]),
-        vol.Optional(ATTR_PATH): cv.string,
+        vol.Optional(ATTR_PATH): vol.All(cv.string, without_token),
     }
 )
 _SOURCE_SCHEMA = vol.Schema(
@@ -92,7 +92,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
     """Return what plex.tv says now of the account that the token belongs to."""
-    account = _called_account(call)
+    account = called_account(call)
     async with action_errors(account.config_entry.title):
         await account.async_verify()
     return {"account": account_response(account.data.details)}
@@ -100,7 +100,7 @@ async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
     """Return the servers that plex.tv lists now for the account."""
-    account = _called_account(call)
+    account = called_account(call)
     entry = account.config_entry
     async with action_errors(entry.title):
         await account.servers.renew(now=True)
@@ -115,9 +115,9 @@ async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
-    server = _called_server(call)
-    path = _path(call.data[ATTR_PATH]) if ATTR_PATH in call.data else None
+    server, wanted = called_to_play(call, call.data.get(ATTR_PATH))
     async with action_errors(server.subentry.title):
+        path = await _part(server, wanted) if isinstance(wanted, Item) else wanted
         token, route = await server.access.call(
             lambda plex, access_token: plex.transient_token(access_token),
             is_repeatable=False,
@@ -136,11 +136,9 @@ async def _async_get_source_connection_information(
     call: ServiceCall,
 ) -> ServiceResponse:
     """Return how a source that a server knows can be reached, with its token."""
-    server = _called_server(call)
-    source: str = call.data[ATTR_SOURCE]
+    server = called_server(call)
+    source = called_source(server, call.data[ATTR_SOURCE])
     name = server.subentry.title
-    if not is_source(source):
-        raise invalid("invalid_source")
     async with action_errors(name):
         try:
             found, route = await server.access.source(
@@ -156,64 +154,17 @@ async def _async_get_source_connection_information(
     }
 
 
-def _called_account(call: ServiceCall) -> AccountCoordinator:
-    """Return the account that a call means, the only one where it names none."""
-    entry: PlexAuthConfigEntry = async_get_config_entry(
-        call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
-    )
-    return entry.runtime_data.account
-
-
-def _called_server(call: ServiceCall) -> ServerCoordinator:
-    """Return the server that a call means, the only one where it names none."""
-    if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
-        entries: Iterable[PlexAuthConfigEntry] = (
-            call.hass.config_entries.async_loaded_entries(DOMAIN)
-        )
-        servers = [
-            server
-            for entry in entries
-            for server in entry.runtime_data.servers.values()
-        ]
-        if not servers:
-            raise _no_server(call.hass)
-        if len(servers) != 1:
-            raise invalid("choose_server")
-        return servers[0]
-    device, entry = async_get_device_and_config_entry(
-        call.hass, DOMAIN, device_id, include_child_devices=False
-    )
-    server: ServerCoordinator | None = entry.runtime_data.servers.get(
-        device.config_subentry_id
-    )
-    if server is None:
-        raise invalid("not_a_server", name=device.name_by_user or device.name or "")
-    return server
-
-
-def _no_server(hass: HomeAssistant) -> ServiceValidationError:
-    """Return why there is no server: none was added, or its account is not loaded."""
-    for entry in hass.config_entries.async_entries(DOMAIN):
-        if any(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
-            reason = "account_disabled" if entry.disabled_by else "account_not_ready"
-            return invalid(reason, name=entry.title)
-    return invalid("no_server")
-
-
-def _path(text: str) -> URL:
-    """Return the path that a call names, which must lie on the server itself."""
+async def _part(server: ServerCoordinator, item: Item) -> URL:
+    """Return the path of what plays an item of a server."""
+    name = server.subentry.title
     try:
-        path = URL(text)
-    except ValueError:
-        path = None
-    if (
-        path is None
-        or path.absolute
-        or not text.startswith("/")
-        or text.startswith(("//", "/\\"))
-        or not text.isprintable()
-    ):
-        raise invalid("invalid_path")
+        path, _ = await server.access.call(
+            lambda plex, access_token: plex.part(access_token, item)
+        )
+    except NotFoundError as err:
+        raise invalid("item_not_found", name=name) from err
+    if path is None:
+        raise invalid("item_without_part")
     return path
 
 

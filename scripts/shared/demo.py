@@ -9,6 +9,7 @@ from typing import Any
 from .environment import DEMO, DEMO_OLDEST, prepare
 from .failure import Failure
 from .home_assistant import PASSWORD, USERNAME, HomeAssistant
+from .play import show_how_to_play
 from .progress import step
 from .show import show_responses, show_states
 from .stage import set_up
@@ -51,6 +52,7 @@ def main() -> int:
         show_states(found["states"])
         show_responses(found["responses"])
         print()
+        show_how_to_play(stage.simulator)
         if arguments.check:
             _check_end(stage.home_assistant, found["secrets"])
             print(json.dumps(_report(found, time.monotonic() - start)))

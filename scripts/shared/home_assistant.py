@@ -28,6 +28,8 @@ frontend:
 config:
 api:
 recorder:
+history:
+logbook:
 logger:
   default: info
   logs:

@@ -28,10 +28,15 @@ class Simulator:
         """Return the requests that steer it."""
         return Rest(self.description["control_url"])
 
+    @property
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return the accounts with their passwords and what else there is to know."""
+        accounts: list[dict[str, Any]] = self.description["accounts"]
+        return accounts
+
     def account(self, username: str) -> dict[str, Any]:
         """Return an account with its password and what else there is to know of it."""
-        accounts: list[dict[str, Any]] = self.description["accounts"]
-        return next(one for one in accounts if one["username"] == username)
+        return next(one for one in self.accounts if one["username"] == username)
 
     def server(self, name: str) -> dict[str, Any]:
         """Return a server's machine identifier, addresses and owner."""

@@ -147,6 +147,13 @@ CALLS: Final = (
             token, scene.population.source
         ),
     ),
+    Call(
+        "part",
+        "item",
+        True,
+        _server_token,
+        lambda scene, token: scene.server.part(token, scene.population.film),
+    ),
 )
 
 

@@ -9,8 +9,10 @@ from typing import Final, override
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import ResolveResult
 
+from custom_components.plex_auth.api.items import Item
 from custom_components.plex_auth.api.transport import ClientInfo
 from tests.plex_simulator import Account, MediaServer, PlexDirectResolver, PlexSimulator
+from tests.plex_simulator.library import Kind
 
 PASSWORD: Final = "marker-password-1"
 IDENTITY: Final = ClientInfo(
@@ -32,6 +34,7 @@ class Population:
     guest: Account
     server: MediaServer
     other: MediaServer
+    film: Item
 
     @property
     def token(self) -> str:
@@ -63,11 +66,14 @@ async def populate(simulator: PlexSimulator) -> Population:
     """Add an owner of two servers, one of which is shared with a guest."""
     owner = simulator.add_account("anna", title="Änna", password=PASSWORD)
     guest = simulator.add_account("ben", title="Ben", password=PASSWORD)
+    server = await simulator.add_server("Küche", owner, shared_with=[guest])
+    film = server.library.add(Kind.MOVIE, "Fog", ["Fog 1.mkv", "Fog 2.mkv"])
     return Population(
         owner=owner,
         guest=guest,
-        server=await simulator.add_server("Küche", owner, shared_with=[guest]),
+        server=server,
         other=await simulator.add_server("Cellar", owner),
+        film=Item(path=film.path),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which addresses may be asked, and which are private or public."""
+"""Which addresses may be asked, which are private or public, and what a person typed."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from custom_components.plex_auth.api.addresses import (
     is_private,
     is_public,
     parse_address,
+    typed_addresses,
 )
 
 
@@ -124,3 +125,91 @@ def test_private_and_public(host: str | None, private: bool, public: bool) -> No
     """Private is an address at home; public is an address or a name of the internet."""
     assert is_private(host) is private
     assert is_public(host) is public
+
+
+HTTPS, BOTH = ("https",), ("https", "http")
+
+
+@pytest.mark.parametrize(
+    ("text", "schemes", "rest"),
+    [
+        ("192.168.1.10", BOTH, "192.168.1.10:32400"),
+        (" 192.168.1.10:8443 ", BOTH, "192.168.1.10:8443"),
+        ("nas", BOTH, "nas:32400"),
+        ("nas:32400", BOTH, "nas:32400"),
+        ("nas.local", BOTH, "nas.local:32400"),
+        ("NAS:32400/", BOTH, "nas:32400/"),
+        ("[::1]", BOTH, "[::1]:32400"),
+        ("::1", BOTH, "[::1]:32400"),
+        ("[fd00::2]:1234", BOTH, "[fd00::2]:1234"),
+        ("nas:32400/web", BOTH, "nas:32400"),
+        ("nas:32400/web/", BOTH, "nas:32400"),
+        ("nas:32400/web/index.html#!/settings/web", BOTH, "nas:32400"),
+        ("nas/web/index.html", BOTH, "nas:32400"),
+        # To the internet no token goes by plain http, unless that was typed.
+        ("plex.example.org", HTTPS, "plex.example.org:32400"),
+        ("8.8.8.8:32400", HTTPS, "8.8.8.8:32400"),
+        ("10-0-0-2.0123.plex.direct:32400", HTTPS, "10-0-0-2.0123.plex.direct:32400"),
+        ("http://plex.example.org:8080", ("http",), "plex.example.org:8080"),
+        (
+            "http://nas:32400/web/index.html#!/server/0/details?key=%2F",
+            ("http",),
+            "nas:32400",
+        ),
+        ("https://nas:32400/web?x=1#!/", HTTPS, "nas:32400"),
+        ("https://example.org:443/plex/web/index.html#!/", HTTPS, "example.org/plex"),
+        ("https://example.org:443/plex", HTTPS, "example.org/plex"),
+        ("http://web:32400", ("http",), "web:32400"),
+        ("web", BOTH, "web:32400"),
+    ],
+)
+def test_typed_addresses(text: str, schemes: tuple[str, ...], rest: str) -> None:
+    """What a person types is understood: secure first, and plain only at home."""
+    found = [str(url) for url in typed_addresses(text)]
+    assert [url.replace(":443", "") for url in found] == [
+        f"{scheme}://{rest}" for scheme in schemes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("http://nas", ["http://nas", "http://nas:32400"]),
+        ("https://[::1]/web/", ["https://[::1]", "https://[::1]:32400"]),
+        ("http://web/web", ["http://web", "http://web:32400"]),
+    ],
+)
+def test_typed_scheme_without_a_port(text: str, found: list[str]) -> None:
+    """A typed scheme means its own port, or else that of Plex."""
+    assert [str(url) for url in typed_addresses(text)] == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "Living Room",
+        "https://",
+        "javascript:alert(1)",
+        "ftp://nas",
+        "user:secret@nas:32400",
+        "http://nas:32400/?X-Plex-Token=x",
+        "http://nas:32400/#x",
+        "nas:99999",
+        "169.254.169.254",
+        "0.0.0.0",
+        "2130706433",
+        "https://app.plex.tv/desktop/#!/server/0123/details?key=%2Flibrary",
+        "app.plex.tv",
+        "https://APP.plex.tv./web/index.html#!/",
+        "https://plex.tv/web/index.html",
+        "plex.tv:32400",
+        "yFq2Xx_8kL-0aBcDeFgH",
+        "transient-2f0f3f0c-7d2f-4c4e-9b1a-6c5f7f0e8a11",
+        "claim-yFq2Xx8kL0aBcDeFgHiJ",
+    ],
+)
+def test_typed_addresses_of_no_server(text: str) -> None:
+    """What no server can be at is not guessed at."""
+    assert typed_addresses(text) == ()

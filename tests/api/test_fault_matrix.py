@@ -107,7 +107,7 @@ async def test_fault(
 
 def test_every_call_and_every_fault_has_one_name() -> None:
     """No cell of the table hides another one."""
-    assert len({call.name for call in CALLS}) == len(CALLS) == 10
+    assert len({call.name for call in CALLS}) == len(CALLS) == 11
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 

@@ -9,6 +9,7 @@ from copy import deepcopy
 from ipaddress import ip_address
 import json
 import os
+import re
 import socket
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -37,6 +38,7 @@ from custom_components.plex_auth.api.failures import (
     server_error,
     sign_in_error,
 )
+from custom_components.plex_auth.api.items import Item, first_part, parse_path
 from custom_components.plex_auth.api.models import (
     Account,
     Connection,
@@ -49,11 +51,16 @@ from custom_components.plex_auth.api.models import (
     require_container,
 )
 from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.api.server import PlexServer, supports_sources
+from custom_components.plex_auth.api.server import (
+    PlexServer,
+    playable,
+    supports_sources,
+)
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Fault, PlexSimulator
 
 from .population import Population
+from .test_items import ITEM_JSON, ITEM_XML
 from .test_models import (
     ACCOUNT_JSON,
     ACCOUNT_XML,
@@ -86,6 +93,7 @@ GOOD_JSON: tuple[Json, ...] = (
     RESOURCES_JSON,
     IDENTITY_JSON,
     {"MediaContainer": {"size": 1, "Device": SOURCE_DEVICE, "token": "x"}},
+    ITEM_JSON,
     {"errors": [{"code": 1001, "message": "Invalid token", "status": 401}]},
 )
 GOOD_XML = (
@@ -94,6 +102,7 @@ GOOD_XML = (
     RESOURCES_XML.encode(),
     IDENTITY_XML,
     SOURCE_XML,
+    ITEM_XML,
     b'<errors><error code="1001" message="x"/><error>Invalid token</error></errors>',
 )
 GOOD_BODIES = (*(json.dumps(data).encode() for data in GOOD_JSON), *GOOD_XML)
@@ -105,6 +114,7 @@ PARSERS: tuple[Callable[[Json], object], ...] = (
     Identity.parse,
     TransientToken.parse,
     Source.parse,
+    first_part,
     require_container,
 )
 
@@ -444,6 +454,27 @@ def test_any_list_of_addresses_is_ranked(
             assert is_private(url.host)
 
 
+@given(
+    st.builds(
+        "{}{}{}".format,
+        texts,
+        st.sampled_from(["", "/", "#!/server/", "#!/server/a/details?key=", "%"]),
+        texts | st.just("/library/metadata/1"),
+    )
+)
+@fuzzed
+def test_any_text_plays_on_the_server_or_not_at_all(text: str) -> None:
+    """What a person wants to play is a path on the server, an item of it, or nothing."""
+    item = Item.parse(text)
+    if item is not None:
+        assert re.fullmatch(r"/library/metadata/[0-9]+", item.path)
+    base = URL("http://10.0.0.1:32400/plex/")
+    if (path := parse_path(text)) is not None:
+        url = playable(base, path, "token")
+        assert url.origin() == base.origin()
+        assert url.query["X-Plex-Token"] == "token"
+
+
 @given(login=texts, password=texts, code=st.none() | texts, token=texts, source=texts)
 @fuzzed
 async def test_any_text_of_a_person_is_answered(
@@ -517,6 +548,7 @@ async def test_any_answer_over_a_socket_is_a_model_or_an_error(
         server.check_token("x"),
         server.transient_token("x"),
         server.source_connection_information("x", "server://x"),
+        server.part("x", Item(path="/library/metadata/1")),
     ):
         try:
             await ask

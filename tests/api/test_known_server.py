@@ -74,6 +74,13 @@ def test_nothing_known() -> None:
     )
 
 
+def test_no_jwt() -> None:
+    """A Plex JWT is no token, stored or listed; the one before it stays."""
+    jwt = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln"
+    assert KnownServer.from_stored(known().as_stored() | {"token": jwt}).token is None
+    assert known(accessToken=jwt).completed(known()).token == "a secret token"
+
+
 def test_token_is_not_shown() -> None:
     """The token is in no text that shows the object."""
     assert "a secret token" not in repr(known())

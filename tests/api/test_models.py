@@ -323,6 +323,19 @@ def test_account_needs_id_and_uuid(data: Json) -> None:
         SignIn.parse(data | {"authToken": "x"} if isinstance(data, dict) else data)
 
 
+JWT = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln"
+
+
+def test_no_jwt() -> None:
+    """A Plex JWT is the token of nothing: no server takes it (plex-api.md §8)."""
+    with pytest.raises(UnexpectedAnswerError):
+        SignIn.parse(ACCOUNT_JSON | {"authToken": JWT})
+    assert Pin.parse({"id": 7, "code": "A", "authToken": JWT}).token is None
+    listed: Json = {"clientIdentifier": "m1", "provides": "server", "accessToken": JWT}
+    (server,) = ListedServer.parse_servers([listed])
+    assert server.access_token is None
+
+
 @pytest.mark.parametrize("token", [None, "", 5, ["x"]])
 def test_sign_in_needs_a_token(token: Json) -> None:
     """A sign-in without a token is none."""

@@ -4,9 +4,11 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import errors
+from custom_components.plex_auth.api.items import Item
 from custom_components.plex_auth.api.server import PlexServer, supports_sources
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator.library import Kind
 
 from .population import Population
 
@@ -230,3 +232,46 @@ async def test_path_of_a_proxy_is_kept(
 def test_supports_sources(version: str | None, supported: bool) -> None:
     """Sources came with version 1.15.4; a version that says nothing is trusted."""
     assert supports_sources(version) is supported
+
+
+@pytest.mark.parametrize("as_xml", [False, True])
+async def test_part(
+    plex: PlexSimulator, server: PlexServer, population: Population, as_xml: bool
+) -> None:
+    """An item is asked for with the token in the header; its first part is found."""
+    if as_xml:
+        population.server.faults.set("item", Fault.xml_instead())
+    path = await server.part(population.server_token, population.film)
+    assert path == URL("/library/parts/100/1700000000/file.mkv")
+    (request,) = plex.requests_to("item")
+    assert request.query == {}
+    assert request.headers["X-Plex-Token"] == population.server_token
+    with pytest.raises(errors.NotFoundError):
+        await server.part(population.server_token, Item(path="/library/metadata/9"))
+    with pytest.raises(errors.NotPermittedError):
+        await server.part("marker", population.film)
+
+
+async def test_part_of_what_belongs_to_an_item(
+    plex: PlexSimulator, server: PlexServer, population: Population
+) -> None:
+    """An album plays its first track; an artist has nothing that plays."""
+    library, token = population.server.library, population.server_token
+    artist = library.add(Kind.ARTIST, "The Neighbours")
+    album = library.add(Kind.ALBUM, "Fences", parent=artist)
+    first, _ = (
+        library.add(Kind.TRACK, name, [f"{name}.flac"], parent=album) for name in "ab"
+    )
+    path = await server.part(token, Item(path=album.path))
+    assert path == URL(first.versions[0][0].key)
+    assert await server.part(token, Item(path=artist.path)) is None
+    asked = [request.path for request in plex.requests_to("children")]
+    assert asked == [f"{album.path}/children", f"{artist.path}/children"]
+
+
+@pytest.mark.parametrize("call", ["check_token", "try_token", "transient_token"])
+async def test_no_jwt(plex: PlexSimulator, server: PlexServer, call: str) -> None:
+    """A Plex JWT is never sent to a server; that is no word about the account."""
+    with pytest.raises(errors.NotPermittedError):
+        await getattr(server, call)("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln")
+    assert all("X-Plex-Token" not in request.headers for request in plex.requests)

@@ -8,10 +8,26 @@ from playwright.sync_api import sync_playwright
 
 from scripts.shared.failure import run_script
 from scripts.shared.simulator import Simulator
-from tests.walks.names import Action
-from tests.walks.world import ANNAS_NAME, BENS_NAME, FRITZ_NAME
+from tests.walks.names import Action, Step
+from tests.walks.world import (
+    ANNAS_NAME,
+    BASEMENT,
+    BENS_NAME,
+    FRITZ_NAME,
+    LIVING_ROOM,
+    SHARED,
+)
 
-from . import actions, automation, dashboard, entry, languages, sign_in
+from . import (
+    actions,
+    activity,
+    automation,
+    dashboard,
+    entry,
+    languages,
+    sign_in,
+    wrong_person,
+)
 from .screen import Screen
 
 _OPTIONS = (
@@ -42,6 +58,9 @@ def main() -> int:
         screen = Screen(page, given["screenshots"])
         simulator = Simulator(given["simulator"])
         sign_in.open_home_assistant(screen, given["username"], given["password"])
+        for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
+            sign_in.add_quickly(screen, simulator, way, clicks)
+            entry.remove_account(screen, ANNAS_NAME, left=0)
         sign_in.add_account(screen, simulator)
         tour = _main if given["main"] else _whole
         tour(screen, simulator)
@@ -58,6 +77,7 @@ def _main(screen: Screen, simulator: Simulator) -> None:
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
     actions.revoke_sign_in(screen, simulator)
     sign_in.sign_in_again(screen, simulator)
+    wrong_person.sign_in_as_both(screen, simulator)
     entry.open_integration(screen)
 
 
@@ -67,17 +87,20 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     entry.look_at_devices(screen)
     actions.open_actions(screen)
     token = actions.call_all(screen, simulator)
+    entry.open_integration(screen)
+    activity.change_another_server(screen, simulator)
     automation.make_automation(screen)
     dashboard.paste_card(screen)
     actions.open_actions(screen)
     actions.revoke_sign_in(screen, simulator)
     dashboard.see_rejection(screen)
     sign_in.sign_in_again(screen, simulator)
+    wrong_person.sign_in_as_both(screen, simulator)
     entry.open_integration(screen)
     entry.add_server(screen, simulator)
-    entry.change_server(screen, simulator)
+    entry.change_server(screen, simulator, LIVING_ROOM, BASEMENT)
     entry.renew_sign_in(screen)
-    entry.add_listed_server(screen, simulator)
+    entry.add_listed_server(screen, simulator, SHARED)
     entry.repair_server(screen, simulator)
     entry.open_integration(screen)
     entry.download_diagnostics(screen, simulator, token)

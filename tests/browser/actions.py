@@ -6,7 +6,7 @@ from scripts.shared.simulator import Simulator
 from tests.walks import ways
 from tests.walks.names import Action, Field
 from tests.walks.texts import text
-from tests.walks.world import ANNA, ANNAS_NAME, ANSWERS, LIVING_ROOM, source
+from tests.walks.world import ANNA, ANNAS_NAME, ANSWERS, BASEMENT, LIVING_ROOM, page
 
 from .screen import Screen
 
@@ -27,18 +27,22 @@ def call_all(screen: Screen, simulator: Simulator) -> str:
     """Call each action, and return the transient token."""
     shown = {action: call(screen, simulator, action) for action in Action}
     url = next(line for line in shown[Action.TRANSIENT_TOKEN] if line[:5] == "url: ")
-    assert ways.PATH in url
+    assert "/library/parts/" in url
     return shown[Action.TRANSIENT_TOKEN][0].removeprefix("token: ").strip()
 
 
 def call(screen: Screen, simulator: Simulator, action: Action) -> list[str]:
     """Call an action with what is right for it, and return the lines of its response."""
-    fields = ways.calls(None, LIVING_ROOM, source(simulator))[action]
+    # A person names the other server as the page does.
+    calls = ways.calls(None, LIVING_ROOM, BASEMENT, page(simulator))
+    fields = calls[action]
     with screen.step(text(f"services.{action}.name")):
         _choose_action(screen, action)
         # What is typed while the page takes the choice of a device is lost.
         for field in sorted(fields, key=lambda field: field == Field.DEVICE):
             _fill(screen, action, field, fields[field])
+        if action is Action.TRANSIENT_TOKEN:
+            _unfold_and_fold(screen, action, "advanced", Field.TYPE, Field.SCOPE)
         before, after = _KEPT.get(action, (f"{action} filled", action))
         screen.picture(before, keep=action in _KEPT)
         screen.press("Perform action")
@@ -69,10 +73,32 @@ def _choose_action(screen: Screen, action: Action) -> None:
     screen.see(text(f"services.{action}.description"))
 
 
+def _unfold_and_fold(
+    screen: Screen, action: Action, section: str, *fields: Field
+) -> None:
+    """See the fields of a section only while it is unfolded."""
+    name = text(f"services.{action}.sections.{section}.name")
+    rows = [_row(screen, action, field) for field in fields]
+    for row in rows:
+        expect(row, "a field of a folded section").not_to_be_visible()
+    screen.click(name)
+    for row in rows:
+        expect(row, "a field of an unfolded section").to_be_visible()
+    screen.picture(f"{action} {section}", keep=False)
+    screen.click(name)
+    for row in rows:
+        expect(row, "a field of a folded section").not_to_be_visible()
+
+
+def _row(screen: Screen, action: Action, field: str) -> Locator:
+    """Return the row of a field, which its description tells from others."""
+    description = text(f"services.{action}.fields.{field}.description")
+    return screen.page.locator("ha-settings-row", has_text=description)
+
+
 def _fill(screen: Screen, action: Action, field: str, value: object) -> None:
     """Fill a field, after its box is ticked if it has one; switches stay as they are."""
-    description = text(f"services.{action}.fields.{field}.description")
-    row = screen.page.locator("ha-settings-row", has_text=description)
+    row = _row(screen, action, field)
     expect(row, f"the field {field}").to_be_visible()
     if isinstance(value, bool):
         return

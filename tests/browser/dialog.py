@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from playwright.sync_api import Locator, expect
+
 from tests.walks.names import SECRET_FIELDS, Field, Step
 from tests.walks.texts import ENGLISH, text, texts_of
 from tests.walks.ways import Choose, Created, Ended, Move, Submit, Watch, Way
@@ -14,7 +16,6 @@ from .screen import Screen
 ACCOUNT = "config"
 SERVER = "config_subentries.server"
 
-_LINK_URL = "https://plex.tv/link"
 # What Home Assistant itself says at the end, and the button to press then.
 _CREATED = {
     ACCOUNT: ("Name and assign", "Skip and finish"),
@@ -31,7 +32,7 @@ _KEPT = {
     f"{ACCOUNT}.{Step.PASSWORD}": "password",
     f"{ACCOUNT}.{Step.CODE}": "code",
     f"{ACCOUNT}.{Step.SERVERS}": "servers",
-    f"{ACCOUNT}.{Step.LINK_WAIT}": "link-code",
+    f"{ACCOUNT}.{Step.LINK}": "link-code",
     f"{SERVER}.{Step.ADDRESS}": "add-server-by-address",
     f"{SERVER}.{Step.RECONFIGURE} filled": "change-server",
 }
@@ -56,7 +57,7 @@ class PageDialog:
         return text(
             f"{self.texts}.{key}",
             self.language,
-            **{"url": _LINK_URL, **self.placeholders, **placeholders},
+            **{**self.placeholders, **placeholders},
         )
 
     def walk(self, way: Way) -> None:
@@ -78,8 +79,9 @@ class PageDialog:
                     if errors:
                         self._see_errors(step, typed, errors)
             case Watch(step, use):
+                code = self._code()
                 with self.seen(step):
-                    use(self._code())
+                    use(code)
             case Created():
                 self._end(*_CREATED.get(self.texts, _REPAIRED))
             case Ended(reason):
@@ -88,9 +90,6 @@ class PageDialog:
     def fill(self, texts: str, typed: Mapping[str, Any]) -> None:
         """Fill the fields of a form or a section; switches stay as they are."""
         for name, value in typed.items():
-            if isinstance(value, dict):
-                self._open_section(f"{texts}.sections.{name}", value)
-                continue
             self.screen.see(self.text(f"{texts}.data.{name}"))
             self.screen.see(self.text(f"{texts}.data_description.{name}"))
             if name == Field.SERVERS:
@@ -99,6 +98,8 @@ class PageDialog:
                 self.screen.click(self.labels[value])
             elif name == Field.SOURCES:
                 self._add(value)
+            elif self._has_suggestions(name):
+                self.screen.choose(self._suggestions, value, value)
             elif isinstance(value, str):
                 self.screen.type(name, value)
 
@@ -125,17 +126,23 @@ class PageDialog:
         for name, value in typed.items():
             if isinstance(value, str):
                 kept = "" if name in SECRET_FIELDS else value
+                if self._has_suggestions(name):
+                    expect(self._suggestions, "what was typed").to_contain_text(kept)
+                    continue
                 assert self.screen.typed(name) == kept, (
                     f"{name} is not kept as it should"
                 )
         self._picture(f"{step} wrong")
 
-    def _open_section(self, texts: str, typed: Mapping[str, Any]) -> None:
-        """Open a section unless it is open, and fill it."""
-        first, *_ = typed
-        if not self.screen.page.locator(f"input[name={first}]").is_visible():
-            self.screen.click(self.text(f"{texts}.name"))
-        self.fill(texts, typed)
+    def _has_suggestions(self, name: str) -> bool:
+        """Return whether a field is one to choose from, or to type something else."""
+        typed = self.screen.page.locator(f"input[name={name}]")
+        return name == Field.URL and not typed.count()
+
+    @property
+    def _suggestions(self) -> Locator:
+        """Return the field that has suggestions."""
+        return self.screen.page.locator("ha-form ha-picker-field").filter(visible=True)
 
     def _tick(self, chosen: list[str]) -> None:
         """Tick the boxes of some servers, and no others."""
@@ -154,11 +161,17 @@ class PageDialog:
             self.screen.choose(add.filter(visible=True).last, "", label)
 
     def _code(self) -> str:
-        """Return the code that is shown."""
+        """Return the code that is shown, with the address and the picture of it."""
         shown = self.screen.page.locator("ha-markdown h1").filter(visible=True)
         code = str(shown.inner_text())
-        _, _, last = self.text("progress.wait_for_link", code=code).rpartition("\n")
-        self.screen.see(last)
+        url = f"https://plex.tv/link/?pin={code}"
+        link = self.screen.page.locator("ha-markdown a").filter(visible=True)
+        expect(link, "the address to open").to_have_attribute("href", url)
+        expect(link, "where it opens").to_have_attribute("target", "_blank")
+        picture = self.screen.page.locator(f"ha-qr-code[data='{url}'] canvas")
+        expect(picture, "the picture of the address").to_be_visible()
+        told = self.text("progress.wait_for_link", code=code, url=url, qr="")
+        self.screen.see(told.splitlines()[-1])
         return code
 
     def _end(self, said: str, button: str) -> None:

@@ -19,7 +19,6 @@ from tests.walks.world import (
     SHARED,
     labels,
     machine_identifier,
-    source,
 )
 
 from . import actions
@@ -51,14 +50,14 @@ def look_at_entry(screen: Screen) -> None:
 def look_at_devices(screen: Screen) -> None:
     """Look at the pages of the account and of its server."""
     with screen.step("Look at the account's page"):
-        _open_device(screen, ANNAS_NAME)
+        open_device(screen, ANNAS_NAME)
         for entity in (Entity.SIGN_IN, Entity.PLEX_PASS, Entity.TWO_FACTOR):
             screen.see(text(f"entity.{entity}.name"), exact=True)
         screen.read(text(f"entity.{Entity.SUBSCRIPTION_PLAN}.state.lifetime"))
         screen.picture("account")
         screen.page.go_back()
     with screen.step("Look at the server's page"):
-        _open_device(screen, "Plex Media Server")
+        open_device(screen, "Plex Media Server")
         for entity in (Entity.CONNECTION, Entity.REACHABLE):
             screen.see(text(f"entity.{entity}.name"), exact=True)
         screen.read(text(f"entity.{Entity.CONNECTION}.state.local"))
@@ -78,29 +77,43 @@ def add_server(screen: Screen, simulator: Simulator) -> None:
     screen.see(BASEMENT, exact=True)
 
 
-def add_listed_server(screen: Screen, simulator: Simulator) -> None:
-    """Add a server that the account lists, one that somebody shares."""
+def add_listed_server(screen: Screen, simulator: Simulator, name: str) -> None:
+    """Add a server that the account lists."""
     screen.press(text(f"{SERVER}.initiate_flow.user"))
-    identifier = machine_identifier(simulator, SHARED)
-    _dialog(screen, simulator).walk(ways.add_listed_server(identifier))
-    screen.see(SHARED, exact=True)
+    way = ways.add_listed_server(machine_identifier(simulator, name))
+    _dialog(screen, simulator).walk(way)
+    screen.see(name, exact=True)
 
 
-def change_server(screen: Screen, simulator: Simulator) -> None:
+def change_server(
+    screen: Screen, simulator: Simulator, name: str, source_name: str
+) -> None:
     """Let a server watch another one as a source."""
-    server = screen.page.locator("ha-config-sub-entry-row", has_text=LIVING_ROOM)
+    server = _server(screen, name)
     with screen.step("Open the change of a server"):
         button = text(f"{SERVER}.initiate_flow.reconfigure")
         server.get_by_role("button", name=button).click()
-    way = ways.watch_sources([source(simulator)])
-    _dialog(screen, simulator, LIVING_ROOM).walk(way)
+    source = f"server://{machine_identifier(simulator, source_name)}"
+    _dialog(screen, simulator, name).walk(ways.watch_sources([source]))
     with screen.step("See the source"):
         server.locator("ha-list-item-button").first.click()
-        name = text(f"entity.{Entity.SOURCE}.name", source=BASEMENT)
-        screen.see(name, exact=True)
+        entity = text(f"entity.{Entity.SOURCE}.name", source=source_name)
+        screen.see(entity, exact=True)
         screen.picture("server-with-source", keep=False)
         screen.page.go_back()
-        screen.see(BASEMENT, exact=True)
+        screen.see(name, exact=True)
+
+
+def remove_server(screen: Screen, name: str) -> None:
+    """Remove a server."""
+    with screen.step("Remove a server"):
+        _server(screen, name).get_by_role("button", name="Menu").first.click()
+        items = screen.page.locator("ha-dropdown-item", has_text="Delete")
+        items.filter(visible=True).first.click()
+        screen.see(f"Delete {name}?")
+        screen.picture("remove-server", dialog=True, keep=False)
+        screen.press("Delete")
+        expect(_server(screen, name), f"{name} is still there").to_have_count(0)
 
 
 def repair_server(screen: Screen, simulator: Simulator) -> None:
@@ -156,7 +169,7 @@ def remove_account(screen: Screen, name: str, left: int) -> None:
         screen.picture(f"removed-{name.lower()}", keep=False)
 
 
-def _open_device(screen: Screen, name: str) -> None:
+def open_device(screen: Screen, name: str) -> None:
     """Open the page of the device that has this name or model."""
     devices = screen.page.locator("ha-config-entry-device-row", has_text=name)
     devices.locator("ha-list-item-button").first.click()
@@ -168,6 +181,10 @@ def _open_menu(screen: Screen, name: str, item: str) -> None:
     _entry(screen, name).get_by_role("button", name="Menu").first.click()
     items = screen.page.locator("ha-dropdown-item", has_text=item)
     items.filter(visible=True).first.click()
+
+
+def _server(screen: Screen, name: str) -> Locator:
+    return screen.page.locator("ha-config-sub-entry-row", has_text=name)
 
 
 def _entry(screen: Screen, name: str) -> Locator:

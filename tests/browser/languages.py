@@ -15,9 +15,9 @@ def read_languages(screen: Screen) -> None:
             _speak(screen, language)
             screen.press(text("config.initiate_flow.user", language))
         dialog = PageDialog(screen, ACCOUNT, {}, language=language)
-        dialog.do(Choose(Step.USER, Step.PASSWORD))
-        with dialog.seen(Step.PASSWORD):
-            dialog.fill(f"step.{Step.PASSWORD}", {Field.ADVANCED: {Field.API_URL: ""}})
+        dialog.do(Choose(Step.USER, Step.ADVANCED))
+        with dialog.seen(Step.ADVANCED):
+            dialog.fill(f"step.{Step.ADVANCED}", {Field.API_URL: ""})
     _speak(screen, ENGLISH)
 
 

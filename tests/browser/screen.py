@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
 import time
+from typing import Any
 
 from playwright.sync_api import Error, Locator, Page, expect
 
@@ -30,6 +31,10 @@ _ALL_TEXT = """() => {
   return texts.join('\\n');
 }"""
 
+_TELL_CLICKS = "addEventListener('pointerdown', () => countClick(), true)"
+
+_ASK = "command => document.querySelector('home-assistant').hass.callWS(command)"
+
 
 @dataclass
 class Screen:
@@ -38,12 +43,19 @@ class Screen:
     page: Page
     keep_pictures: bool
     steps: int = field(default=0, init=False)
+    clicks: int = field(default=0, init=False)
     _pictures: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        """Wait long: the machine may be slow."""
+        """Wait long, since the machine may be slow, and count what is clicked on."""
         self.page.set_default_timeout(_LONGEST_WAIT)
         expect.set_options(timeout=_LONGEST_WAIT)
+        self.page.expose_function("countClick", self._count_click)
+        self.page.add_init_script(_TELL_CLICKS)
+
+    def _count_click(self) -> None:
+        """Count a click, of whatever kind and on whatever."""
+        self.clicks += 1
 
     @contextmanager
     def step(self, label: str) -> Iterator[None]:
@@ -58,6 +70,16 @@ class Screen:
             reason = _reason(error)
             shown = picture.relative_to(ROOT)
             raise Failure(f"{label}: {reason} (picture: {shown})") from None
+
+    @contextmanager
+    def clicks_at_most(self, most: int) -> Iterator[None]:
+        """Do something with no more than so many clicks; raises `Failure` for more."""
+        before = self.clicks
+        yield
+        self.page.wait_for_timeout(100)  # until the last one is counted
+        needed = self.clicks - before
+        if not 0 < needed <= most:
+            raise Failure(f"it takes {needed} clicks, which may be {most}")
 
     def see(self, text: str, *, exact: bool = False) -> Locator:
         """Wait until a text is to be seen, and return where."""
@@ -102,6 +124,10 @@ class Screen:
         """Type into the topmost field for a search."""
         fields = self.page.locator("ha-input-search input").filter(visible=True)
         fields.last.fill(words)
+
+    def ask(self, command: str, **fields: object) -> Any:
+        """Return what Home Assistant answers to a command of its page."""
+        return self.page.evaluate(_ASK, {"type": command, **fields})
 
     def picture(
         self,

@@ -1,13 +1,16 @@
 """The steps that sign in to Plex."""
 
+from dataclasses import replace
+
 from scripts.shared.simulator import Simulator
 from tests.walks import ways
 from tests.walks.names import Field, Step
-from tests.walks.texts import text
-from tests.walks.ways import REAUTH, stumbling
+from tests.walks.texts import text, texts_of
+from tests.walks.ways import REAUTH, Choose, Created, stumbling
 from tests.walks.world import (
     ANNA,
     ANNAS_NAME,
+    BASEMENT,
     BEN,
     BENS_NAME,
     FRITZ,
@@ -22,6 +25,9 @@ from tests.walks.world import (
 from .dialog import ACCOUNT, PageDialog
 from .screen import Screen
 
+# What Home Assistant calls the repair.
+_REJECTED = f"Authentication expired for {ANNAS_NAME}"
+_GOES_ON = str(texts_of("config.progress.wait_for_link")).splitlines()[-1]
 _WRONG: ways.Wrong = {
     Step.PASSWORD: [({Field.PASSWORD: "this is wrong"}, {"base": "invalid_auth"})],
     Step.TOKEN: [({Field.TOKEN: "no token of Plex"}, {"base": "invalid_token"})],
@@ -38,17 +44,22 @@ def open_home_assistant(screen: Screen, username: str, password: str) -> None:
         screen.see("Overview", exact=True)
 
 
+def add_quickly(screen: Screen, simulator: Simulator, way: Step, clicks: int) -> None:
+    """Add the account with its two own servers, in so many clicks from the menu on."""
+    _choose_integration(screen)
+    dialog = _dialog(screen, simulator, ANNAS_NAME)
+    anna = person(simulator, ANNA)
+    dialog.walk(ways.use_api(anna))
+    own = [machine_identifier(simulator, name) for name in (LIVING_ROOM, BASEMENT)]
+    with screen.clicks_at_most(clicks):
+        dialog.walk(ways.go_on(anna, way, Step.USER))
+        dialog.walk(ways.choose_servers(own))
+    screen.see(BASEMENT, exact=True)
+
+
 def add_account(screen: Screen, simulator: Simulator) -> None:
     """Add the integration with user name, password, code and one server."""
-    with screen.step("Choose the integration"):
-        screen.click("Settings")
-        screen.click("Devices & services")
-        screen.press("Add integration")
-        screen.see("Select brand")
-        screen.search("plex")
-        screen.see(text("title"), exact=True)
-        screen.picture("choose-integration", dialog=True, keep=False)
-        screen.click(text("title"))
+    _choose_integration(screen)
     dialog = _dialog(screen, simulator, ANNAS_NAME)
     anna = person(simulator, ANNA)
     dialog.walk(stumbling(ways.sign_in(anna, Step.PASSWORD), _WRONG))
@@ -59,24 +70,38 @@ def add_account(screen: Screen, simulator: Simulator) -> None:
 
 
 def sign_in_again(screen: Screen, simulator: Simulator) -> None:
-    """Sign in again after Plex has said that it no longer accepts the token."""
+    """Sign in again, in three clicks, after Plex has rejected the sign-in."""
     with screen.step("See that a new sign-in is needed"):
         screen.click("Settings")
         screen.click("Devices & services")
         screen.see("Discovered")
         screen.see("Reconfigure", exact=True)
         screen.picture("new-sign-in-needed")
-        screen.press("Reconfigure")
+        screen.page.go_back()
+        screen.see(_REJECTED)
+        screen.picture("new-sign-in-repair", keep=False)
     dialog = _dialog(screen, simulator, ANNAS_NAME)
-    dialog.walk(ways.renew(person(simulator, ANNA), Step.PASSWORD, REAUTH))
+    with screen.step("Close the dialog half-way"):
+        screen.see(_REJECTED).click()
+        dialog.do(Choose(Step.REAUTH, Step.LINK))
+        screen.see(_GOES_ON)
+        screen.press("Close")
+    with screen.clicks_at_most(3):
+        screen.see(_REJECTED).click()
+        dialog.walk(ways.renew(person(simulator, ANNA), Step.LINK, REAUTH))
 
 
 def link_account(screen: Screen, simulator: Simulator) -> None:
-    """Add a second account with a code that is typed at Plex."""
+    """Add a second account in the browser, at the second attempt."""
     screen.press(text("config.initiate_flow.user"))
     fritz = person(simulator, FRITZ)
-    dialog = _dialog(screen, simulator, FRITZ_NAME)
-    dialog.walk(ways.add_account(fritz, Step.LINK, None))
+    expired = {"endpoint": "pins_check", "kind": "plex_error", "code": 1020, "times": 1}
+    late = replace(fritz, link=lambda _: simulator.control.post("/faults", expired))
+    reason = text("config.error.link_expired")
+    dialog = _dialog(screen, simulator, FRITZ_NAME, reason=reason)
+    dialog.walk(ways.sign_in(late, Step.LINK))
+    dialog.walk(ways.go_on(fritz, Step.LINK, Step.LINK_FAILED))
+    dialog.do(Created())
     screen.see(FRITZ_NAME, exact=True)
 
 
@@ -89,5 +114,17 @@ def paste_token(screen: Screen, simulator: Simulator) -> None:
     screen.see(BENS_NAME, exact=True)
 
 
-def _dialog(screen: Screen, simulator: Simulator, name: str) -> PageDialog:
-    return PageDialog(screen, ACCOUNT, {"name": name}, labels(simulator))
+def _choose_integration(screen: Screen) -> None:
+    with screen.step("Choose the integration"):
+        screen.click("Settings")
+        screen.click("Devices & services")
+        screen.press("Add integration")
+        screen.see("Select brand")
+        screen.search("plex")
+        screen.see(text("title"), exact=True)
+        screen.picture("choose-integration", dialog=True, keep=False)
+        screen.click(text("title"))
+
+
+def _dialog(screen: Screen, simulator: Simulator, name: str, **more: str) -> PageDialog:
+    return PageDialog(screen, ACCOUNT, {"name": name, **more}, labels(simulator))

@@ -34,6 +34,28 @@ def test_token(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln", "jwt_token"),
+        (" eyJ.. ", "jwt_token"),
+        ("eyJ a.b.c", "jwt_token"),
+        ("eyJhbGciOi.eyJpc3MiOi", None),
+        ("eyJhbGciOi.a.b.c", None),
+        ("xeyJ.a.b", None),
+        ("a.b.c", None),
+    ],
+)
+def test_jwt(text: str, key: str | None) -> None:
+    """A token of three parts that begins with eyJ is a Plex JWT."""
+    if key is None:
+        assert checks.token(text) == text
+        return
+    with pytest.raises(FormError) as caught:
+        checks.token(text, "token")
+    assert caught.value.errors == {"token": key}
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("server://0123456789abcdef", True),

@@ -144,6 +144,6 @@ async def test_nothing_to_end(hass: HomeAssistant, simulator: PlexSimulator) -> 
     """A link that has brought no token has no sign-in to end."""
     assert await async_setup_component(hass, "plex_auth", {})
     client = {CONF_CLIENT_IDENTIFIER: "client-1", CONF_API_URL: simulator.api_url}
-    LinkSignIn(hass, client, AsyncMock()).end()
+    LinkSignIn(hass, client, AsyncMock()).discard()
     await hass.async_block_till_done(wait_background_tasks=True)
     assert not simulator.requests

@@ -376,6 +376,105 @@ async def test_title_of_an_unlisted_server(
     assert subentry_of(scene.entry, scene.foreign).title == title
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["127.0.0.1:{port}", "http://127.0.0.1:{port}/web/index.html#!/settings/web"],
+)
+async def test_address_as_people_type_it(scene: ServerScene, typed: str) -> None:
+    """A scheme is found, plain http at home only, and Plex Web's part is dropped."""
+    port = scene.spare.port
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    await dialog.submit({"url": typed.format(port=port)})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    await async_settle(scene.hass)
+    url = f"http://127.0.0.1:{port}"
+    assert subentry_of(scene.entry, scene.spare).data["url"] == url
+    assert server_coordinator(scene.entry, scene.spare).last_update_success
+
+    dialog = await async_open(scene, "reconfigure", scene.spare)
+    await dialog.submit({"url": f"127.0.0.1:{port}", "verify_ssl": False})
+    assert dialog.result["reason"] == "reconfigure_successful"
+    # Not verified, the secure address answers: it is tried first.
+    url = f"https://127.0.0.1:{port}"
+    assert subentry_of(scene.entry, scene.spare).data["url"] == url
+
+
+async def test_port_of_plex(scene: ServerScene) -> None:
+    """A typed scheme without a port is asked at Plex's port as well."""
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    with patch("custom_components.plex_auth.api.addresses.PLEX_PORT", scene.spare.port):
+        await dialog.submit({"url": "http://127.0.0.1"})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    data = subentry_of(scene.entry, scene.spare).data
+    assert data["url"] == f"http://127.0.0.1:{scene.spare.port}"
+
+
+async def test_secure_server_without_a_scheme(scene: ServerScene) -> None:
+    """Where only https would do, what is wrong with https is told."""
+    dialog = await async_open(scene, "address", scene.secure)
+    await dialog.choose("address")
+    typed = {"url": f"127.0.0.1:{scene.secure.port}", "verify_ssl": True}
+    await dialog.submit(typed)
+    assert dialog.errors == {"base": "certificate_error"}
+
+
+@pytest.mark.parametrize("typed", ["Attic", " attic "])
+async def test_address_by_name(scene: ServerScene, typed: str) -> None:
+    """Listed servers are suggested by name; a name stands for a listed address."""
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    config = dialog.result["data_schema"].schema["url"].config
+    assert config["options"] == ["Attic", "Vault"]
+    assert config["custom_value"]
+    await dialog.submit({"url": typed})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+    subentry = subentry_of(scene.entry, scene.spare)
+    assert subentry.title == "Attic"
+    uris = [connection.uri for connection in scene.spare.connections]
+    assert subentry.data["url"] in uris
+    assert subentry.data["url"].startswith("https://")
+
+
+async def test_name_of_a_shared_server(scene: ServerScene) -> None:
+    """A shared server is meant by its name with its owner's, or without."""
+    forget(scene, scene.shared)
+    await async_settle(scene.hass)
+    for typed in ("Carla's Films", "Carla's Films (Carla)"):
+        dialog = await async_open(scene, "address", scene.shared)
+        await dialog.choose("address")
+        await dialog.submit({"url": typed})
+        assert dialog.type is FlowResultType.CREATE_ENTRY
+        forget(scene, scene.shared)
+        await async_settle(scene.hass)
+
+
+async def test_name_of_two_servers(scene: ServerScene) -> None:
+    """A name that two servers have means neither of them."""
+    scene.secure.name = scene.spare.name
+    await scene.entry.runtime_data.account.servers.renew(now=True)
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    options = dialog.result["data_schema"].schema["url"].config["options"]
+    assert len(set(options)) == 2
+    with patch("custom_components.plex_auth.api.addresses.PLEX_PORT", 1):
+        await dialog.submit({"url": "Attic", "verify_ssl": True})
+    assert dialog.errors == {"base": "dns_error"}
+
+
+async def test_nothing_to_suggest(scene: ServerScene) -> None:
+    """Without a server to suggest the address is a field for a text."""
+    for server in (scene.spare, scene.secure):
+        await scene.simulator.remove_server(server)
+    await scene.entry.runtime_data.account.servers.renew(now=True)
+    dialog = await async_open(scene, "address", scene.spare)
+    await dialog.choose("address")
+    assert "options" not in dialog.result["data_schema"].schema["url"].config
+    await dialog.submit({"verify_ssl": True})
+    assert dialog.errors == {"url": "invalid_url"}
+
+
 async def test_unverified_certificate(scene: ServerScene) -> None:
     """An https address without a valid certificate works where it is not verified."""
     url = f"https://127.0.0.1:{scene.spare.port}"

@@ -22,7 +22,10 @@ type _Action = Callable[[web.Request, dict[str, object]], Awaitable[object]]
 
 
 class ControlRoutes:
-    """Answer the control addresses: JSON in (`{}` may be left out), JSON out."""
+    """Answer the control addresses: JSON in (`{}` may be left out), JSON out.
+
+    A server goes by its machine identifier or its name.
+    """
 
     def __init__(self, simulator: PlexSimulator) -> None:
         """Take the simulator to steer."""
@@ -68,7 +71,11 @@ class ControlRoutes:
         return handler
 
     def _server(self, request: web.Request) -> MediaServer:
-        return self._simulator.servers[request.match_info["server"]]
+        wanted = request.match_info["server"]
+        for server in self._simulator.servers.values():
+            if wanted in (server.machine_identifier, server.name):
+                return server
+        raise LookupError(wanted)
 
     def _account(self, request: web.Request) -> Account:
         return self._simulator.accounts[request.match_info["account"]]

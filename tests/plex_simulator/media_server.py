@@ -1,13 +1,14 @@
-"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6)."""
+"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6, §21)."""
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
 from .clock import epoch
 from .errors import MediaServerError, SimulatedError
-from .rendering import error_page, media_container
+from .library import Item
+from .rendering import error_page, media_container, wants_json
 from .servers import Caller, MediaServer
 
 # One transparent dot: what a client gets that plays an address with a token in it.
@@ -72,6 +73,19 @@ class MediaServerRoutes:
                 "/library/metadata/{key}/{art:thumb|art}{stamp:(/.*)?}",
                 self._when_ready(self._media),
                 name="media",
+            ),
+            web.get(
+                r"/library/metadata/{key:\d+}",
+                self._when_ready(self._item),
+                name="item",
+            ),
+            web.get(
+                r"/library/metadata/{key:\d+}/children",
+                self._when_ready(self._children),
+                name="children",
+            ),
+            web.get(
+                r"/library/parts/{path:.+}", self._when_ready(self._part), name="part"
             ),
         ]
 
@@ -225,6 +239,46 @@ class MediaServerRoutes:
         is_owner = self._caller(request).is_owner
         return await self._server.notifications.serve(request, is_owner=is_owner)
 
+    async def _item(self, request: web.Request) -> web.StreamResponse:
+        self._caller(request)
+        return _items(request, [self._known_item(request)])
+
+    async def _children(self, request: web.Request) -> web.StreamResponse:
+        self._caller(request)
+        children = self._server.library.children(self._known_item(request))
+        start, size = (
+            int(request.query.get(f"X-Plex-Container-{name}", default))
+            for name, default in (("Start", 0), ("Size", len(children)))
+        )
+        return _items(request, children[start : start + size])
+
+    async def _part(self, request: web.Request) -> web.StreamResponse:
+        self._caller(request)
+        part = self._server.library.find_part(request.path)
+        if part is None:
+            raise MediaServerError(404)
+        headers = {"Accept-Ranges": "bytes"}
+        wanted = request.http_range
+        if wanted == slice(None, None, 1):
+            return web.Response(
+                body=part.content, content_type=part.content_type, headers=headers
+            )
+        size = len(part.content)
+        start, end, _ = wanted.indices(size)
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        return web.Response(
+            body=part.content[wanted],
+            status=206,
+            content_type=part.content_type,
+            headers=headers,
+        )
+
+    def _known_item(self, request: web.Request) -> Item:
+        item = self._server.library.find(request.match_info["key"])
+        if item is None:
+            raise MediaServerError(404)
+        return item
+
     def _caller(self, request: web.Request) -> Caller:
         caller = self._server.caller(_token(request))
         if caller is None:
@@ -236,6 +290,22 @@ class MediaServerRoutes:
         if caller is None:
             raise MediaServerError(self._server.security_refusal_status)
         return caller
+
+
+def _items(request: web.Request, items: Iterable[Item]) -> web.StreamResponse:
+    """Return items: in JSON under one name, in XML under that of each kind."""
+    found = list(items)
+    content: dict[str, object] = {
+        "size": len(found),
+        "allowSync": True,
+        "identifier": "com.plexapp.plugins.library",
+        "librarySectionID": 1,
+    }
+    named: dict[str, list[dict[str, object]]] = {}
+    for item in found:
+        name = "Metadata" if wants_json(request) else item.element
+        named.setdefault(name, []).append(item.as_fields())
+    return media_container(request, content | named)
 
 
 def _token(request: web.Request) -> str:

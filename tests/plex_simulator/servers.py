@@ -14,6 +14,7 @@ from aiohttp import web
 from .accounts import Account, new_token
 from .certificates import Certificate
 from .connections import Connection, plex_direct_label
+from .library import Library
 from .listener import Listener
 from .notifications import NotificationSockets
 from .site import ErrorRenderer, Site, Surroundings
@@ -130,6 +131,7 @@ class MediaServer:
         self.allowed_networks = False
         self.caches_tokens = False
         self.transcoding = 0
+        self.library = Library()
         self.device_as_list = False
         self.booting: str | None = None
         self.start_state = "startingPlugins"

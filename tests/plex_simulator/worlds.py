@@ -7,6 +7,7 @@ from typing import Unpack
 import pyotp
 
 from .accounts import Account, AccountFields, Subscription
+from .library import Item, Kind, Library
 from .servers import MediaServer
 from .simulator import PlexSimulator
 
@@ -28,6 +29,10 @@ class DemoWorld:
     living_room: MediaServer
     basement: MediaServer
     shared: MediaServer
+    film: Item
+    show: Item
+    season: Item
+    episode: Item
 
 
 async def demo(simulator: PlexSimulator) -> DemoWorld:
@@ -92,6 +97,7 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         "Living Room", two_factor, shared_with=[free, managed]
     )
     living_room.add_provider(PODCASTS, "Podcasts")
+    film, show, season, episode = _fill(living_room.library)
     basement = await simulator.add_server("Basement", two_factor)
     shared = await simulator.add_server(
         "Carla's Films", yearly, shared_with=[two_factor]
@@ -111,7 +117,27 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         living_room=living_room,
         basement=basement,
         shared=shared,
+        film=film,
+        show=show,
+        season=season,
+        episode=episode,
     )
+
+
+def _fill(library: Library) -> tuple[Item, Item, Item, Item]:
+    """Add a film of two versions, the first in two parts, and a show with an episode."""
+    film = library.add(
+        Kind.MOVIE,
+        "The Long Way Home",
+        ["/films/The Long Way Home 1.mkv", "/films/The Long Way Home 2.mkv"],
+        ["/films/The Long Way Home, small.mp4"],
+    )
+    show = library.add(Kind.SHOW, "Neighbours")
+    season = library.add(Kind.SEASON, "Season 1", parent=show)
+    episode = library.add(
+        Kind.EPISODE, "The Fence", ["/shows/Neighbours 1x01.mkv"], parent=season
+    )
+    return film, show, season, episode
 
 
 WORLDS = {"demo": demo}

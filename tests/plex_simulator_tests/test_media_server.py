@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from tests.plex_simulator.library import Kind
+
 from .stage import CLIENT, Stage
 
 TOKEN = "server/security/token?type=delegation&scope=all"
@@ -193,3 +195,70 @@ async def test_versions_with_sources(stage: Stage, version: str, status: int) ->
     stage.server.version = version
     token = stage.server.access_token_for(stage.anna)
     assert await stage.status(source(stage), token) == status
+
+
+# Items
+
+
+async def test_item(stage: Stage) -> None:
+    """A film has its versions and parts in JSON and XML, and a token is needed."""
+    film = stage.server.library.add(
+        Kind.MOVIE, "Fog", ["Fog 1.mkv", "Fog 2.mkv"], ["small.mp4"]
+    )
+    address, token = f"server{film.path}", stage.server.access_token_for(stage.ben)
+    assert await stage.status(address) == 401
+    (found,) = (await stage.get(address, token)).json["MediaContainer"]["Metadata"]
+    keys = [[part["key"] for part in media["Part"]] for media in found["Media"]]
+    assert keys == [[part.key for part in parts] for parts in film.versions]
+    assert [len(parts) for parts in keys] == [2, 1]
+    xml = (await stage.get(address, token, accept=None)).xml
+    assert [
+        [part.get("key") for part in media] for media in xml.iterfind("Video/Media")
+    ] == keys
+    assert [video.get("title") for video in xml] == ["Fog"]
+    assert await stage.status("server/library/metadata/99", token) == 404
+
+
+async def test_item_with_children(stage: Stage) -> None:
+    """A show has no part, but children."""
+    library, token = stage.server.library, stage.server.access_token_for(stage.anna)
+    show = library.add(Kind.SHOW, "Neighbours")
+    library.add(Kind.SEASON, "Season 1", parent=show)
+    xml = (await stage.get(f"server{show.path}", token, accept=None)).xml
+    (directory,) = xml
+    assert (directory.tag, directory.get("key")) == (
+        "Directory",
+        f"{show.path}/children",
+    )
+    assert len(directory) == 0
+    answer = await stage.get(f"server{show.path}/children", token)
+    (season,) = answer.json["MediaContainer"]["Metadata"]
+    assert (season["type"], season["parentKey"]) == ("season", show.path)
+
+
+async def test_part(stage: Stage) -> None:
+    """A part is played with a token in the query, whole or in ranges."""
+    film = stage.server.library.add(Kind.MOVIE, "Fog", ["Fog.mkv"])
+    part = film.versions[0][0]
+    token = stage.server.issue_transient_token(stage.anna)
+    address = f"{stage.server.http_url}{part.key}"
+    assert await stage.status(address) == 401
+    answer = await stage.get(f"{address}?X-Plex-Token={token}")
+    assert (answer.status, answer.body) == (200, part.content)
+    assert answer.headers["Content-Type"] == "video/x-matroska"
+    size = len(part.content)
+    for wanted, body, named in (
+        ("bytes=2-4", part.content[2:5], f"bytes 2-4/{size}"),
+        ("bytes=3-", part.content[3:], f"bytes 3-{size - 1}/{size}"),
+    ):
+        async with stage.session.get(
+            f"{address}?X-Plex-Token={token}", headers={"Range": wanted}
+        ) as reply:
+            assert (reply.status, await reply.read()) == (206, body)
+            assert reply.headers["Content-Range"] == named
+    await stage.server.restart()
+    assert await stage.status(f"{address}?X-Plex-Token={token}") == 401
+    own = stage.server.access_token_for(stage.anna)
+    assert (
+        await stage.status(f"{stage.server.http_url}/library/parts/1/1/x", own) == 404
+    )

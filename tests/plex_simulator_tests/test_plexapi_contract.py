@@ -255,6 +255,35 @@ async def test_shared_server(friend: Friend, plex_direct: bool) -> None:
         await friend.server(shared.http_url, account.authenticationToken)
 
 
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+async def test_items(friend: Friend, plex_direct: bool) -> None:
+    """It reads a film and an episode, names their pages, and plays a part."""
+    anna, world = friend.world.two_factor, friend.world
+    token = world.living_room.access_token_for(anna)
+    server = await friend.server(world.living_room.http_url, token)
+    film = await friend.call(server.fetchItem, world.film.path)
+    assert (film.type, film.title) == ("movie", world.film.title)
+    assert [[part.key for part in media.parts] for media in film.media] == [
+        [part.key for part in parts] for parts in world.film.versions
+    ]
+    assert film.getWebURL() == (
+        f"https://app.plex.tv/desktop/#!/server/{server.machineIdentifier}/details"
+        f"?key=%2Flibrary%2Fmetadata%2F{world.film.rating_key}"
+    )
+    first = world.film.versions[0][0]
+    url = await friend.call(server.url, first.key, includeToken=True)
+    assert "X-Plex-Token=" in url
+    played = await friend.call(friend.session.get, url)
+    assert (played.status_code, played.content) == (200, first.content)
+
+    show = await friend.call(server.fetchItem, world.show.path)
+    (season,) = await friend.call(show.seasons)
+    (episode,) = await friend.call(season.episodes)
+    assert episode.key == world.episode.path
+    with pytest.raises(NotFound):
+        await friend.call(server.fetchItem, "/library/metadata/999")
+
+
 async def test_link_code(friend: Friend) -> None:
     """It shows a code, waits for it to be claimed, and signs in with the token."""
     social = friend.world.social

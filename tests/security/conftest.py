@@ -35,6 +35,13 @@ def audit() -> Iterator[Audit]:
 
 
 @pytest.fixture
+def mock_recorder_before_hass(
+    async_test_recorder: RecorderInstanceContextManager,
+) -> None:
+    """Make the recorder ready before Home Assistant is."""
+
+
+@pytest.fixture
 async def watched(
     hass: HomeAssistant,
     audit: Audit,

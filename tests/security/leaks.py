@@ -106,7 +106,8 @@ def forms(secret: str) -> dict[Form, set[str]]:
     """Return how a secret looks in each encoding.
 
     In base64 it looks different at each of three offsets, and what its first and last
-    characters are depends on what stands around it.
+    characters are depends on what stands around it. As the host of an address it has
+    small letters.
     """
     data = secret.encode()
     encoded = set[str]()
@@ -117,7 +118,10 @@ def forms(secret: str) -> dict[Form, set[str]]:
             encoded.add(text.decode()[first:])
     return {
         Form.RAW: {secret},
-        Form.URL: {quote(secret), quote(secret, safe=""), quote_plus(secret)},
+        Form.URL: {
+            *(quote(secret), quote(secret, safe=""), quote_plus(secret)),
+            secret.lower(),
+        },
         Form.JSON: {
             json.dumps(secret)[1:-1],
             json.dumps(secret, ensure_ascii=False)[1:-1],
@@ -148,8 +152,9 @@ def may_be_there(leak: Leak) -> bool:
         case Kind.EMAIL, Place.RESPONSE:
             return where == f"{Action.TOKEN_DETAILS}/account/email"
         case Kind.LINK_CODE, Place.FLOW:
-            # The dialog shows the code: somebody has to type it at plex.tv/link.
-            return where == f"{Step.LINK_WAIT}/description_placeholders/code"
+            # The dialog shows the code, alone and in the address that fills it in.
+            shown = r"description_placeholders/(code|url|qr)"
+            return _is(where, rf"{Step.LINK}/{shown}")
         case Kind.EMAIL, Place.FLOW:
             # A form keeps what was typed as the user name.
             field = r"data_schema/\d+/description/suggested_value"

@@ -125,7 +125,7 @@ ENTRY = f"{ENTRIES}/own/data/token"
 SERVERS = f"{ENTRIES}/account/subentries"
 SERVER = f"{SERVERS}/own/data"
 ISSUED = f"{Action.TRANSIENT_TOKEN}/token"
-SHOWN = f"{Step.LINK_WAIT}/description_placeholders/code"
+SHOWN = f"{Step.LINK}/description_placeholders/code"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,9 @@ SHOWN = f"{Step.LINK_WAIT}/description_placeholders/code"
         (Kind.EMAIL, Place.RESPONSE, f"{Action.SERVERS}/servers/0/name", False),
         (Kind.EMAIL, Place.STORAGE, ENTRY, False),
         (Kind.LINK_CODE, Place.FLOW, SHOWN, True),
+        (Kind.LINK_CODE, Place.FLOW, SHOWN.replace("code", "url"), True),
+        (Kind.LINK_CODE, Place.FLOW, SHOWN.replace("code", "qr"), True),
+        (Kind.LINK_CODE, Place.FLOW, SHOWN.replace("code", "name"), False),
         (Kind.LINK_CODE, Place.LOG, SHOWN, False),
         (Kind.PASSWORD, Place.STORAGE, ENTRY, False),
         (Kind.CODE, Place.FLOW, Step.CODE, False),

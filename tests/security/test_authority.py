@@ -27,6 +27,7 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
 from tests.helpers import (
     account_coordinator,
+    async_use_api,
     server_coordinator,
     server_data,
     source_of,
@@ -274,11 +275,9 @@ async def async_begin_link(hass: HomeAssistant, simulator: PlexSimulator) -> Any
     result = await hass.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_USER}
     )
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"next_step_id": "link"}
-    )
+    await async_use_api(hass, simulator, result["flow_id"])
     return await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"advanced": {"api_url": simulator.api_url}}
+        result["flow_id"], {"next_step_id": "link"}
     )
 
 
@@ -304,7 +303,7 @@ async def test_code_of_another_dialog(
     await home.hass.config_entries.flow.async_configure(second["flow_id"])
     waiting = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert [(flow["flow_id"], flow["step_id"]) for flow in waiting] == [
-        (first["flow_id"], "link_wait")
+        (first["flow_id"], "link")
     ]
     (entry,) = home.hass.config_entries.async_entries(DOMAIN)
     assert entry.unique_id == home.world.without_servers.uuid
@@ -336,12 +335,11 @@ async def test_code_claimed_for_another_account(
     result = await home.hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "link"}
     )
-    result = await home.hass.config_entries.flow.async_configure(result["flow_id"], {})
     assert home.simulator.pins.link(home.simulator.pins.latest.code, home.ben)
     await home.settle()
-    if home.hass.config_entries.flow.async_progress_by_handler(DOMAIN):
-        result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
-        assert result["errors"] == {"base": "wrong_account"}
+    result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
+    assert result["step_id"] == "link_failed"
+    assert home.ben.title in result["description_placeholders"]["reason"]
     assert dict(entry.data) == before
 
 
@@ -450,17 +448,17 @@ async def test_redirect_of_a_sign_in(home: Home, stranger: Stranger, step: str) 
         )
     flow = home.hass.config_entries.flow
     result: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    await async_use_api(home.hass, home.simulator, result["flow_id"])
     result = await flow.async_configure(result["flow_id"], {"next_step_id": step})
     ways: dict[str, dict[str, Any]] = {
         "password": {"username": "ben", "password": home.ben.password},
-        "link": {},
         "token": {"token": home.ben.sign_in_token("browser")},
     }
-    result = await flow.async_configure(
-        result["flow_id"],
-        {**ways[step], "advanced": {"api_url": home.simulator.api_url}},
-    )
-    assert result["errors"]
+    if step != "link":
+        result = await flow.async_configure(result["flow_id"], ways[step])
+        assert result["errors"] == {"base": "unknown"}
+    else:
+        assert result["step_id"] == "link_failed"
     assert not stranger.received
     flow.async_abort(result["flow_id"])
 

@@ -16,7 +16,6 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import (
     ClientSessionGenerator,
-    RecorderInstanceContextManager,
     WebSocketGenerator,
 )
 
@@ -40,7 +39,13 @@ from .tour import (
     async_use_servers,
     quick_callbacks,
 )
-from .walk import PASSWORD, Walk, async_act_over_websocket, secrets_of
+from .walk import (
+    PASSWORD,
+    Walk,
+    async_act_over_websocket,
+    async_take_traces,
+    secrets_of,
+)
 
 WEBSOCKET_LOG = re.compile(
     r"homeassistant\.components\.websocket_api\.http\.connection: "
@@ -52,13 +57,6 @@ WEBSOCKET_LOG = re.compile(
 def persistent_database() -> bool:
     """Let the recorder write to a file."""
     return True
-
-
-@pytest.fixture
-def mock_recorder_before_hass(
-    async_test_recorder: RecorderInstanceContextManager,
-) -> None:
-    """Make the recorder ready before Home Assistant is."""
 
 
 @pytest.fixture
@@ -182,21 +180,8 @@ async def test_traces_keep_responses(
         },
     )
     await hass.services.async_call("script", "use", blocking=True)
-    client = await hass_ws_client(hass)
-    await client.send_json_auto_id(
-        {"type": "trace/list", "domain": "script", "item_id": "use"}
-    )
     audit = Audit()
-    for trace in (await client.receive_json())["result"]:
-        await client.send_json_auto_id(
-            {
-                "type": "trace/get",
-                "domain": "script",
-                "item_id": "use",
-                "run_id": trace["run_id"],
-            }
-        )
-        audit.add(Place.STATE, "trace", (await client.receive_json())["result"])
+    await async_take_traces(await hass_ws_client(hass), audit, "use")
     assert bool(audit.find([secret])) is is_found
     kept_states = Audit()
     kept_states.take_states(hass)

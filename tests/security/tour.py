@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -48,7 +49,7 @@ from tests.walks.ways import (
 
 from .faults import PATIENCE, SLOW, faults
 from .leaks import Place
-from .walk import WRONG, Walk
+from .walk import WRONG, WRONG_TOKEN, Walk
 
 
 @contextmanager
@@ -75,7 +76,7 @@ async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
     await walk.walk(dialog, ways.sign_in(too_late, Step.LINK))
     assert dialog.errors == {"base": "link_expired"}
     choose = ways.choose_servers([server.machine_identifier])
-    await walk.walk(dialog, ways.go_on(ben, Step.LINK), choose)
+    await walk.walk(dialog, ways.go_on(ben, Step.LINK, Step.LINK_FAILED), choose)
     entry = walk.entry(walk.world.free)
     await walk.hass.config_entries.async_remove(entry.entry_id)
 
@@ -96,7 +97,7 @@ async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
         dialog = await walk.api.open_server(entry.entry_id, subentry_id)
         await walk.walk(dialog, stumbling(way, WRONG))
 
-    (far,) = [one for one in walk.simulator.servers.values() if one.name == "Attic"]
+    far = walk.far
     await change(ways.add_listed_server(walk.world.basement.machine_identifier))
     token = far.access_token_for(far.owner)
     await change(ways.add_server_by_address(far.http_url, token))
@@ -115,13 +116,17 @@ async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
 async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
     """Call all actions, over each way to call them, rightly and wrongly."""
     device = walk.device_id(walk.world.living_room)
-    for action, fields in ways.calls(entry.entry_id, device, _source(walk)).items():
+    calls = ways.calls(entry.entry_id, device, _source(walk), _page(walk))
+    for action, fields in calls.items():
         assert await walk.act(action, fields)
         await walk.act_over_rest(action, fields)
         await walk.act_over_websocket(action, fields)
+    path = f"{_page(walk)}&X-Plex-Token={quote(WRONG_TOKEN)}"
     wrong: tuple[tuple[Action, Typed], ...] = (
         (Action.TOKEN_DETAILS, {Field.ENTRY: "nonsense"}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: "//evil"}),
+        (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: path}),
+        (Action.TRANSIENT_TOKEN, {Field.PATH: ways.page_of_film("elsewhere")}),
         (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "nonsense"}),
         (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "server://no"}),
     )
@@ -134,6 +139,11 @@ def _source(walk: Walk) -> str:
     return f"server://{walk.world.basement.machine_identifier}"
 
 
+def _page(walk: Walk) -> str:
+    """Return the address of a film's page, of the server in the living room."""
+    return ways.page_of_film(walk.world.living_room.machine_identifier)
+
+
 async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -> None:
     """Let each call that is ever made meet every fault, and look how it ends.
 
@@ -143,7 +153,8 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
     simulator.sign_in_guard.limit = None
     account, server = account_coordinator(entry), server_coordinator(entry, asked)
     coordinators = account, server
-    calls = ways.calls(entry.entry_id, walk.device_id(asked), _source(walk))
+    device_id = walk.device_id(asked)
+    calls = ways.calls(entry.entry_id, device_id, _source(walk), _page(walk))
 
     async def sign_in(*people: Person) -> None:
         for somebody in people:
@@ -183,6 +194,7 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("identity", asked.faults, server.async_refresh),
         ("root", asked.faults, check_transient_token),
         ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
     )
     for number, (name, fault) in enumerate(faults(simulator).items()):
@@ -242,6 +254,16 @@ async def async_collect(
 ) -> None:
     """Give the audit all that Home Assistant shows or keeps now."""
     hass, audit = walk.hass, walk.audit
+    await async_collect_shown(walk, hass_client)
+    await async_wait_recording_done(hass)
+    await hass.async_add_executor_job(audit.take_database, database)
+    await audit.async_take_storage(hass, stored)
+    await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))
+
+
+async def async_collect_shown(walk: Walk, hass_client: ClientSessionGenerator) -> None:
+    """Give the audit all that Home Assistant shows now."""
+    hass, audit = walk.hass, walk.audit
     audit.take_states(hass)
     audit.take_registries(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):
@@ -264,7 +286,3 @@ async def async_collect(
             health[key] = await value
     audit.add(Place.SYSTEM_HEALTH, DOMAIN, health)
     audit.add(Place.SYSTEM_HEALTH, f"{DOMAIN} as text", repr(health))
-    await async_wait_recording_done(hass)
-    await hass.async_add_executor_job(audit.take_database, database)
-    await audit.async_take_storage(hass, stored)
-    await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket
+import voluptuous as vol
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -109,6 +110,21 @@ async def async_act_over_websocket(
     return result
 
 
+async def async_take_traces(
+    websocket: MockHAClientWebSocket, audit: Audit, script: str
+) -> None:
+    """Give an audit all traces of a script."""
+
+    async def ask(kind: str, **fields: str) -> Any:
+        fields = {"domain": "script", "item_id": script, **fields}
+        await websocket.send_json_auto_id({"type": kind, **fields})
+        return (await websocket.receive_json())["result"]
+
+    for trace in await ask("trace/list"):
+        found = await ask("trace/get", run_id=trace["run_id"])
+        audit.add(Place.STATE, "trace", found)
+
+
 @dataclass(slots=True)
 class Walk:
     """Do things as a person at the browser does; the audit gets what comes back."""
@@ -119,6 +135,13 @@ class Walk:
     simulator: PlexSimulator
     world: DemoWorld
     audit: Audit
+
+    @property
+    def far(self) -> MediaServer:
+        """Return a server of somebody who shares it with nobody."""
+        return next(
+            one for one in self.simulator.servers.values() if one.name == "Attic"
+        )
 
     @property
     def anna(self) -> Person:
@@ -161,16 +184,19 @@ class Walk:
                 await self.api.find_account(flow["flow_id"]).close()
         await async_settle(self.hass)
 
-    async def act(self, action: Action, fields: Typed | None = None) -> bool:
+    async def act(
+        self, action: str, fields: Typed | None = None, domain: str = DOMAIN
+    ) -> bool:
         """Call an action as an automation does, and tell whether it succeeded."""
         try:
             response = await self.hass.services.async_call(
-                DOMAIN, action, fields or {}, blocking=True, return_response=True
+                domain, action, fields or {}, blocking=True, return_response=True
             )
-        except HomeAssistantError as error:
+        except (HomeAssistantError, vol.Invalid) as error:
             self.audit.add_exception(error, action)
-            for text in (str(error), dict(error.translation_placeholders or {})):
-                self.audit.add(Place.EXCEPTION, action, text)
+            self.audit.add(Place.EXCEPTION, action, str(error))
+            placeholders = getattr(error, "translation_placeholders", None)
+            self.audit.add(Place.EXCEPTION, f"{action} placeholders", placeholders)
             return False
         self.audit.add(Place.RESPONSE, action, response)
         return True

@@ -31,6 +31,7 @@ from .world import (
     FRITZ_NAME,
     LIVING_ROOM,
     machine_identifier,
+    page,
     person,
     source,
 )
@@ -82,7 +83,9 @@ class Demo:
         """Call all actions and return their responses."""
         entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
         device_id = await self.device("id")
-        calls = ways.calls(entry_id, device_id, source(self.simulator))
+        calls = ways.calls(
+            entry_id, device_id, source(self.simulator), page(self.simulator)
+        )
         responses = {
             action: (await self.api.call(action, fields))["service_response"]
             for action, fields in calls.items()
@@ -92,7 +95,7 @@ class Demo:
             _expect(f"{action} has {key} {value}", answered, True)
         url = responses[Action.TRANSIENT_TOKEN]["url"]
         async with ClientSession() as player, player.get(url) as played:
-            _expect("what the URL plays", played.content_type, "image/png")
+            _expect("what the URL plays", played.content_type, "video/x-matroska")
         found = responses[Action.SOURCE_CONNECTION]
         _expect("best connection", found["best"] in found["connections"], True)
         return responses

@@ -14,7 +14,7 @@ from typing import Any, override
 import voluptuous as vol
 
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, section
+from homeassistant.data_entry_flow import FlowResultType
 from tests.helpers import async_settle
 from tests.plex_simulator import Account, PlexSimulator
 
@@ -117,6 +117,8 @@ class Dialog(Driver):
                 texts = self.texts["step"][self.step]
                 assert texts["menu_options"].keys() == set(result["menu_options"])
                 self._check_placeholders(texts)
+                for key in self.errors.values():
+                    assert key in self.table[self.step], f"{key} is not in the table"
             case FlowResultType.SHOW_PROGRESS:
                 text = self.texts["progress"][result["progress_action"]]
                 self._check_placeholders(text)
@@ -124,19 +126,12 @@ class Dialog(Driver):
                 self._check_placeholders(self.texts["abort"][result["reason"]])
 
     def _check_form(self) -> None:
-        """Check texts, errors, the section `advanced` and what the fields show."""
+        """Check texts, errors and what the fields show."""
         texts = self.texts["step"][self.step]
         schema = self.result["data_schema"]
-        for marker, selector in schema.schema.items():
-            if isinstance(selector, section):
-                assert selector.options["collapsed"] is (str(marker) not in self.errors)
-                parts = texts["sections"][str(marker)]
-                for inner in selector.schema.schema:
-                    assert parts["data"][str(inner)]
-                    assert parts["data_description"][str(inner)]
-            else:
-                assert texts["data"][str(marker)]
-                assert texts["data_description"][str(marker)]
+        for marker in schema.schema:
+            assert texts["data"][str(marker)]
+            assert texts["data_description"][str(marker)]
         self._check_placeholders(texts)
         for name, key in self.errors.items():
             assert key in self.table[self.step], f"{key} is not in the table"
@@ -187,13 +182,10 @@ def _dialog(simulator: PlexSimulator, manager: Any, table: Table, key: str) -> D
 
 
 def _shown(schema: vol.Schema) -> dict[str, Any]:
-    """Return what the fields of a form are filled with, those of sections too."""
+    """Return what the fields of a form are filled with."""
     found: dict[str, Any] = {}
-    for marker, selector in schema.schema.items():
-        if isinstance(selector, section):
-            if inner := _shown(selector.schema):
-                found[str(marker)] = inner
-        elif "suggested_value" in (marker.description or {}):
+    for marker in schema.schema:
+        if "suggested_value" in (marker.description or {}):
             found[str(marker)] = marker.description["suggested_value"]
         elif callable(marker.default):
             found[str(marker)] = marker.default()
@@ -202,8 +194,4 @@ def _shown(schema: vol.Schema) -> dict[str, Any]:
 
 def _without_secrets(typed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a form keeps of what was typed."""
-    return {
-        name: value
-        for name, value in typed.items()
-        if name not in SECRET_FIELDS and value != {}
-    }
+    return {name: value for name, value in typed.items() if name not in SECRET_FIELDS}

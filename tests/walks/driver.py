@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .names import Step
+from .texts import texts_of
 from .ways import Choose, Created, Ended, Move, Submit, Watch, Way
 
 _LONGEST_WAIT = 30
@@ -23,7 +26,15 @@ class Driver(ABC):
 
     @property
     def errors(self) -> Mapping[str, str]:
-        """Return the errors that are shown, by field."""
+        """Return the errors that are shown, by field; a menu tells one in its text."""
+        if self.result.get("step_id") == Step.LINK_FAILED:
+            shown = defaultdict(str, self.result["description_placeholders"])
+            told = [
+                key
+                for key, text in texts_of("config.error").items()
+                if text.format_map(shown) == shown["reason"]
+            ]
+            return {"base": told[0]}
         return self.result.get("errors") or {}
 
     async def walk(self, *ways: Way) -> None:

@@ -15,7 +15,8 @@ class Step(StrEnum):
     PASSWORD = "password"
     CODE = "code"
     LINK = "link"
-    LINK_WAIT = "link_wait"
+    LINK_FAILED = "link_failed"
+    ADVANCED = "advanced"
     TOKEN = "token"
     SERVERS = "servers"
     LISTED = "listed"
@@ -30,7 +31,6 @@ class Field(StrEnum):
     PASSWORD = "password"
     CODE = "verification_code"
     TOKEN = "token"
-    ADVANCED = "advanced"
     API_URL = "api_url"
     CLIENT_IDENTIFIER = "client_identifier"
     SERVERS = "servers"
@@ -80,5 +80,5 @@ class Issue(StrEnum):
 
 DOMAIN = "plex_auth"
 TRIGGER, CONDITION = "sign_in_accepted", "sign_in_is_valid"  # of an account
-SIGN_IN_WAYS = (Step.PASSWORD, Step.LINK, Step.TOKEN)
+SIGN_IN_WAYS = (Step.LINK, Step.PASSWORD, Step.TOKEN)
 SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})

@@ -14,7 +14,18 @@ from tests.plex_simulator import Account, MediaServer, PlexSimulator
 
 from .dialog import Dialog, config_dialog, person
 from .names import DOMAIN, SIGN_IN_WAYS, Field, Step
-from .ways import MENUS, RECONFIGURE, USER, Person, Way, right, right_address, sign_in
+from .ways import (
+    MENUS,
+    REAUTH,
+    RECONFIGURE,
+    USER,
+    Person,
+    Way,
+    go_on,
+    right,
+    right_address,
+    use_api,
+)
 
 
 @dataclass(kw_only=True)
@@ -61,11 +72,11 @@ class Scene:
 
     def right(self, step: str) -> dict[str, Any]:
         """Return what is right to type at a step."""
-        return right(self.person, step, self.source)
+        return right(self.person, step)
 
     def sign_in(self, way: str) -> Way:
-        """Return a way to sign in."""
-        return sign_in(self.person, way, self.source)
+        """Return a way to sign in, from the menu of the scene's source."""
+        return go_on(self.person, way, MENUS[self.source])
 
     @property
     def signed_out(self) -> list[str]:
@@ -110,7 +121,10 @@ class ServerScene:
 
 
 async def async_open(scene: Scene) -> Dialog:
-    """Open the dialog of the scene's source: for a new entry or the scene's."""
+    """Open the dialog of the scene's source: for a new entry or the scene's.
+
+    For a new one the address of the simulated plex.tv is typed in the menu's `advanced`.
+    """
     dialog = config_dialog(scene.hass, scene.simulator)
     if scene.entry is None:
         await dialog.start(DOMAIN, source=USER)
@@ -124,7 +138,12 @@ async def async_open(scene: Scene) -> Dialog:
         assert dialog.result["description_placeholders"]["name"] == scene.entry.title
     assert dialog.type is FlowResultType.MENU
     assert dialog.step == MENUS[scene.source]
-    assert dialog.result["menu_options"] == list(SIGN_IN_WAYS)
+    assert dialog.result["menu_options"] == [
+        *SIGN_IN_WAYS,
+        *([Step.ADVANCED] if scene.source != REAUTH else []),
+    ]
+    if scene.source == USER:
+        await dialog.walk(use_api(scene.person))
     return dialog
 
 

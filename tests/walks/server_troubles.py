@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = frozenset(
     {cause.key for cause in SERVER_CAUSES + NO_SERVER_CAUSES}
-    | {"invalid_url", "secure_connection_required", "invalid_token", "not_claimed"}
+    | {"invalid_url", "secure_connection_required", "invalid_token", "jwt_token"}
+    | {"not_claimed", "wrong_server"}
 )
 _CHANGE: Final = frozenset(
-    {"wrong_server", "url_required", "invalid_source", "not_owner", "server_too_old"}
+    {"url_required", "invalid_source", "not_owner", "server_too_old"}
 )
 # Which error key can meet which step.
 SUBENTRY_TABLE: Final[Table] = {
@@ -72,7 +73,8 @@ def _token(text: str) -> Callable[[ServerScene], Typed]:
 
 
 _BAD_URLS: Final = (
-    "192.168.1.10:32400",
+    "https://app.plex.tv/desktop/#!/server/0123456789abcdef/details?key=%2Flibrary",
+    "https://app.plex.tv",
     "http://user:secret@192.168.1.10:32400",
     "http://192.168.1.10:32400/?X-Plex-Token=x",
     "http://192.168.1.10:32400/#x",
@@ -98,6 +100,8 @@ def _address_troubles(step: str) -> Iterator[ServerTrouble]:
     yield ServerTrouble(
         step, key, key, typed=lambda at: {Field.URL: at.secure.http_url}
     )
+    jwt = "eyJhbGciOi.eyJpc3MiOi.c2ln"
+    yield _typed(step, "jwt", "jwt_token", Field.TOKEN, jwt, "foreign")
     for token in ("wrong", "two words"):
         yield _typed(step, token, "invalid_token", Field.TOKEN, token, "foreign")
     for token in (" ", "wrong") if step == Step.ADDRESS else ("wrong",):
@@ -130,6 +134,14 @@ def _other_troubles() -> Iterator[ServerTrouble]:
     """Yield what only one step can meet."""
     yield _typed(
         Step.ADDRESS, "unlisted", "token_required", Field.TOKEN, " ", "foreign"
+    )
+    other = answer(Fault.body('{"MediaContainer": {"machineIdentifier": "other"}}'))
+    yield ServerTrouble(
+        Step.ADDRESS,
+        "name",
+        "wrong_server",
+        active=other,
+        typed=lambda scene: {Field.URL: scene.spare.name},
     )
     change = Step.RECONFIGURE
     yield _typed(change, "empty", "url_required", Field.URL, " ", "foreign")

@@ -1,10 +1,7 @@
 """The names of the walks are those of the integration, none more and none less."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from .names import CONDITION, TRIGGER, Action, Entity, Field, Issue, Step
-from .texts import texts_of
+from .texts import fields_of, texts_of
 from .ways import calls
 
 REPAIRS = {
@@ -21,14 +18,6 @@ STEPS = [
     )
     for step, texts in dialog["step"].items()
 ]
-
-
-def fields_of(texts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the fields of a step, sections and what is in them included."""
-    yield from texts.get("data", ())
-    for name, section in texts.get("sections", {}).items():
-        yield name
-        yield from fields_of(section)
 
 
 def test_steps() -> None:
@@ -49,7 +38,7 @@ def test_fields() -> None:
 def test_actions() -> None:
     """A walk calls each action, with fields that it has."""
     actions = texts_of("services")
-    called = calls("entry", "device", "source")
+    called = calls("entry", "device", "source", "path")
     assert set(Action) == actions.keys() == called.keys()
     for action, fields in called.items():
         assert fields.keys() <= actions[action]["fields"].keys()

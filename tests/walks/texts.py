@@ -1,5 +1,6 @@
 """The texts of the integration, by their keys."""
 
+from collections.abc import Iterator, Mapping
 from functools import cache
 import json
 import re
@@ -26,6 +27,14 @@ def texts_of(key: str, language: str = ENGLISH) -> Any:
     for part in key.split("."):
         found = found[part]
     return found
+
+
+def fields_of(texts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields of a step, sections and what is in them included."""
+    yield from texts.get("data", ())
+    for name, section in texts.get("sections", {}).items():
+        yield name
+        yield from fields_of(section)
 
 
 def untranslated(shown: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.plex_simulator import Account, Fault
 
 from .causes import PLEX_TV_CAUSES, Active, answer
-from .names import SIGN_IN_WAYS, Field, Step
+from .names import Field, Step
 from .ways import REAUTH, RECONFIGURE, USER
 
 if TYPE_CHECKING:
@@ -19,21 +19,17 @@ type Typed = Mapping[str, Any]
 type Table = Mapping[str, frozenset[str]]
 
 PLEX_TV_KEYS: Final = frozenset(cause.key for cause in PLEX_TV_CAUSES)
-_ADVANCED: Final = frozenset(
-    {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
-)
 # What only the sign-in to another account meets, in a dialog of an entry.
 OTHER_ACCOUNT: Final = "wrong_account"
 # Which error key can meet which step.
 CONFIG_TABLE: Final[Table] = {
-    Step.PASSWORD: PLEX_TV_KEYS
-    | _ADVANCED
-    | {"invalid_auth", "email_required", OTHER_ACCOUNT},
+    Step.PASSWORD: PLEX_TV_KEYS | {"invalid_auth", "email_required", OTHER_ACCOUNT},
     Step.CODE: PLEX_TV_KEYS | {"invalid_code"},
-    Step.LINK: PLEX_TV_KEYS
-    | _ADVANCED
-    | {"link_expired", "invalid_token", OTHER_ACCOUNT},
-    Step.TOKEN: PLEX_TV_KEYS | _ADVANCED | {"invalid_token", OTHER_ACCOUNT},
+    Step.LINK_FAILED: PLEX_TV_KEYS | {"link_expired", "invalid_token", OTHER_ACCOUNT},
+    Step.TOKEN: PLEX_TV_KEYS | {"invalid_token", "jwt_token", OTHER_ACCOUNT},
+    Step.ADVANCED: frozenset(
+        {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
+    ),
     Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
 }
 
@@ -49,13 +45,14 @@ class Moment:
 
 
 # A moment is a step, or what a step waits for.
+WAITING: Final = "link_waiting"
 CLAIMED: Final = "link_claimed"
 MOMENTS: Final[Mapping[str, Moment]] = {
     Step.PASSWORD: Moment("signin", Step.PASSWORD),
     Step.CODE: Moment("signin", Step.CODE, account="anna"),
-    Step.LINK: Moment("pins_create", Step.LINK),
-    Step.LINK_WAIT: Moment("pins_check", Step.LINK),
-    CLAIMED: Moment("user", Step.LINK),
+    Step.LINK: Moment("pins_create", Step.LINK_FAILED),
+    WAITING: Moment("pins_check", Step.LINK_FAILED),
+    CLAIMED: Moment("user", Step.LINK_FAILED),
     Step.TOKEN: Moment("user", Step.TOKEN),
     Step.SERVERS: Moment("resources", Step.SERVERS, sources=(USER,)),
 }
@@ -105,7 +102,7 @@ def _trouble(
 _ROWS: Final[tuple[tuple[str, str, str, Fault | Typed], ...]] = (
     (Step.CODE, "asked_again", "invalid_code", Fault.plex_error(1029)),
     (Step.LINK, "refused", "invalid_token", Fault.plex_error(1001)),
-    (Step.LINK_WAIT, "expired", "link_expired", Fault.plex_error(1020)),
+    (WAITING, "expired", "link_expired", Fault.plex_error(1020)),
     (CLAIMED, "revoked", "invalid_token", Fault.plex_error(1001)),
     (Step.SERVERS, "revoked", "invalid_token", Fault.plex_error(1001)),
     (Step.PASSWORD, "wrong", "invalid_auth", {Field.PASSWORD: "wrong"}),
@@ -117,6 +114,8 @@ _ROWS: Final[tuple[tuple[str, str, str, Fault | Typed], ...]] = (
     (Step.TOKEN, "rejected", "invalid_token", {Field.TOKEN: "anything"}),
     (Step.TOKEN, "claim", "invalid_token", {Field.TOKEN: "claim-abcdefghij"}),
     (Step.TOKEN, "transient", "invalid_token", {Field.TOKEN: "transient-2c5f2b9e"}),
+    (Step.TOKEN, "jwt", "jwt_token", {Field.TOKEN: " eyJhbGciOi.eyJpc3MiOi.c2ln "}),
+    (Step.TOKEN, "no_jwt", "invalid_token", {Field.TOKEN: "eyJhbGciOi.eyJpc3MiOi"}),
     (Step.TOKEN, "blank", "invalid_token", {Field.TOKEN: "  "}),
     (Step.TOKEN, "inner_space", "invalid_token", {Field.TOKEN: "two words"}),
     (Step.TOKEN, "line_break", "invalid_token", {Field.TOKEN: "two\nlines"}),
@@ -158,32 +157,24 @@ def _troubles() -> Iterator[Trouble]:
 
 def _advanced_troubles() -> Iterator[Trouble]:
     """Yield what the fields of `advanced` can be refused for."""
-    for way in SIGN_IN_WAYS:
-        is_first = way == Step.PASSWORD
-        unusual: dict[str, Any] = {"field": Field.ADVANCED, "sources": (USER,)}
-        for cause, key, text in (
-            ("taken", "client_identifier_in_use", "taken"),
-            ("accent", "invalid_client_identifier", "böse"),
-            ("control", "invalid_client_identifier", "a\nb"),
-        ):
-            yield _trouble(way, cause, key, typed=_identifier(text), **unusual)
-        if is_first:
-            unusual["sources"] = (USER, RECONFIGURE)
-        for url in _BAD_URLS if is_first else _BAD_URLS[:1]:
-            typed: Typed = {Field.ADVANCED: {Field.API_URL: url}}
-            yield _trouble(way, url, "invalid_url", typed, **unusual)
+
+    def refused(cause: str, key: str, name: str, typed: str, *of: str) -> Trouble:
+        met = (Step.ADVANCED, cause, key, Step.ADVANCED, "ben", of, "", name)
+        return Trouble(*met, typed=lambda _: {name: typed})
+
+    for cause, key, text in (
+        ("taken", "client_identifier_in_use", "taken"),
+        ("accent", "invalid_client_identifier", "böse"),
+        ("control", "invalid_client_identifier", "a\nb"),
+    ):
+        yield refused(cause, key, Field.CLIENT_IDENTIFIER, text, USER)
+    for url in _BAD_URLS:
+        yield refused(url, "invalid_url", Field.API_URL, url, USER, RECONFIGURE)
 
 
 def _code(make: Callable[[Account], str]) -> Callable[[Scene], Typed]:
     """Type a verification code."""
     return lambda scene: {Field.CODE: make(scene.account)}
-
-
-def _identifier(text: str) -> Callable[[Scene], Typed]:
-    """Type a client identifier."""
-    return lambda scene: {
-        Field.ADVANCED: {Field.API_URL: scene.api_url, Field.CLIENT_IDENTIFIER: text}
-    }
 
 
 TROUBLES: Final = (*_troubles(), *_advanced_troubles())

@@ -72,35 +72,43 @@ class Person:
     link: Callable[[str], object]
 
 
-def right(person: Person, step: str, source: str = USER) -> Typed:
+def right(person: Person, step: str) -> Typed:
     """Return what is right to type at a step of signing in."""
-    typed: Typed = {}
     match step:
+        case Step.ADVANCED:
+            return {Field.API_URL: person.api_url}
         case Step.CODE:
             assert person.code is not None
             return {Field.CODE: person.code()}
         case Step.SERVERS:
             return {}
         case Step.PASSWORD:
-            typed = {Field.USERNAME: person.username, Field.PASSWORD: person.password}
+            return {Field.USERNAME: person.username, Field.PASSWORD: person.password}
         case Step.TOKEN:
-            typed = {Field.TOKEN: person.token()}
-    if source == REAUTH:
-        return typed
-    return {**typed, Field.ADVANCED: {Field.API_URL: person.api_url}}
+            return {Field.TOKEN: person.token()}
+    raise AssertionError(step)
+
+
+def use_api(person: Person, source: str = USER) -> Way:
+    """Take the address of Plex's API that a person uses, and come back to the menu."""
+    yield Choose(MENUS[source], Step.ADVANCED)
+    yield Submit(Step.ADVANCED, right(person, Step.ADVANCED))
 
 
 def sign_in(person: Person, way: str, source: str = USER) -> Way:
-    """Sign in, in one of `SIGN_IN_WAYS`, as far as it is the same for all sources."""
-    yield Choose(MENUS[source], Step(way))
-    yield from go_on(person, way, source)
+    """Sign in, in one of `SIGN_IN_WAYS`; an entry knows the address of Plex's API."""
+    if source == USER:
+        yield from use_api(person)
+    yield from go_on(person, way, MENUS[source])
 
 
-def go_on(person: Person, way: str, source: str = USER) -> Way:
-    """Sign in, the way being chosen already."""
-    yield Submit(Step(way), right(person, way, source))
+def go_on(person: Person, way: str, menu: Step) -> Way:
+    """Choose a way in a menu, and sign in."""
+    yield Choose(menu, Step(way))
     if way == Step.LINK:
-        yield Watch(Step.LINK_WAIT, person.link)
+        yield Watch(Step.LINK, person.link)
+        return
+    yield Submit(Step(way), right(person, way))
     if way == Step.PASSWORD and person.code is not None:
         yield Submit(Step.CODE, right(person, Step.CODE))
 
@@ -153,6 +161,12 @@ def watch_sources(sources: Iterable[str]) -> Way:
     yield Ended("reconfigure_successful")
 
 
+def change_address(url: str, token: str) -> Way:
+    """Change a server that has a typed address and token."""
+    yield Submit(Step.RECONFIGURE, right_address(url, token))
+    yield Ended("reconfigure_successful")
+
+
 def confirm_repair() -> Way:
     """Agree to a repair that needs nothing else."""
     yield Submit(Step.CONFIRM)
@@ -174,16 +188,23 @@ def stumbling(way: Way, wrong: Wrong) -> Way:
         yield move
 
 
-PATH = "/library/metadata/1/thumb"
+def page_of_film(machine_identifier: str) -> str:
+    """Return the address that Plex Web has for the first film of a server."""
+    return (
+        f"https://app.plex.tv/desktop/#!/server/{machine_identifier}/details"
+        "?key=%2Flibrary%2Fmetadata%2F1"
+    )
 
 
-def calls(account: str | None, server: str, source: str) -> dict[Action, Typed]:
+def calls(
+    account: str | None, server: str, source: str, path: str
+) -> dict[Action, Typed]:
     """Return each action with what is right for it; None is an account left out."""
     of_account: Typed = {} if account is None else {Field.ENTRY: account}
     of_source: Typed = {Field.DEVICE: server, Field.SOURCE: source, Field.REFRESH: True}
     return {
         Action.TOKEN_DETAILS: of_account,
         Action.SERVERS: of_account,
-        Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: PATH},
+        Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: path},
         Action.SOURCE_CONNECTION: of_source,
     }

@@ -6,7 +6,7 @@ from functools import partial
 from scripts.shared.simulator import Simulator
 
 from .names import Action
-from .ways import Person
+from .ways import Person, page_of_film
 
 # People by user name and name; servers by name.
 ANNA, ANNAS_NAME = "anna", "Anna"
@@ -40,6 +40,11 @@ def person(simulator: Simulator, username: str) -> Person:
 def source(simulator: Simulator) -> str:
     """Return what the server in the living room can watch."""
     return f"server://{machine_identifier(simulator, BASEMENT)}"
+
+
+def page(simulator: Simulator) -> str:
+    """Return the address of a film's page, of the server in the living room."""
+    return page_of_film(machine_identifier(simulator, LIVING_ROOM))
 
 
 def labels(simulator: Simulator) -> dict[str, str]:

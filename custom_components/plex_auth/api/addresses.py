@@ -1,4 +1,4 @@
-"""Which addresses may be asked, and which of them are private or public."""
+"""Which addresses may be asked, which are private or public, and what a person typed."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 import re
@@ -7,10 +7,18 @@ from typing import Final
 from yarl import URL
 
 PLEX_DIRECT: Final = ".plex.direct"
+PLEX_PORT: Final = 32400
 
 _NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 # The last part of a host that resolvers read as an IPv4 address.
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+# Where Plex Web begins, which every server has at /web.
+_PLEX_WEB: Final = re.compile(r"(?<=[^/])/web(?:/(?:index\.html)?)?(?=$|[?#])")
+# Plex's own pages, at none of which is a server.
+_PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
+# A token that is pasted as an address (plex-api.md §1.1, §3, §17.2) would be asked for as
+# a host: of resolvers, and in the log.
+_TOKEN: Final = re.compile(r"(?=.*[A-Z])[\w-]{20}|(?:transient|claim)-.*", re.ASCII)
 _LOCAL_DOMAINS: Final = (
     ".home.arpa",
     ".internal",
@@ -57,6 +65,35 @@ def parse_address(text: str) -> URL | None:
     ):
         return None
     return url
+
+
+def typed_addresses(text: str) -> tuple[URL, ...]:
+    """Return what a person may mean by an address, in the order to try; empty: nothing.
+
+    A host without a scheme is asked by https, and at home by http as well: a token may
+    go there by either. Without a port it is Plex's, next to the one of a typed scheme.
+    Of an address of Plex Web that a server has itself (plex-api.md §6.2) only the server
+    counts; plex.tv and app.plex.tv are no server's address, and neither is a token.
+    """
+    base = _PLEX_WEB.split(text.strip(), maxsplit=1)[0]
+    if _TOKEN.fullmatch(base):
+        return ()
+    has_scheme = "://" in base
+    if not has_scheme:
+        is_bare = isinstance(_ip_address(base), IPv6Address)
+        base = f"https://[{base}]" if is_bare else f"https://{base}"
+    url = parse_address(base)
+    if url is None or _PLEX_TV.fullmatch(url.host or ""):
+        return ()
+    if url.explicit_port is not None:
+        found = [url]
+    elif has_scheme:
+        found = [url, url.with_port(PLEX_PORT)]
+    else:
+        found = [url.with_port(PLEX_PORT)]
+    if not has_scheme and not is_public(url.host):
+        found += [url.with_scheme("http") for url in found]
+    return tuple(found)
 
 
 def is_private(host: str | None) -> bool:

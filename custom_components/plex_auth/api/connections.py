@@ -30,6 +30,11 @@ class Route:
     url: URL
     kind: ConnectionKind
 
+    @property
+    def uri(self) -> str:
+        """Return the address as Plex writes addresses: without a slash at its end."""
+        return str(self.url).rstrip("/")
+
 
 def best_connection(connections: Iterable[Connection]) -> Connection | None:
     """Return the first of the addresses by our ranking, None where there is none."""

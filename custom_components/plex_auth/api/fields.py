@@ -38,6 +38,11 @@ class Fields:
         value = self.text(key)
         return None if value is None else printable(value) or None
 
+    def token(self, key: str) -> str | None:
+        """Return a token, None for a Plex JWT: no server takes one (plex-api.md §8)."""
+        value = self.text(key)
+        return None if value is None or is_jwt(value) else value
+
     def integer(self, key: str) -> int | None:
         """Return a whole number, which XML has as text."""
         value = self._data.get(key)
@@ -114,6 +119,11 @@ def printable(text: str) -> str:
     elif "  " not in text:
         return text.strip()
     return " ".join(text.split())
+
+
+def is_jwt(token: str) -> bool:
+    """Return whether a token is a Plex JWT: three parts, begins with eyJ (plex-api.md §8)."""
+    return token.startswith("eyJ") and token.count(".") == 2
 
 
 def unwrap(data: Json, root: str) -> Fields:

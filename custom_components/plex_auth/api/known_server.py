@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, fields, replace
 from typing import Any, Self
 
+from .fields import Fields
 from .models import Connection, ListedServer, model
 
 _NAME = "name"
@@ -39,7 +40,7 @@ class KnownServer:
         """Take a server as the subentry keeps it; what is not known is ignored."""
         return cls(
             name=data.get(_NAME),
-            token=data.get(_TOKEN),
+            token=Fields(dict(data)).token(_TOKEN),
             connections=tuple(
                 Connection(**{name: connection[name] for name in _CONNECTION_FIELDS})
                 for connection in data.get(_CONNECTIONS, ())

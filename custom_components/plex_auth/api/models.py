@@ -230,7 +230,7 @@ class SignIn:
     @classmethod
     def parse(cls, data: Json) -> Self:
         """Read the answer of a sign-in; raise UnexpectedAnswerError without a token."""
-        token = unwrap(data, "user").text("authToken")
+        token = unwrap(data, "user").token("authToken")
         if token is None:
             raise UnexpectedAnswerError
         return cls(account=Account.parse(data), token=token)
@@ -259,7 +259,7 @@ class Pin:
             id=pin_id,
             code=code,
             expires_in=fields.integer("expiresIn"),
-            token=fields.text("authToken"),
+            token=fields.token("authToken"),
         )
 
 
@@ -341,7 +341,7 @@ class ListedServer:
             owned=fields.boolean("owned") or False,
             presence=fields.boolean("presence"),
             https_required=fields.boolean("httpsRequired") or False,
-            access_token=fields.text("accessToken"),
+            access_token=fields.token("accessToken"),
             connections=Connection.parse_all(
                 fields.children("connections", "connection")
             ),

@@ -17,6 +17,8 @@ from .errors import (
     WrongServerError,
 )
 from .failures import server_error
+from .fields import is_jwt
+from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
@@ -24,6 +26,10 @@ _SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
 _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
+_FIRST_CHILDREN: Final = {
+    "X-Plex-Container-Start": "0",
+    "X-Plex-Container-Size": "20",
+}
 
 
 def supports_sources(version: str | None) -> bool:
@@ -185,6 +191,19 @@ class PlexServer:
             self._notifications_url, server_error, token=token
         )
 
+    async def part(self, token: str, item: Item) -> URL | None:
+        """Return the path of the first part that plays an item, None where none does.
+
+        A season or an album is played by what belongs to it, a show or an artist by
+        nothing (plex-api.md §21.1). Raises NotFoundError for an item that is not there.
+        """
+        url = self.url / item.path.removeprefix("/")
+        for address in (url, (url / "children").with_query(_FIRST_CHILDREN)):
+            path = first_part(await self._request("GET", address, token=token))
+            if path is not None:
+                return path
+        return None
+
     async def _issue_token(self, method: str, token: str) -> Json:
         """Ask for a transient token."""
         return await self._request(method, self._token_url, token=token)
@@ -197,7 +216,12 @@ class PlexServer:
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> Json:
-        """Send a request to an address of the server."""
+        """Send a request to an address of the server.
+
+        A Plex JWT is never sent to a server: it says 401 to all of them (plex-api.md §8).
+        """
+        if token is not None and is_jwt(token):
+            raise NotPermittedError
         try:
             return await self._transport.request(
                 method,

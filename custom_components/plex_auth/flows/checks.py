@@ -1,6 +1,7 @@
 """From what a person typed to a value, or to a FormError."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 import re
 from typing import Any, Final
 
@@ -8,20 +9,24 @@ from yarl import URL
 
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
-from ..api.addresses import parse_address
+from ..api.addresses import parse_address, typed_addresses
+from ..api.connections import ConnectionKind, Route, rank
 from ..api.errors import (
+    CannotConnectError,
     NotClaimedError,
     NotFoundError,
     NotPermittedError,
     PageError,
     PlexError,
+    SecureConnectionRequiredError,
     StartingUpError,
     UnexpectedAnswerError,
 )
-from ..api.models import Identity
-from ..api.plex_tv import PLEX_TV_API
+from ..api.fields import is_jwt
+from ..api.models import Identity, ListedServer
+from ..api.race import Race, race
 from ..api.server import PlexServer, is_source
-from ..const import CONF_ADVANCED, CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
+from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
 # What fits into a header as it is.
@@ -44,17 +49,37 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     return {} if err is None else err.errors
 
 
-def address(text: str) -> URL:
-    """Return the address that was typed."""
-    url = parse_address(text.strip())
-    if url is None:
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Hold what was meant by an address: where to look, and for which server if known."""
+
+    ranks: tuple[tuple[Route, ...], ...]
+    machine_identifier: str | None = None
+
+
+def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
+    """Return what was meant; the name of a listed server stands for its addresses."""
+    name = text.strip().casefold()
+    named = [
+        server
+        for server in listed
+        if name in (server.name.casefold(), server.label.casefold())
+    ]
+    if len(named) == 1:
+        (server,) = named
+        ranks = rank(server.connections, https_required=server.https_required)
+        return Meant(ranks, server.machine_identifier)
+    urls = typed_addresses(text)
+    if not urls:
         raise FormError("invalid_url", CONF_URL)
-    return url
+    return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
 
 
 def token(text: str, field: str = "base") -> str:
     """Return the token that was typed, whose form is all that is checked."""
     typed = text.strip()
+    if is_jwt(typed):
+        raise FormError("jwt_token", field)
     if _TOKEN.fullmatch(typed) is None:
         raise FormError("invalid_token", field)
     return typed
@@ -68,27 +93,18 @@ def sources(texts: Collection[str]) -> list[str]:
 
 
 def advanced(
-    typed: Mapping[str, str],
-    own_identifier: str,
-    used_identifiers: Collection[str | None],
+    typed: Mapping[str, str], used_identifiers: Collection[str | None]
 ) -> dict[str, str]:
-    """Return client identifier and address of plex.tv as the section names them.
-
-    `own_identifier` is for a section that names none. The page shows no error inside a
-    section: it is keyed by the section.
-    """
-    api_url = typed.get(CONF_API_URL, "").strip() or PLEX_TV_API
-    if parse_address(api_url) is None:
-        raise FormError("invalid_url", CONF_ADVANCED)
+    """Return address of plex.tv and client identifier, empty where none was typed."""
+    api_url = typed.get(CONF_API_URL, "").strip().rstrip("/")
+    if api_url and parse_address(api_url) is None:
+        raise FormError("invalid_url", CONF_API_URL)
     client_identifier = typed.get(CONF_CLIENT_IDENTIFIER, "").strip()
     if not client_identifier.isascii() or not client_identifier.isprintable():
-        raise FormError("invalid_client_identifier", CONF_ADVANCED)
+        raise FormError("invalid_client_identifier", CONF_CLIENT_IDENTIFIER)
     if client_identifier in used_identifiers:
-        raise FormError("client_identifier_in_use", CONF_ADVANCED)
-    return {
-        CONF_CLIENT_IDENTIFIER: client_identifier or own_identifier,
-        CONF_API_URL: api_url.rstrip("/"),
-    }
+        raise FormError("client_identifier_in_use", CONF_CLIENT_IDENTIFIER)
+    return {CONF_API_URL: api_url, CONF_CLIENT_IDENTIFIER: client_identifier}
 
 
 def require_claimed(identity: Identity) -> None:
@@ -97,17 +113,45 @@ def require_claimed(identity: Identity) -> None:
         raise FormError("not_claimed", CONF_URL)
 
 
-async def async_identity(server: PlexServer) -> Identity:
-    """Return who answers at a typed address, if it is a server that is ready."""
-    try:
-        identity = await server.identity()
+async def async_identity(
+    meant: Meant, at: Callable[[URL], PlexServer]
+) -> tuple[URL, Identity]:
+    """Return where a server answers that is ready, and who it is.
+
+    `at` returns the calls to an address.
+    """
+
+    async def identify(route: Route) -> Identity:
+        identity = await at(route.url).identity(meant.machine_identifier)
         if identity.start_state is not None:
             raise StartingUpError
-    except (NotFoundError, PageError, UnexpectedAnswerError) as err:
-        raise FormError("not_a_plex_server", CONF_URL) from err
-    except PlexError as err:
-        raise FormError(error_key(err)) from err
-    return identity
+        return identity
+
+    found = await race(meant.ranks, identify)
+    if found.winner is not None:
+        route, identity = found.winner
+        return route.url, identity
+    error = found.error if meant.machine_identifier else _most_telling(found)
+    if isinstance(error, (NotFoundError, PageError, UnexpectedAnswerError)):
+        raise FormError("not_a_plex_server", CONF_URL)
+    raise FormError(error_key(error))
+
+
+def _most_telling(found: Race[Identity]) -> PlexError:
+    """Return why no typed address answers as a server does.
+
+    An answer tells more than none; that http is refused tells nothing beside https.
+    """
+    failures = {
+        route: failure
+        for route, failure in found.failures.items()
+        if len(found.failures) == 1
+        or not isinstance(failure, SecureConnectionRequiredError)
+    }
+    return next(
+        (one for one in failures.values() if not isinstance(one, CannotConnectError)),
+        Race(None, failures).error,
+    )
 
 
 async def async_check_token(server: PlexServer, typed: str) -> str | None:

@@ -14,15 +14,16 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_USERNAME
 from homeassistant.core import callback
+from homeassistant.helpers.translation import async_get_translations
 
 from ..api.errors import PlexError
 from ..api.models import ListedServer
 from ..api.plex_tv import PLEX_TV_API
-from ..const import CONF_ADVANCED, CONF_API_URL, CONF_CLIENT_IDENTIFIER
+from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
-from .link import LINK_URL, LinkSignIn
+from .link import LinkSignIn
 from .sign_in import NewSignIn
 
 _MENUS = {SOURCE_REAUTH: "reauth_confirm", SOURCE_RECONFIGURE: "reconfigure"}
@@ -33,11 +34,8 @@ class SignInDialog(ConfigFlow):
 
     def __init__(self) -> None:
         """Begin with plex.tv and a new client identifier."""
-        self._client = self._own_client = {
-            CONF_CLIENT_IDENTIFIER: str(uuid4()),
-            CONF_API_URL: PLEX_TV_API,
-        }
-        self._typed: dict[str, Any] = {}
+        self._own_identifier = str(uuid4())
+        self._typed: dict[str, str] = {}
         self._credentials: tuple[str, str] | None = None
         self._link: LinkSignIn | None = None
         self._sign_in: NewSignIn | None = None
@@ -51,58 +49,78 @@ class SignInDialog(ConfigFlow):
             return self._get_reauth_entry()
         return self._get_reconfigure_entry()
 
-    def _use_typed(self, user_input: Mapping[str, Any]) -> None:
-        """Keep what was typed, secrets excepted, and take what `advanced` says.
-
-        Raises FormError for what cannot be meant.
-        """
-        self._typed = {
-            key: value
-            for key, value in user_input.items()
-            if key in (CONF_USERNAME, CONF_ADVANCED)
+    @property
+    def _client(self) -> dict[str, str]:
+        """Return who signs in, and where."""
+        typed = self._typed
+        return {
+            CONF_CLIENT_IDENTIFIER: typed.get(CONF_CLIENT_IDENTIFIER)
+            or self._own_identifier,
+            CONF_API_URL: typed.get(CONF_API_URL) or PLEX_TV_API,
         }
-        self._client = self._own_client
-        if CONF_ADVANCED in user_input:
-            self._client = checks.advanced(
-                user_input[CONF_ADVANCED],
-                self._own_client[CONF_CLIENT_IDENTIFIER],
-                [
-                    entry.data.get(CONF_CLIENT_IDENTIFIER)
-                    for entry in self._async_current_entries(include_ignore=False)
-                ],
-            )
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """Return whom the texts mention."""
+        if self.source == SOURCE_USER:
+            return {}
+        other = self._sign_in.account.name if self._sign_in else ""
+        return {"name": self._entry.title, "other": other}
+
+    def _use_entry(self) -> None:
+        """Sign in as the entry does, unless another address was typed already."""
+        data = self._entry.data
+        self._own_identifier = data[CONF_CLIENT_IDENTIFIER]
+        self._typed.setdefault(CONF_API_URL, data[CONF_API_URL])
+
+    def _is_shown(self, step_id: str) -> bool:
+        """Return whether a step is asked for that is shown already.
+
+        Home Assistant asks the step where a dialog was closed once more without input
+        when the dialog is opened again.
+        """
+        return self.cur_step is not None and self.cur_step.get("step_id") == step_id
 
     async def _async_open(self, step_id: str) -> ConfigFlowResult:
-        """Show a form, or the menu where a dialog is opened again that was at the form.
+        """Show a form, or the menu where a dialog is opened again that was at the form."""
+        if self._is_shown(step_id):
+            return await self._async_show_menu()
+        return self._show_form(step_id)
 
-        Home Assistant asks the step where a dialog was closed once more without input.
-        """
-        step = self.cur_step.get("step_id") if self.cur_step else None
-        if step != step_id:
-            return self._show_form(step_id)
-        menu = _MENUS.get(str(self.source), "user")
-        result: ConfigFlowResult = await getattr(self, f"async_step_{menu}")()
+    @property
+    def _menu(self) -> str:
+        """Return the step that a dialog begins with."""
+        return _MENUS.get(str(self.source), "user")
+
+    async def _async_show_menu(self) -> ConfigFlowResult:
+        """Show what a dialog begins with."""
+        result: ConfigFlowResult = await getattr(self, f"async_step_{self._menu}")()
         return result
 
     def _show_form(
-        self, step_id: str, err: FormError | PlexError | None = None
+        self,
+        step_id: str,
+        err: FormError | PlexError | None = None,
+        typed: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
-        """Show the form of a way to sign in, filled with what is no secret."""
-        errors = checks.form_errors(err)
-        collapsed = CONF_ADVANCED not in errors
-        schema = forms.sign_in_schema(step_id, self.source, collapsed=collapsed)
-        names = {}
-        if self.source != SOURCE_USER:
-            other = self._sign_in.account.name if self._sign_in else ""
-            names = {"name": self._entry.title, "other": other}
+        """Show a form, filled with what is no secret of what was typed so far."""
+        known = self._known_user() | {k: v for k, v in self._typed.items() if v}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(
-                schema, self._known_user() | self._typed
+                forms.sign_in_schema(step_id, self.source), typed or known
             ),
-            errors=errors,
-            description_placeholders={"url": LINK_URL, "api_url": PLEX_TV_API, **names},
+            errors=checks.form_errors(err),
+            description_placeholders={"api_url": PLEX_TV_API, **self._names},
         )
+
+    async def _async_reason(self, err: FormError | PlexError) -> str:
+        """Return what went wrong, in Home Assistant's language: a menu has no errors."""
+        (key,) = checks.form_errors(err).values()
+        texts = await async_get_translations(
+            self.hass, self.hass.config.language, "config", [DOMAIN]
+        )
+        return texts[f"component.{DOMAIN}.config.error.{key}"].format(**self._names)
 
     def _known_user(self) -> dict[str, Any]:
         """Return the user name of the entry's account, as far as it is known."""

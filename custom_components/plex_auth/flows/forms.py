@@ -7,7 +7,7 @@ from typing import Any, Final
 from probatio import Secret
 import voluptuous as vol
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE
+from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import (
     CONF_PASSWORD,
     CONF_TOKEN,
@@ -15,7 +15,6 @@ from homeassistant.const import (
     CONF_USERNAME,
     CONF_VERIFY_SSL,
 )
-from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
     SelectOptionDict,
@@ -29,7 +28,6 @@ from homeassistant.helpers.selector import (
 
 from ..api.models import ListedServer
 from ..const import (
-    CONF_ADVANCED,
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
     CONF_SERVER,
@@ -64,8 +62,11 @@ _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
             )
         ),
     },
-    "link": {},
     "token": _TOKEN_FIELD,
+    "advanced": {
+        vol.Optional(CONF_API_URL): _URL_SELECTOR,
+        vol.Optional(CONF_CLIENT_IDENTIFIER): TextSelector(),
+    },
     "code": {
         vol.Required(Secret(CONF_VERIFICATION_CODE)): TextSelector(
             TextSelectorConfig(autocomplete="one-time-code")
@@ -75,35 +76,14 @@ _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
 
 EMPTY_SCHEMA: Final = vol.Schema({})
 TOKEN_SCHEMA: Final = vol.Schema(_TOKEN_FIELD)
-ADDRESS_SCHEMA: Final = vol.Schema(
-    {
-        vol.Required(CONF_URL): _URL_SELECTOR,
-        **_VERIFY_SSL_FIELD,
-        **_OPTIONAL_TOKEN_FIELD,
-    }
-)
 
 
-def sign_in_schema(step_id: str, source: str | None, *, collapsed: bool) -> vol.Schema:
-    """Return the form of a step of signing in, with the section `advanced`.
-
-    The code and a reauthentication have no such section, and a reconfiguration one for
-    the address only.
-    """
+def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
+    """Return the form of a step of signing in; an entry keeps its client identifier."""
     fields = _SIGN_IN_FIELDS[step_id]
-    if step_id == "code" or source == SOURCE_REAUTH:
-        return vol.Schema(fields)
-    advanced: _Fields = {vol.Optional(CONF_API_URL): _URL_SELECTOR}
-    if source != SOURCE_RECONFIGURE:
-        advanced[vol.Optional(CONF_CLIENT_IDENTIFIER)] = TextSelector()
-    return vol.Schema(
-        {
-            **fields,
-            vol.Optional(CONF_ADVANCED): section(
-                vol.Schema(advanced), {"collapsed": collapsed}
-            ),
-        }
-    )
+    if source != SOURCE_USER:
+        fields = {key: fields[key] for key in fields if key != CONF_CLIENT_IDENTIFIER}
+    return vol.Schema(fields)
 
 
 def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
@@ -122,6 +102,26 @@ def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
 def server_schema(servers: Iterable[ListedServer]) -> vol.Schema:
     """Return the form to choose one server."""
     return vol.Schema({vol.Required(CONF_SERVER): _server_selector(servers)})
+
+
+def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
+    """Return the form to type an address, which suggests servers by their names."""
+    names = [label for _, label in _labels(servers)]
+    selector: TextSelector | SelectSelector = _URL_SELECTOR
+    if names:
+        selector = SelectSelector(
+            SelectSelectorConfig(
+                options=names, custom_value=True, mode=SelectSelectorMode.DROPDOWN
+            )
+        )
+    return vol.Schema(
+        {
+            # Were it required, the page would choose the first server by itself.
+            vol.Optional(CONF_URL): selector,
+            **_VERIFY_SSL_FIELD,
+            **_OPTIONAL_TOKEN_FIELD,
+        }
+    )
 
 
 def reconfigure_server_schema(

@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from yarl import URL
+
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.exceptions import HomeAssistantError
 
 from ..api.errors import (
@@ -22,9 +25,9 @@ from ..api.models import Pin, SignIn
 from ..api.plex_tv import PlexTv
 from ..const import CONF_TOKEN_ORIGIN, TokenOrigin
 from ..sessions import async_create_plex_tv
+from .progress_page import ProgressPage
 from .sign_in import NewSignIn, async_end_if_ours
 
-LINK_URL: Final = "https://plex.tv/link"
 POLL_SECONDS: Final = 2.0
 
 # What a code that names no time is good for (plex-api.md §7.1).
@@ -32,11 +35,13 @@ _LIFETIME_SECONDS: Final = 900
 _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5
 
+_LINK_URL: Final = URL("https://plex.tv/link/")
+
 type LinkOutcome = ConfigFlowResult | PlexError | HomeAssistantError
 
 
 class LinkSignIn:
-    """Wait until a code is typed at plex.tv, and finish the sign-in that it brings.
+    """Wait until a code is confirmed at plex.tv, and finish the sign-in that it brings.
 
     Closing the dialog ends the waiting, with one more look at the code. Once there is a
     token everything goes on: it has made plex.tv forget the entry's old one.
@@ -45,6 +50,8 @@ class LinkSignIn:
     progress: asyncio.Task[Any]
     """Ends when `outcome` is there; a dialog that is closed may cancel it."""
 
+    _pin: Pin
+
     def __init__(
         self,
         hass: HomeAssistant,
@@ -52,31 +59,45 @@ class LinkSignIn:
         finish: Callable[[NewSignIn], Awaitable[ConfigFlowResult]],
     ) -> None:
         """Take who signs in; `finish` stores the sign-in, in a closed dialog as well."""
+        self.client = client
         self.outcome: LinkOutcome | None = None
+        self.page = ProgressPage(hass)
         self._hass = hass
-        self._client = client
         self._finish = finish
-        self._pin: Pin
         self._token: str | None = None
         self._closed = asyncio.Event()
+        self._waiting: asyncio.Task[None] | None = None
 
     @property
-    def code(self) -> str:
-        """Return the code that is to be typed."""
-        return self._pin.code
+    def placeholders(self) -> dict[str, str]:
+        """Return what the page shows: the code, plex.tv's page for it, and its picture.
+
+        The page draws the picture by itself: it asks nobody for it.
+        """
+        url = str(_LINK_URL.with_query(pin=self._pin.code))
+        return {
+            "code": self._pin.code,
+            "url": url,
+            "qr": f'<ha-qr-code data="{url}" width="140" margin="1"></ha-qr-code>',
+        }
 
     async def start(self) -> None:
-        """Get a code and wait for it, or try again with the token that it brought.
+        """Get a code and wait for it, or go on with the code or token that is there.
 
         Raises PlexError where plex.tv gives no code.
         """
-        if self._token is None:
-            self._pin = await self._plex.create_pin()
-        self.outcome = None
+        if self.outcome is not None and not isinstance(self.outcome, PlexError):
+            return
+        if self._waiting is None or self._waiting.done():
+            if self._token is None:
+                self._pin = await self._plex.create_pin()
+            self.outcome = None
+            self._waiting = self._begin()
+        self.page = ProgressPage(self._hass)
         # Home Assistant cancels a progress task when the dialog is closed. The waiting
-        # is not to be cancelled: the code may have been typed already.
+        # is not to be cancelled: the code may have been confirmed already.
         self.progress = self._hass.async_create_background_task(
-            asyncio.wait([self._begin()]), "plex_auth link progress"
+            asyncio.wait([self._waiting]), "plex_auth link progress"
         )
 
     @callback
@@ -87,23 +108,15 @@ class LinkSignIn:
             self._begin()
 
     @callback
-    def end(self) -> None:
-        """Sign out with the token that the code has brought, if there is one."""
-        if self._token is not None:
-            async_end_if_ours(
-                self._hass,
-                {
-                    CONF_TOKEN: self._token,
-                    CONF_TOKEN_ORIGIN: TokenOrigin.LINK,
-                    **self._client,
-                },
-            )
-            self._token = None
+    def discard(self) -> None:
+        """End the waiting; a token that the code has brought is ended at plex.tv."""
+        self._finish = _async_discard
+        self.close()
 
     @property
     def _plex(self) -> PlexTv:
         """Return the calls to plex.tv."""
-        return async_create_plex_tv(self._hass, self._client)
+        return async_create_plex_tv(self._hass, self.client)
 
     def _begin(self) -> asyncio.Task[None]:
         """Wait in the background."""
@@ -113,7 +126,12 @@ class LinkSignIn:
         """Wait for the token, then check and store it."""
         try:
             if self._token is None:
-                self._token = await wait_for_link(self._plex, self._pin, self._closed)
+                self._token = await wait_for_link(
+                    self._plex,
+                    self._pin,
+                    self._closed,
+                    on_look=lambda: self.page.note(),
+                )
             self.outcome = await asyncio.shield(
                 self._hass.async_create_task(
                     self._sign_in(self._token), "plex_auth linked"
@@ -131,14 +149,14 @@ class LinkSignIn:
             return err
         except PlexError as err:
             if self._closed.is_set():
-                self.end()
+                self._sign_out(token)
             return err
         self._token = None
         try:
             return await self._finish(
                 NewSignIn(
                     self._hass,
-                    self._client,
+                    self.client,
                     SignIn(account=account, token=token),
                     TokenOrigin.LINK,
                 )
@@ -146,18 +164,39 @@ class LinkSignIn:
         except HomeAssistantError as err:
             return err
 
+    @callback
+    def _sign_out(self, token: str) -> None:
+        """End a sign-in whose account could not be asked for."""
+        self._token = None
+        origin = {CONF_TOKEN: token, CONF_TOKEN_ORIGIN: TokenOrigin.LINK}
+        async_end_if_ours(self._hass, {**origin, **self.client})
 
-async def wait_for_link(plex: PlexTv, pin: Pin, closed: asyncio.Event) -> str:
-    """Return the token once the code was typed at plex.tv (plex-api.md §7.2).
 
-    A failure now and then is waited out. Once `closed` is set the code is looked at one
-    last time. Raises LinkExpiredError when the code's time is over or plex.tv no longer
-    knows it, and PlexError when plex.tv stays away.
+async def _async_discard(sign_in: NewSignIn) -> ConfigFlowResult:
+    """End a sign-in that nobody waits for any more."""
+    sign_in.finish()
+    raise UnknownFlow
+
+
+async def wait_for_link(
+    plex: PlexTv,
+    pin: Pin,
+    closed: asyncio.Event,
+    *,
+    on_look: Callable[[], None] = lambda: None,
+) -> str:
+    """Return the token once the code was confirmed at plex.tv (plex-api.md §7.2).
+
+    `on_look` is called before each look at the code. A failure now and then is waited
+    out. Once `closed` is set the code is looked at one last time. Raises
+    LinkExpiredError when the code's time is over or plex.tv no longer knows it, and
+    PlexError when plex.tv stays away.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + min(pin.expires_in or _LIFETIME_SECONDS, _LONGEST_SECONDS)
     failures = 0
     while loop.time() < end:
+        on_look()
         is_last = closed.is_set()
         wait = POLL_SECONDS
         try:

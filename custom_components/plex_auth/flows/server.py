@@ -1,6 +1,7 @@
 """The steps of a server: add it to an account, and change how it is used."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 from yarl import URL
@@ -58,11 +59,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 errors=checks.form_errors(err),
                 description_placeholders=name,
             )
-        servers = [
-            server
-            for server in self._listed
-            if not self._is_added(server.machine_identifier)
-        ]
+        servers = self._not_added
         if not servers:
             return self.async_abort(
                 reason="no_more_servers", description_placeholders=name
@@ -94,7 +91,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(
-                forms.ADDRESS_SCHEMA, checks.without_token(user_input)
+                forms.address_schema(self._not_added), checks.without_token(user_input)
             ),
             errors=checks.form_errors(error),
             description_placeholders={"name": self._entry.title},
@@ -137,10 +134,10 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         self, user_input: Mapping[str, Any]
     ) -> SubentryFlowResult:
         """Add the server that answers at an address; raise FormError if it cannot be."""
-        url = checks.address(user_input[CONF_URL])
         verify_ssl = user_input[CONF_VERIFY_SSL]
-        server = self._server(url, verify_ssl)
-        identity = await checks.async_identity(server)
+        calls = partial(self._server, verify_ssl=verify_ssl)
+        meant = checks.address(user_input.get(CONF_URL, ""), self._listed)
+        url, identity = await checks.async_identity(meant, calls)
         if self._is_added(identity.machine_identifier):
             return self.async_abort(
                 reason="already_configured",
@@ -153,7 +150,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             title = listed.name
             data |= listed_server_data(listed)
         else:
-            name = await checks.async_check_token(server, typed_token)
+            name = await checks.async_check_token(calls(url), typed_token)
             title = name or url.host or identity.machine_identifier
             data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
         return self.async_create_entry(
@@ -174,7 +171,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         }
         if typed_url:
             changes |= await self._async_checked_address(
-                checks.address(typed_url),
+                typed_url,
                 user_input[CONF_VERIFY_SSL],
                 typed_token,
                 subentry,
@@ -192,22 +189,28 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return kept | changes
 
     async def _async_checked_address(
-        self, url: URL, verify_ssl: bool, typed_token: str, subentry: ConfigSubentry
+        self,
+        typed_url: str,
+        verify_ssl: bool,
+        typed_token: str,
+        subentry: ConfigSubentry,
     ) -> dict[str, Any]:
         """Return what is stored of an address, if the server answers there."""
-        data = {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
+        data = {CONF_URL: typed_url, CONF_VERIFY_SSL: verify_ssl}
         has_changed = data != {
             CONF_URL: subentry.data.get(CONF_URL),
             CONF_VERIFY_SSL: subentry.data.get(CONF_VERIFY_SSL, True),
         }
-        if has_changed or typed_token:
-            server = self._server(url, verify_ssl)
-            identity = await checks.async_identity(server)
-            if identity.machine_identifier != subentry.unique_id:
-                raise FormError("wrong_server", CONF_URL)
-            if token := typed_token or subentry.data.get(CONF_TOKEN):
-                await checks.async_check_token(server, token)
-        return data
+        if not has_changed and not typed_token:
+            return data
+        calls = partial(self._server, verify_ssl=verify_ssl)
+        meant = checks.address(typed_url)
+        url, identity = await checks.async_identity(meant, calls)
+        if identity.machine_identifier != subentry.unique_id:
+            raise FormError("wrong_server", CONF_URL)
+        if token := typed_token or subentry.data.get(CONF_TOKEN):
+            await checks.async_check_token(calls(url), token)
+        return data | {CONF_URL: str(url)}
 
     def _checked_sources(
         self, texts: Collection[str], subentry: ConfigSubentry
@@ -246,7 +249,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             raise FormError("token_required", CONF_TOKEN)
         return listed
 
-    def _server(self, url: URL, verify_ssl: bool) -> PlexServer:
+    def _server(self, url: URL, *, verify_ssl: bool) -> PlexServer:
         """Return the calls to the server at an address."""
         transport = async_create_transport(
             self.hass,
@@ -254,6 +257,15 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             verify_ssl=verify_ssl,
         )
         return PlexServer(transport, url)
+
+    @property
+    def _not_added(self) -> list[ListedServer]:
+        """Return the account's servers that are not in Home Assistant yet."""
+        return [
+            server
+            for server in self._listed
+            if not self._is_added(server.machine_identifier)
+        ]
 
     def _is_added(self, machine_identifier: str) -> bool:
         """Return whether the account has the server in Home Assistant already."""

@@ -10,14 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..api.errors import PlexError
 from ..api.models import SignIn
-from ..const import (
-    CONF_API_URL,
-    CONF_CLIENT_IDENTIFIER,
-    CONF_TOKEN_ORIGIN,
-    DOMAIN,
-    LOGGER,
-    TokenOrigin,
-)
+from ..const import CONF_API_URL, CONF_TOKEN_ORIGIN, DOMAIN, LOGGER, TokenOrigin
 from ..runtime_data import PlexAuthConfigEntry
 from ..sessions import async_create_plex_tv
 
@@ -105,11 +98,6 @@ class NewSignIn:
         self._hass.config_entries.async_update_entry(
             entry, data={**entry.data, **changes}
         )
-
-
-def client_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who signs in, and where, of an entry's data."""
-    return {key: data[key] for key in (CONF_CLIENT_IDENTIFIER, CONF_API_URL)}
 
 
 @callback

@@ -1,0 +1,153 @@
+"""What an action is called for: which account, server, path and source."""
+
+from collections.abc import Iterable
+
+from yarl import URL
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.service import (
+    async_get_config_entry,
+    async_get_device_and_config_entry,
+)
+
+from .api.items import Item, holds_token, parse_path
+from .api.server import is_source
+from .const import DOMAIN, SUBENTRY_TYPE_SERVER
+from .coordinator import AccountCoordinator
+from .messages import invalid
+from .runtime_data import PlexAuthConfigEntry
+from .server_coordinator import ServerCoordinator
+
+
+def called_account(call: ServiceCall) -> AccountCoordinator:
+    """Return the account that a call means, the only one where it names none.
+
+    Home Assistant's own error would repeat an ID that nothing has, whatever it is.
+    """
+    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if (
+        entry_id is not None
+        and call.hass.config_entries.async_get_entry(entry_id) is None
+    ):
+        raise invalid("unknown_account")
+    entry: PlexAuthConfigEntry = async_get_config_entry(call.hass, DOMAIN, entry_id)
+    return entry.runtime_data.account
+
+
+def called_server(
+    call: ServiceCall, machine_identifier: str | None = None
+) -> ServerCoordinator:
+    """Return the server that a call means, the only one where it names none.
+
+    A machine identifier is that of the server that the call has to mean.
+    """
+    if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
+        return _only_server(call.hass, machine_identifier)
+    # Home Assistant's own error would repeat an ID that nothing has, whatever it is.
+    if dr.async_get(call.hass).async_get(device_id) is None:
+        raise invalid("unknown_device")
+    device, entry = async_get_device_and_config_entry(
+        call.hass, DOMAIN, device_id, include_child_devices=False
+    )
+    server: ServerCoordinator | None = entry.runtime_data.servers.get(
+        device.config_subentry_id
+    )
+    if server is None:
+        raise invalid("not_a_server", name=device.name_by_user or device.name or "")
+    if machine_identifier not in (None, server.machine_identifier):
+        raise invalid("item_of_other_server", name=server.subentry.title)
+    return server
+
+
+def without_token(text: str) -> str:
+    """Return a path; refuse one with a token in it, for the schema of an action.
+
+    Once the schema is passed, Home Assistant records what was typed.
+    """
+    if holds_token(text):
+        raise invalid("token_in_path")
+    return text
+
+
+def called_to_play(
+    call: ServiceCall, text: str | None
+) -> tuple[ServerCoordinator, Item | URL | None]:
+    """Return the server that a call means, and the item or path there that a text names.
+
+    A page of Plex Web names the server, too.
+    """
+    if text is None:
+        return called_server(call), None
+    if (item := Item.parse(text)) is not None:
+        return called_server(call, item.machine_identifier), item
+    if (path := parse_path(text)) is None:
+        raise invalid("invalid_path")
+    return called_server(call), path
+
+
+def called_source(server: ServerCoordinator, text: str) -> str:
+    """Return the source that a text names, or the server of the account of that name.
+
+    Nobody is asked: a name is one that plex.tv has listed, or of Home Assistant.
+    """
+    if is_source(text):
+        return text
+    name = text.strip().casefold()
+    names = {
+        *(
+            (listed, one.machine_identifier)
+            for one in server.account.servers
+            for listed in (one.name, one.label)
+        ),
+        *(
+            (subentry.title, subentry.unique_id)
+            for subentry in server.config_entry.get_subentries_of_type(
+                SUBENTRY_TYPE_SERVER
+            )
+        ),
+    }
+    found = sorted(
+        {f"server://{one}" for called, one in names if called.casefold() == name}
+    )
+    if not found:
+        raise invalid("invalid_source")
+    if len(found) > 1:
+        raise invalid("ambiguous_source", sources=", ".join(found))
+    return found[0]
+
+
+def _only_server(
+    hass: HomeAssistant, machine_identifier: str | None
+) -> ServerCoordinator:
+    """Return the only server there is, or the only one of a machine identifier."""
+    entries: Iterable[PlexAuthConfigEntry] = hass.config_entries.async_loaded_entries(
+        DOMAIN
+    )
+    servers = [
+        server
+        for entry in entries
+        for server in entry.runtime_data.servers.values()
+        if machine_identifier in (None, server.machine_identifier)
+    ]
+    if not servers:
+        raise _no_server(hass, machine_identifier)
+    if len(servers) != 1:
+        raise invalid("choose_server")
+    return servers[0]
+
+
+def _no_server(
+    hass: HomeAssistant, machine_identifier: str | None
+) -> ServiceValidationError:
+    """Return why there is no server: none was added, or its account is not loaded."""
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
+            if machine_identifier in (None, subentry.unique_id):
+                reason = (
+                    "account_disabled" if entry.disabled_by else "account_not_ready"
+                )
+                return invalid(reason, name=entry.title)
+    return invalid("no_server" if machine_identifier is None else "server_not_added")

@@ -1,0 +1,150 @@
+"""Every way through every dialog, each from a beginning that it makes for itself."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from homeassistant.config_entries import SOURCE_REAUTH
+from tests.helpers import (
+    account_coordinator,
+    async_add_account,
+    async_settle,
+    source_of,
+    subentry_of,
+    with_typed_token,
+)
+from tests.plex_simulator import MediaServer
+from tests.walks import ways
+from tests.walks.names import DOMAIN, SIGN_IN_WAYS, Action, Field, Issue
+from tests.walks.rest import RestDialog
+from tests.walks.ways import REAUTH, RECONFIGURE, Way
+
+from .walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Hold what opens a dialog anew, whatever has been before, and the way through it."""
+
+    open: Callable[[], Awaitable[RestDialog]]
+    way: Callable[[], Way]
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Open each dialog in a Home Assistant that has what the dialog needs, and no more."""
+
+    walk: Walk
+
+    async def user(self) -> RestDialog:
+        """Open the dialog of a new account."""
+        await self.remove_all()
+        return await self.walk.api.open_account()
+
+    async def reauth(self) -> RestDialog:
+        """Open the dialog that asks to sign in again."""
+        entry = await self.add_account()
+        self.walk.world.two_factor.revoke_tokens()
+        await account_coordinator(entry).async_refresh()
+        await async_settle(self.walk.hass)
+        (flow,) = entry.async_get_active_flows(self.walk.hass, {SOURCE_REAUTH})
+        dialog = self.walk.api.find_account(flow["flow_id"])
+        await dialog.look()
+        return dialog
+
+    async def reconfigure(self) -> RestDialog:
+        """Open the dialog that renews a sign-in."""
+        entry = await self.add_account()
+        return await self.walk.api.open_account(entry.entry_id)
+
+    async def new_server(self) -> RestDialog:
+        """Open the dialog of a new server."""
+        entry = await self.add_account()
+        return await self.walk.api.open_server(entry.entry_id)
+
+    async def change(self, server: MediaServer) -> RestDialog:
+        """Open the dialog that changes a server."""
+        entry = await self.add_account()
+        subentry_id = subentry_of(entry, server).subentry_id
+        return await self.walk.api.open_server(entry.entry_id, subentry_id)
+
+    async def refused(self) -> RestDialog:
+        """Open the repair of a server that refuses its typed token."""
+        entry, far = await self.add_account(), self.walk.far
+        far.rotate_access_tokens()
+        device: ways.Typed = {Field.DEVICE: self.walk.device_id(far)}
+        assert not await self.walk.act(Action.TRANSIENT_TOKEN, device)
+        subentry_id = subentry_of(entry, far).subentry_id
+        return await self.walk.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
+
+    async def add_account(self) -> MockConfigEntry:
+        """Add Anna with a server of hers, and one whose address and token were typed."""
+        await self.remove_all()
+        world = self.walk.world
+        return await async_add_account(
+            self.walk.hass,
+            self.walk.simulator,
+            world.two_factor,
+            [world.living_room, with_typed_token(self.walk.far)],
+        )
+
+    async def remove_all(self) -> None:
+        """Remove all accounts, and what asks for a new sign-in with them."""
+        entries = self.walk.hass.config_entries
+        await self.walk.close_all()
+        for entry in entries.async_entries(DOMAIN):
+            await entries.async_remove(entry.entry_id)
+        await async_settle(self.walk.hass)
+
+
+def journeys(walk: Walk) -> dict[str, list[Journey]]:
+    """Return the ways through all dialogs, by the key of their texts."""
+    opening, anna, basement = Openings(walk), walk.anna, walk.world.basement
+    (spare,) = [one for one in walk.simulator.servers.values() if one.name == "Garage"]
+
+    def typed_token(server: MediaServer) -> str:
+        return server.access_token_for(server.owner)
+
+    return {
+        "config": [
+            *(
+                Journey(opening.user, partial(ways.add_account, anna, way, []))
+                for way in SIGN_IN_WAYS
+            ),
+            *(
+                Journey(opening.reauth, partial(ways.renew, anna, way, REAUTH))
+                for way in SIGN_IN_WAYS
+            ),
+            *(
+                Journey(
+                    opening.reconfigure, partial(ways.renew, anna, way, RECONFIGURE)
+                )
+                for way in SIGN_IN_WAYS
+            ),
+        ],
+        "config_subentries.server": [
+            Journey(
+                opening.new_server,
+                partial(ways.add_listed_server, basement.machine_identifier),
+            ),
+            Journey(
+                opening.new_server,
+                partial(ways.add_server_by_address, spare.http_url, typed_token(spare)),
+            ),
+            Journey(
+                partial(opening.change, walk.world.living_room),
+                partial(ways.watch_sources, [source_of(basement)]),
+            ),
+            Journey(
+                partial(opening.change, walk.far),
+                partial(ways.change_address, walk.far.http_url, typed_token(walk.far)),
+            ),
+        ],
+        "issues": [
+            Journey(
+                opening.refused, lambda: ways.renew_server_token(typed_token(walk.far))
+            )
+        ],
+    }
