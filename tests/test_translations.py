@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.plex_auth import binary_sensor, event, messages, sensor
+from custom_components.plex_auth import binary_sensor, button, event, messages, sensor
 from custom_components.plex_auth.api import errors, failures
 from custom_components.plex_auth.messages import error_key
 from homeassistant.helpers.entity import EntityDescription
@@ -30,6 +30,7 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
         binary_sensor.REACHABLE,
     ),
+    "button": (button.CHECK_NOW,),
     "event": (event.TRANSIENT_TOKEN,),
     "sensor": (
         sensor.SIGN_IN_LAST_VERIFIED,
