@@ -306,10 +306,11 @@ class Account:
             (token for token in self._tokens.values() if token.value == value), None
         )
 
-    def add_devices(self, number: int, client: Client | None = None) -> None:
-        """Let a number of further clients sign in, as old browsers have."""
-        for _ in range(number):
-            self.sign_in_token(str(uuid4()), client=client)
+    def add_device(self, client: Client | None = None) -> AccountToken:
+        """Let a further client sign in, as another browser does; return what it has."""
+        client_identifier = str(uuid4())
+        self.sign_in_token(client_identifier, client=client)
+        return self._tokens[client_identifier]
 
     def revoke_token(self, client_identifier: str) -> None:
         """End the token of one client, as when its device is removed at plex.tv."""

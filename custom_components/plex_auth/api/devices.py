@@ -72,6 +72,8 @@ def _entries(data: Json) -> Iterable[Fields]:
             return map(Fields, data)
         case {"MediaContainer": dict() as container}:
             return Fields(container).children("Device")
-        case {"devices": list() | dict()}:
-            return Fields(data).children("devices", "device")
+        case {"devices": list(listed)}:
+            return map(Fields, listed)
+        case {"devices": dict(listed)}:
+            return Fields(listed).children("device")
     raise UnexpectedAnswerError

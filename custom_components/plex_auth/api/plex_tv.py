@@ -110,7 +110,9 @@ class PlexTv:
         except PlexError as err:
             if err.status not in _NO_SUCH_CALL:
                 raise
-            await self._delete(token, self._api / "devices" / str(device_id))
+        else:
+            return
+        await self._delete(token, self._api / "devices" / str(device_id))
 
     async def _delete(self, token: str, url: URL) -> None:
         """End what an address stands for."""
