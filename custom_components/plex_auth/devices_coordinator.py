@@ -90,8 +90,9 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
         return lambda: self._event_listeners.remove(listener)
 
     async def async_check_now(self) -> None:
-        """Ask plex.tv now, and wait for the answer."""
-        await self._poll.share()
+        """Ask plex.tv now, and wait until it has answered or the entry is unloaded."""
+        with suppress(PlexError):
+            await self._poll.share()
 
     async def async_renew(self) -> dict[int, Device]:
         """Return the devices that plex.tv lists now; raise PlexError if it does not."""
