@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
+from plexapi.exceptions import Unauthorized
+from plexapi.myplex import MyPlexAccount
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -569,3 +572,34 @@ async def test_new_devices_at_once(
     assert {
         name for name, one in devices.items() if not home.anna.find_token(one.value)
     } == {"B"}
+
+
+async def test_device_of_another_client(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """python-plexapi signs in, is told of, and by the button its token is dead."""
+    phone_id, got = phone
+    for name in ("key", "SIGNIN"):
+        address: str = getattr(MyPlexAccount, name)
+        address = address.replace("https://plex.tv", home.simulator.base_url)
+        monkeypatch.setattr(MyPlexAccount, name, address)
+    await async_watch_devices(home, phone_id)
+    account = await home.hass.async_add_executor_job(
+        partial(
+            MyPlexAccount,
+            username=home.anna.username,
+            password=home.anna.password,
+            code=home.anna.code(),
+        )
+    )
+    await home.hass.async_add_executor_job(account.reload)
+    await async_get(home, freezer, timedelta(hours=1), got, 1)
+    assert "PlexAPI" in got[0]["message"]
+    press(home, got[0])
+    await until(lambda: len(got) == 2)
+    assert got[1]["message"].startswith("Removed")
+    with pytest.raises(Unauthorized):
+        await home.hass.async_add_executor_job(account.reload)
