@@ -77,7 +77,7 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
 
         @callback
         def async_account_changed() -> None:
-            if self._is_late and self._account.last_update_success:
+            if self._is_late and self._account.failure is None:
                 self._is_late = False
                 self._poll.begin()
 
@@ -96,6 +96,7 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
 
     async def async_renew(self) -> dict[int, Device]:
         """Return the devices that plex.tv lists now; raise PlexError if it does not."""
+        await self._async_check_account()
         await self._poll.share()
         if self.failure is not None:
             raise self.failure.with_traceback(None)
@@ -112,6 +113,7 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
         Raises PlexError, and ServiceValidationError for a device that is not listed, is
         this Home Assistant or a server.
         """
+        await self._async_check_account()
         async with self._one_at_a_time:
             devices = await self._async_ask()
             device = devices.pop(device_id, None)
@@ -133,26 +135,34 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
 
     @override
     async def _async_update_data(self) -> dict[int, Device] | None:
-        """Ask plex.tv for the devices, unless it rejects the token."""
+        """Ask plex.tv for the devices, unless the account waits for it.
+
+        plex.tv is away then, wants to be left alone, or rejects the token.
+        """
         async with self._one_at_a_time:
             self.update_interval = DEVICES_INTERVAL
             try:
+                if (failure := self._account.failure) is not None:
+                    raise failure.with_traceback(None)
                 return await self._async_ask()
             except PlexError as err:
                 self.failure = err
-                self._is_late = not self._account.last_update_success
+                self._is_late = self._account.failure is not None
                 if isinstance(err, NotPermittedError | TooLargeError):
                     self.update_interval = UNTOLD_INTERVAL
                 LOGGER.debug("The %s cannot be told: %s", self.name, err)
         return self.data
+
+    async def _async_check_account(self) -> None:
+        """Ask for the account first where its last poll failed; raise what it raises."""
+        if self._account.failure is not None:
+            await self._account.async_verify()
 
     async def _async_ask(self) -> dict[int, Device]:
         """Return the devices that plex.tv lists now, and tell what has happened to them.
 
         A rejection counts as one of the account, which is asked for at once.
         """
-        if self._account.needs_sign_in:
-            raise TokenRejectedError
         try:
             listed = await self._plex.devices(self.config_entry.data[CONF_TOKEN])
         except TokenRejectedError:
