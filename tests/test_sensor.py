@@ -45,6 +45,7 @@ async def test_disabled_by_default(home: Home) -> None:
     """What few need is there, but disabled."""
     entry = await home.add(home.ben, home.server)
     assert disabled_at_first(home.hass, entry, Platform.SENSOR) == {
+        "authorized_devices",
         "plex_home_users",
         "sign_in_last_verified",
         "account_created",

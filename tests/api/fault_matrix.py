@@ -319,7 +319,11 @@ def _statuses() -> Iterable[FaultCase]:
         (errors.TokenRejectedError, errors.UnexpectedAnswerError): (498,),
         (errors.UnavailableError, errors.UnavailableError): (500, 502, 503, 504, 520),
     }
-    second_way = {404: _SECOND_WAY, 410: _SECOND_WAY, 405: {"remove_device": None}}
+    second_way: dict[int, Mapping[str, Outcome]] = {
+        404: _SECOND_WAY,
+        410: _SECOND_WAY,
+        405: {"remove_device": None},
+    }
     for (plex_tv, server), statuses in bare.items():
         for status in statuses:
             yield _answer(

@@ -105,7 +105,8 @@ def test_entries_without_an_id() -> None:
     assert only([{"name": "x"}, ENTRY, None]).id == 5
     assert Device.parse_devices([]) == ()
     assert Device.parse_devices({"MediaContainer": {"size": "0"}}) == ()
-    for data in ([{"name": "x"}], [1, 2], {}, "text", {"devices": 1}, None):
+    wrong: list[Json] = [[{"name": "x"}], [1, 2], {}, "text", {"devices": 1}, None]
+    for data in wrong:
         with pytest.raises(errors.UnexpectedAnswerError):
             Device.parse_devices(data)
 
