@@ -105,7 +105,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     repairs.remove_unshared(screen, simulator)
     repairs.renew_token(screen, simulator)
     entry.download_diagnostics(screen, simulator, token)
-    languages.read_languages(screen)
+    languages.read_languages(screen, simulator)
     sign_in.link_account(screen, simulator)
     sign_in.paste_token(screen, simulator)
     entry.remove_account(screen, BENS_NAME, left=2)
