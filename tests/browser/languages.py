@@ -22,7 +22,7 @@ def read_languages(screen: Screen, simulator: Simulator) -> None:
             screen.page.keyboard.press("Enter")
         dialog.do(Choose(Step.USER, Step.LINK))
         dialog.do(Watch(Step.LINK, lambda _: None))
-        screen.page.keyboard.press("Escape")
+        screen.close_dialog()
     _speak(screen, ENGLISH)
 
 

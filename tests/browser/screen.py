@@ -127,6 +127,10 @@ class Screen:
         buttons = self.page.get_by_role("button", name=name, exact=True)
         buttons.filter(visible=True).last.click()
 
+    def close_dialog(self) -> None:
+        """Close the topmost dialog, in whatever language."""
+        self.page.locator("[data-dialog=close]").filter(visible=True).last.click()
+
     def type(self, field_name: str, value: str) -> None:
         """Type into the field of a form."""
         self.page.locator(f"input[name={field_name}]").fill(value)
