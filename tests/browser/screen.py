@@ -128,8 +128,9 @@ class Screen:
         buttons.filter(visible=True).last.click()
 
     def close_dialog(self) -> None:
-        """Close the topmost dialog, in whatever language."""
-        self.page.locator("[data-dialog=close]").filter(visible=True).last.click()
+        """Close the topmost dialog, in whatever language, and wait until it has ended."""
+        with self.page.expect_response(lambda one: one.request.method == "DELETE"):
+            self.page.locator("[data-dialog=close]").filter(visible=True).last.click()
 
     def type(self, field_name: str, value: str) -> None:
         """Type into the field of a form."""
