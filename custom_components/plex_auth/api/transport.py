@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
 from typing import Any
@@ -23,6 +24,7 @@ from aiohttp import (
     ClientWSTimeout,
     DummyCookieJar,
     ServerDisconnectedError,
+    WSMsgType,
     WSServerHandshakeError,
 )
 from yarl import URL
@@ -51,7 +53,7 @@ HEARTBEAT = 30.0
 
 # Nobody waits for the other side's consent.
 _CLOSING = ClientWSTimeout(ws_close=0.0)
-_BURST = 0.1
+_BURST = 0.01
 _REST = 1.0
 
 
@@ -90,21 +92,34 @@ class Socket(ClientWebSocketResponse[Any]):
         return isinstance(self.exception(), TimeoutError)
 
     async def drop_messages(self) -> None:
-        """Drop the messages until the socket is closed.
+        """Drop the messages until the socket is closed, and answer its pings.
 
-        They are taken in bursts: a flood costs little if it is not taken one by one.
+        They are taken in bursts: a flood costs little if it is not taken one by one, and
+        does not hold up others.
         """
-        clock, end_of_burst = asyncio.get_running_loop().time, 0.0
-        async for _ in self:
-            connection = self._response.connection
-            if clock() < end_of_burst or connection is None:
-                continue
-            if (transport := connection.transport) is None:
-                continue
-            transport.pause_reading()
+        clock = asyncio.get_running_loop().time
+        end_of_burst: float | None = None
+        async for message in self:
+            if message.type is WSMsgType.PING:
+                # Whoever is gone cannot be answered; the next message says so.
+                with suppress(ClientError, OSError):
+                    await self.pong(message.data)
+            if end_of_burst is None:
+                end_of_burst = clock() + _BURST
+            elif clock() >= end_of_burst:
+                await self._rest()
+                end_of_burst = None
+
+    async def _rest(self) -> None:
+        """Let nothing be read for a while, unless aiohttp reads nothing by itself."""
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        if transport is None or not transport.is_reading():
             await asyncio.sleep(_REST)
-            transport.resume_reading()
-            end_of_burst = clock() + _BURST
+            return
+        transport.pause_reading()
+        await asyncio.sleep(_REST)
+        transport.resume_reading()
 
 
 class Transport:
@@ -203,6 +218,7 @@ class Transport:
                     url,
                     headers={**self._headers, "X-Plex-Token": token},
                     heartbeat=HEARTBEAT,
+                    autoping=False,
                     timeout=_CLOSING,
                     max_msg_size=LARGEST_BODY,
                     decode_text=False,
