@@ -2,11 +2,13 @@
 
 import asyncio
 from asyncio import WriteTransport
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 import logging
 import time
 import tracemalloc
+from unittest.mock import patch
 import zlib
 
 from aiohttp import ClientSession, WSCloseCode, WSMsgType, web
@@ -42,6 +44,9 @@ async def serving_sockets(
 
     async with serving(answer) as url:
         yield url
+
+
+_buffer_updated = SSLProtocol.buffer_updated
 
 
 class Listener:
@@ -444,8 +449,12 @@ async def test_flood(listener: Listener, population: Population) -> None:
     listener.listen()
     await listener.opened()
     sockets.flood(1000)
-    await asyncio.sleep(1.5)
+    with patch.object(
+        SSLProtocol, "buffer_updated", autospec=True, side_effect=_buffer_updated
+    ) as reading:
+        await asyncio.sleep(1.5)
     assert sockets.sent > 1000
+    assert reading.call_count < sockets.sent / 5
     assert listener.notifications.is_open
     await population.server.stop()
     await listener.lost()

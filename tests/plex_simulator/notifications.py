@@ -52,7 +52,8 @@ class NotificationSockets:
 
     Whether somebody whom the server is only shared with may have one is not known
     (plex-api.md §18.1); here he may not, unless `allows_shared`. Nor is it known whether
-    the filter works; here it does, unless `ignores_filter`.
+    the filter works; here it does, unless `ignores_filter`. A server that `hangs_up`
+    closes each socket as soon as it is open.
     """
 
     def __init__(self, *, allowed: bool) -> None:
@@ -60,6 +61,7 @@ class NotificationSockets:
         self.allowed = allowed
         self.allows_shared = False
         self.ignores_filter = False
+        self.hangs_up = False
         self.opened = self.sent = 0
         self.pongs: list[bytes] = []
         self._open: dict[web.WebSocketResponse, set[str]] = {}
@@ -81,6 +83,8 @@ class NotificationSockets:
             await socket.prepare(request)
             self.opened += 1
             self._open[socket] = wanted
+            if self.hangs_up:
+                await socket.close(code=WSCloseCode.GOING_AWAY)
             async for received in socket:
                 if received.type is WSMsgType.PING:
                     await socket.pong(received.data)

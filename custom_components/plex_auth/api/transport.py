@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 import logging
+import socket
 from typing import Any
 
 from aiohttp import (
@@ -54,7 +55,8 @@ HEARTBEAT = 30.0
 # Nobody waits for the other side's consent.
 _CLOSING = ClientWSTimeout(ws_close=0.0)
 _BURST = 0.01
-_REST = 1.0
+_REST = 2.0
+_MANY_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +113,18 @@ class Socket(ClientWebSocketResponse[Any]):
                 end_of_burst = None
 
     async def _rest(self) -> None:
-        """Let nothing be read for a while, unless aiohttp reads nothing by itself."""
-        connection = self._response.connection
-        transport = connection.transport if connection is not None else None
-        if transport is None or not transport.is_reading():
-            await asyncio.sleep(_REST)
-            return
-        transport.pause_reading()
+        """Let the system gather for a while what comes, but for the end of it."""
+        self._wake_at(_MANY_BYTES)
         await asyncio.sleep(_REST)
-        transport.resume_reading()
+        self._wake_at(1)
+
+    def _wake_at(self, size: int) -> None:
+        """Let the system tell only of so many bytes, or of the end."""
+        connection = self.get_extra_info("socket")
+        if connection is not None:
+            # A system that cannot do it tells of each message.
+            with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 class Transport:
@@ -214,7 +219,7 @@ class Transport:
                 middlewares=(_refuse_redirect,),
                 ws_response_class=Socket,
             ) as session:
-                socket = await session.ws_connect(
+                opened = await session.ws_connect(
                     url,
                     headers={**self._headers, "X-Plex-Token": token},
                     heartbeat=HEARTBEAT,
@@ -235,8 +240,8 @@ class Transport:
         _LOGGER.debug("Socket %s: %s", _shown(url), outcome)
         if error is not None:
             raise error
-        assert isinstance(socket, Socket)
-        return socket
+        assert isinstance(opened, Socket)
+        return opened
 
 
 async def _refuse_redirect(
