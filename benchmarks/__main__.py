@@ -1,6 +1,7 @@
 """Run every section and report: `python -m benchmarks`."""
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 import json
 import os
 from pathlib import Path
@@ -104,11 +105,17 @@ def _manners() -> Any:
 def _listening() -> dict[str, Any]:
     outages = f"--servers={OUTAGES}", "--https"
     _say("outages")
-    with run_world(*outages) as world, run_world(*outages, "--no-sockets") as polled:
-        found = {
-            "sockets": run_section("outages", world),
-            "polling": run_section("outages", polled, "polling"),
+    with (
+        run_world(*outages) as world,
+        run_world(*outages, "--no-sockets") as polled,
+        ThreadPoolExecutor() as pool,
+    ):
+        # Both do nearly nothing but wait.
+        waiting = {
+            "sockets": pool.submit(run_section, "outages", world),
+            "polling": pool.submit(run_section, "outages", polled, "polling"),
         }
+        found = {key: one.result() for key, one in waiting.items()}
     for whose in ("ours", "core"):
         _say(f"flood, {whose}")
         options = (f"--accounts={FLOODED_ACCOUNTS}", f"--servers={SERVERS}")

@@ -27,7 +27,7 @@ _AWAY_SECONDS = 20.0
 _RESTART_SECONDS = 1.0
 # So far apart at most, what happens falls anywhere between two polls, or two attempts.
 _POLLS_SPREAD = 300.0
-_ATTEMPTS_SPREAD = 3.0
+_ATTEMPTS_SPREAD = 2.5
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ close each socket as soon as it is open, and without the pauses in between.
 import asyncio
 import gc
 import json
+from statistics import median
 import sys
 from unittest.mock import patch
 
@@ -17,13 +18,15 @@ from .measure import resident_bytes
 from .plan import RECONNECTS
 from .simulated import World
 
+_PARTS = 12
+
 
 def main() -> None:
     """Measure against the world that the command line names and print the figures."""
     print(json.dumps(asyncio.run(_measure(World.load(sys.argv[1])))))
 
 
-async def _measure(world: World) -> dict[str, int]:
+async def _measure(world: World) -> dict[str, float]:
     account = world.accounts[0]
     async with running_home_assistant(world) as hass:
         entry = add_entry(hass, world, account, over_http=True)
@@ -33,12 +36,18 @@ async def _measure(world: World) -> dict[str, int]:
         with patch.object(Notifications, "_wait", losses.wait):
             for server in account.servers:
                 await asyncio.to_thread(world.steer, server, "hang_up")
-            # By then all is there that comes once.
-            await losses.until(RECONNECTS // 10)
-            before, first = _memory(), losses.count
-            await losses.until(RECONNECTS + first)
-            after, last = _memory(), losses.count
-    return {"reconnects": last - first, "bytes": after - before}
+            # By the first one all is there that comes once.
+            memory = []
+            for part in range(1, _PARTS + 1):
+                await losses.until(part * RECONNECTS // _PARTS)
+                memory.append(_memory())
+    third = _PARTS // 3
+    grown = median(memory[-third:]) - median(memory[:third])
+    return {
+        "reconnects": RECONNECTS,
+        "bytes": round(grown),
+        "each": grown / RECONNECTS * _PARTS / (_PARTS - third),
+    }
 
 
 class _Losses:

@@ -194,7 +194,7 @@ def _listening(listening: dict[str, Any]) -> Iterator[Target]:
         ours["step"]["own"] <= STEP_SECONDS,
     )
     reconnects = listening["reconnects"]
-    each = reconnects["bytes"] / reconnects["reconnects"]
+    each = reconnects["each"]
     yield Target(
         f"{reconnects['reconnects']} reconnects: ≤ {RECONNECT_BYTES} bytes stay of each",
         f"{each:.0f}",

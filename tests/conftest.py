@@ -37,11 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run endurance and fuzzing at their full length",
     )
     parser.addoption(
-        "--sockets",
-        action="store_true",
-        help="let servers give notification sockets, which they refuse otherwise",
-    )
-    parser.addoption(
         "--fault-matrix",
         action="store_true",
         help="print which error each call ends in at each fault",
@@ -69,16 +64,13 @@ def all_enabled() -> Iterator[None]:
 
 
 @pytest.fixture
-async def simulator(
-    hass: HomeAssistant, request: pytest.FixtureRequest
-) -> AsyncIterator[PlexSimulator]:
+async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
     """Return a running simulator without accounts; it ends before Home Assistant.
 
-    Its servers refuse notification sockets: all is known by polling, too. Tests of the
-    sockets let a server give them, and with `--sockets` all do.
+    Its servers refuse notification sockets, so that all is shown to work by polling
+    alone. Tests of the sockets let servers give them.
     """
-    is_giving = request.config.getoption("--sockets")
-    async with PlexSimulator(notifications=is_giving) as running:
+    async with PlexSimulator(notifications=False) as running:
         yield running
 
 
