@@ -395,7 +395,7 @@ async def test_idle_day(
     asked = home.asked()
     of_plex_tv = {name: asked[name] for name in ("user", "resources", "devices")}
     assert asked["devices"] == 24
-    assert sum(of_plex_tv.values()) <= 100
+    assert sum(of_plex_tv.values()) == 96
     assert not asked["devices_xml"]
 
 

@@ -33,6 +33,7 @@ from tests.helpers import (
 from tests.impatience import impatience
 from tests.plex_simulator import Faults, MediaServer
 from tests.plex_simulator.worlds import PODCASTS
+from tests.waiting import until
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
@@ -192,6 +193,15 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         await act(Action.TRANSIENT_TOKEN)
         await server.async_refresh()
 
+    async def listen() -> None:
+        notifications = server.notifications
+        notifications.stop()
+        await server.async_refresh()
+        if server.last_update_success:
+            await until(lambda: notifications.is_open or notifications.failure)
+        if notifications.failure is not None:
+            walk.audit.add_exception(notifications.failure, "notification socket")
+
     async def act(action: Action) -> None:
         await walk.act(action, _calls(walk, entry)[action])
 
@@ -212,6 +222,7 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
+        ("notifications", asked.faults, listen),
     )
     for number, (name, fault) in enumerate(faults(simulator).items()):
         for place, (endpoint, host, deed) in enumerate(deeds):
