@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .accounts import Client
 from .faults import Faults, fault_named
 from .site import CONTROL_PREFIX
 
@@ -133,8 +134,12 @@ class ControlRoutes:
         return {}
 
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:
+        account = self._account(request)
         client_identifier = str(fields.get("client_identifier", "elsewhere"))
-        return {"token": self._account(request).sign_in_token(client_identifier)}
+        client = Client(name=str(fields.get("name", "")))
+        token = account.sign_in_token(client_identifier, client=client)
+        device_id = account.token_details[client_identifier].device_id
+        return {"token": token, "device_id": device_id}
 
     async def _code(self, request: web.Request, fields: dict[str, object]) -> object:
         return {"code": self._account(request).code()}

@@ -40,6 +40,7 @@ from .errors import (
     DnsError,
     NotReachedError,
     PlexError,
+    TooLargeError,
     UnexpectedAnswerError,
 )
 from .failures import Failure, FailureReader
@@ -157,8 +158,9 @@ class Transport:
         The token goes into a header and `form` into the body. No redirect is followed:
         the token must not travel to another host. Raises CannotConnectError or one of
         its kinds, the error that `failure_reader` reads from an answer that is no
-        success, BadRequestError for what cannot be sent and UnexpectedAnswerError for
-        a body of more than LARGEST_BODY bytes, or one that is neither JSON nor XML.
+        success, BadRequestError for what cannot be sent, TooLargeError for a body of
+        more than LARGEST_BODY bytes and UnexpectedAnswerError for one that is neither
+        JSON nor XML.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -181,7 +183,7 @@ class Transport:
         else:
             outcome = str(response.status)
             if body is None:
-                error = UnexpectedAnswerError(status=response.status)
+                error = TooLargeError(status=response.status)
             elif not 200 <= response.status < 300:
                 error = failure_reader(
                     Failure(response.status, response.headers.get("Retry-After"), body)
