@@ -102,6 +102,9 @@ class Notifications:
                     is_identified = True
                 socket = await server.notifications(token)
             except PlexError as err:
+                if asyncio.current_task() is not self._task:
+                    # A timeout of the same moment has taken the place of the end.
+                    return
                 self.failure = err.with_traceback(None)
                 _LOGGER.debug("The notification socket does not open: %s", err)
                 is_answer = is_identified and err.status is not None
