@@ -42,7 +42,7 @@ async def turn_off_midway(
     home: Home, endpoint: str, action: str, entity_id: str | None = None
 ) -> None:
     """Turn a script off that calls an action, while Plex is being asked."""
-    call = {"action": action, "response_variable": "found"}
+    call: dict[str, Any] = {"action": action, "response_variable": "found"}
     if entity_id is not None:
         call = {"action": action, "target": {"entity_id": entity_id}}
     script = {"script": {"ask": {"sequence": [call]}}}
