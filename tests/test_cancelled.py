@@ -1,15 +1,23 @@
 """A caller that is cancelled spoils nothing, and a shared failure is one for all."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.plex_auth.const import CONF_SOURCES
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 
-from .helpers import account_coordinator, async_arrival, server_coordinator
+from .helpers import (
+    account_coordinator,
+    async_arrival,
+    server_coordinator,
+    server_data,
+    source_of,
+)
 from .home import Home
 from .plex_simulator import Fault
 
@@ -30,21 +38,61 @@ async def cancel_midway(home: Home, action: str, endpoint: str) -> None:
     assert task.cancelled()
 
 
-async def test_script_turned_off(home: Home, entry: MockConfigEntry) -> None:
-    """A script that is turned off while it verifies leaves the account as it is."""
-    sequence = [{"action": "plex_auth.get_token_details", "response_variable": "found"}]
-    script = {"script": {"ask": {"sequence": sequence}}}
+async def turn_off_midway(
+    home: Home, endpoint: str, action: str, entity_id: str | None = None
+) -> None:
+    """Turn a script off that calls an action, while Plex is being asked."""
+    call: dict[str, Any] = {"action": action, "response_variable": "found"}
+    if entity_id is not None:
+        call = {"action": action, "target": {"entity_id": entity_id}}
+    script = {"script": {"ask": {"sequence": [call]}}}
     assert await async_setup_component(home.hass, "script", script)
-    home.simulator.faults.set("user", Fault.delay(0.3), times=1)
+    for faults in (home.simulator.faults, home.server.faults):
+        with suppress(ValueError):
+            faults.set(endpoint, Fault.delay(0.3), times=1)
     home.simulator.requests.clear()
     on_script = {"entity_id": "script.ask"}
     await home.hass.services.async_call("script", "turn_on", on_script)
-    await async_arrival(home.simulator, "user")
+    await async_arrival(home.simulator, endpoint)
     await home.hass.services.async_call("script", "turn_off", on_script, blocking=True)
     await home.settle()
+
+
+async def test_script_turned_off(home: Home, entry: MockConfigEntry) -> None:
+    """A script that is turned off while it verifies leaves the account as it is."""
+    await turn_off_midway(home, "user", "plex_auth.get_token_details")
     account_coordinator(entry).async_update_listeners()
     assert home.state("binary_sensor.sign_in") == "off"
     assert home.state("binary_sensor.plex_pass") == "on"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "action", "pressed"),
+    [
+        ("user", "button.press", "button.check_now"),
+        ("resources", "button.press", "button.check_now"),
+        ("identity", "button.press", "button.check_now"),
+        ("security_resources", "button.press", "button.check_now"),
+        ("user", "homeassistant.update_entity", "binary_sensor.sign_in"),
+        ("identity", "homeassistant.update_entity", "binary_sensor.reachable"),
+    ],
+)
+async def test_script_turned_off_while_all_are_asked(
+    home: Home, endpoint: str, action: str, pressed: str
+) -> None:
+    """A script that is turned off while it has Plex polled spoils no entity."""
+    source = source_of(home.world.basement)
+    watching = server_data(home.server, home.anna, **{CONF_SOURCES: [source]})
+    entry = await home.add(home.anna, watching)
+    assert await async_setup_component(home.hass, "homeassistant", {})
+    await turn_off_midway(home, endpoint, action, home.entity_id(pressed))
+    server = server_coordinator(entry, home.server)
+    for coordinator in (account_coordinator(entry), server, server.sources):
+        assert coordinator.last_update_success
+        coordinator.async_update_listeners()
+    assert home.state("binary_sensor.sign_in") == "off"
+    assert home.state("binary_sensor.reachable") == "on"
+    assert home.state(f"sensor.source_{source}") == "local"
 
 
 @pytest.mark.parametrize(

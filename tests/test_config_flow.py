@@ -1238,14 +1238,15 @@ async def test_reason_in_another_language(people: People, language: str) -> None
 async def test_renewal_of_a_loaded_entry_by_any_way(
     people: People, way: str, origin: TokenOrigin
 ) -> None:
-    """Whatever way the old token came by, the new sign-in ends in its success."""
+    """Whatever way the old token came by, the new one is used without a reload."""
     people.source = SOURCE_REAUTH
     people.entry = await async_add_account(
         people.hass, people.simulator, people.account, [people.server], origin=origin
     )
+    runtime_data = people.entry.runtime_data
     dialog = await async_sign_in(people, way)
     assert dialog.result["reason"] == "reauth_successful"
     await async_settle(people.hass)
     assert people.entry.data["token_origin"] == way
-    assert people.entry.state is ConfigEntryState.LOADED
+    assert people.entry.runtime_data is runtime_data, "reloaded"
     assert people.simulator.requests_to("user")

@@ -8,8 +8,8 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_auth.const import CONF_LAST_KNOWN, CONF_SOURCES
-from homeassistant.config_entries import ConfigEntryState
+from custom_components.plex_auth.const import CONF_LAST_KNOWN, CONF_SOURCES, DOMAIN
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_TOKEN
 
 from .helpers import async_set_up, known_server, make_entry, server_data, subentry_of
@@ -107,3 +107,26 @@ async def test_stored_server_that_lacks_something(home: Home, key: str) -> None:
     assert subentry_of(entry, home.server).data[CONF_LAST_KNOWN] == known_server(
         home.server, home.anna
     )
+
+
+@pytest.mark.parametrize("key", ["api_url", "client_identifier", "token_origin"])
+async def test_entry_that_lacks_something(home: Home, key: str) -> None:
+    """A damaged entry harms no other account, and can be removed."""
+    damaged = make_entry(home.simulator, home.ben, [home.server])
+    damaged.add_to_hass(home.hass)
+    data = {name: value for name, value in damaged.data.items() if name != key}
+    home.hass.config_entries.async_update_entry(damaged, data=data)
+    await home.hass.config_entries.async_setup(damaged.entry_id)
+    entry = await home.add(home.anna, home.server)
+    assert entry.state is ConfigEntryState.LOADED
+    assert home.state("binary_sensor.reachable") == "on"
+    assert (await home.call("get_servers", config_entry_id=entry.entry_id))["servers"]
+    flows = home.hass.config_entries.flow
+    result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    await flows.async_configure(result["flow_id"], {"next_step_id": "advanced"})
+    result = await flows.async_configure(
+        result["flow_id"], {"client_identifier": "another"}
+    )
+    assert result["step_id"] == "user"
+    await home.remove(damaged)
+    assert home.hass.config_entries.async_entries(DOMAIN) == [entry]

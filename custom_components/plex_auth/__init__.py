@@ -150,8 +150,9 @@ def _follow(
 
 
 def _account_settings(entry: PlexAuthConfigEntry) -> dict[str, Any]:
-    """Return what of an account a set-up depends on: everything but its token."""
-    return {**entry.data, "title": entry.title, CONF_TOKEN: None}
+    """Return what of an account a set-up depends on: all but its token, and whose it is."""
+    ignored = {CONF_TOKEN: None, CONF_TOKEN_ORIGIN: None}
+    return {**entry.data, "title": entry.title, **ignored}
 
 
 @callback

@@ -1,8 +1,5 @@
 """The poll of the account: when to ask plex.tv, and what to tell."""
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, override
@@ -11,18 +8,17 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .api.errors import PlexError, TokenRejectedError
 from .api.models import Account
 from .api.server_list import ServerList
-from .api.shared import SharedRequest, Start
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN
 from .last_known import async_store_listed
 from .messages import not_ready, sign_in_rejected, update_failed
 from .sessions import async_create_plex_tv
+from .shared_poll import SharedPollCoordinator, background
 from .sign_in_request import async_clear_the_way, async_take_back
 
 ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
@@ -36,17 +32,6 @@ _DATA_PAUSES: HassKey[dict[str, tuple[datetime, BaseException | None]]] = HassKe
 )
 
 
-def background(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
-    """Return what starts a shared request, which ends with the entry."""
-
-    def start(request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return entry.async_create_background_task(
-            hass, request, "plex_auth request", eager_start=False
-        )
-
-    return start
-
-
 @dataclass(frozen=True, slots=True)
 class AccountData:
     """Hold the account's details and when plex.tv last accepted its token."""
@@ -55,31 +40,22 @@ class AccountData:
     verified_at: datetime
 
 
-class AccountCoordinator(DataUpdateCoordinator[AccountData]):
+class AccountCoordinator(SharedPollCoordinator[AccountData]):
     """Watch that plex.tv accepts the account token, and know the account's servers."""
-
-    config_entry: ConfigEntry[Any]
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
         """Prepare the calls to plex.tv under the entry's own client identifier."""
         super().__init__(
-            hass,
-            LOGGER,
-            config_entry=entry,
-            name=f"Plex account {entry.title}",
-            update_interval=ACCOUNT_INTERVAL,
-            always_update=False,
+            hass, entry, name=f"Plex account {entry.title}", interval=ACCOUNT_INTERVAL
         )
         self._plex = async_create_plex_tv(hass, entry.data)
-        start = background(hass, entry)
         self.servers = ServerList(
             lambda: self._plex.servers(entry.data[CONF_TOKEN]),
             self.async_verify,
             on_renewed=self._async_servers_renewed,
             now=lambda: dt_util.utcnow(),
-            start=start,
+            start=background(hass, entry),
         )
-        self._verification = SharedRequest(self.async_refresh, start)
         self._rejected_token: str | None = None
         self._retry_interval = _FIRST_RETRY
         self._reported_rejected = False
@@ -112,15 +88,14 @@ class AccountCoordinator(DataUpdateCoordinator[AccountData]):
         Those who ask while it is being asked share one further request. Raises
         TokenRejectedError where it does not, and PlexError where it cannot be asked.
         """
-        await self._verification.share()
+        await self._poll.share()
         if (failure := self.failure) is not None:
             raise failure.with_traceback(None)
 
     async def async_check_now(self) -> None:
         """Ask plex.tv for the account and its servers, even if it wants to be left alone."""
         self.servers.make_due()
-        with suppress(PlexError):
-            await self.async_verify()
+        await self.async_poll()
 
     async def async_require(self) -> None:
         """Ask plex.tv for the first time; raise ConfigEntryNotReady where it is away.

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from time import sleep
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.devices import Device
 from .api.errors import (
@@ -20,32 +18,29 @@ from .api.errors import (
     TokenRejectedError,
     TooLargeError,
 )
-from .api.shared import SharedRequest
 from .const import CONF_CLIENT_IDENTIFIER, LOGGER
-from .coordinator import AccountCoordinator, background
+from .coordinator import AccountCoordinator
 from .known_devices import DeviceEvent, async_known_devices
 from .messages import invalid
 from .sessions import async_create_plex_tv
+from .shared_poll import SharedPollCoordinator
 
 DEVICES_INTERVAL: Final = timedelta(hours=1)
 UNTOLD_INTERVAL: Final = timedelta(days=1)
 """How often plex.tv is asked where it does not tell, or tells too much."""
 
-# The state of an event entity is the millisecond of its event, so that two events need
-# two of them. They are those of the clock, not of the event loop.
+# The state of an event entity is the millisecond of its event: two events need two.
 _BETWEEN_EVENTS: Final = 0.002
 
 type DeviceListener = Callable[[DeviceEvent, Device | None], None]
 
 
-class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
+class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     """Watch which devices are signed in to an account, by their ids.
 
     `failure` is why plex.tv does not tell them now; the account logs it when plex.tv is
     away. An account that may not ask, as a managed user, has none.
     """
-
-    config_entry: ConfigEntry[Any]
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry[Any], account: AccountCoordinator
@@ -53,17 +48,16 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
         """Take the account, which says whether plex.tv accepts the token."""
         super().__init__(
             hass,
-            LOGGER,
-            config_entry=entry,
+            entry,
             name=f"devices of Plex account {entry.title}",
-            update_interval=DEVICES_INTERVAL,
+            interval=DEVICES_INTERVAL,
+            always_update=True,
         )
         self.failure: PlexError | None = None
         self._account = account
         self._plex = async_create_plex_tv(hass, entry.data)
         self._known = async_known_devices(hass, entry.entry_id)
         self._one_at_a_time = asyncio.Lock()
-        self._poll = SharedRequest(self.async_refresh, background(hass, entry))
         self._is_late = False
         self._event_listeners: list[DeviceListener] = []
 
@@ -73,13 +67,13 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
 
         Return how to stop that.
         """
-        self._poll.begin()
+        self.async_poll_now()
 
         @callback
         def async_account_changed() -> None:
             if self._is_late and self._account.failure is None:
                 self._is_late = False
-                self._poll.begin()
+                self.async_poll_now()
 
         return self._account.async_add_listener(async_account_changed)
 
@@ -88,11 +82,6 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
         """Call a listener with each event; return how to stop it."""
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
-
-    async def async_check_now(self) -> None:
-        """Ask plex.tv now, and wait until it has answered or the entry is unloaded."""
-        with suppress(PlexError):
-            await self._poll.share()
 
     async def async_renew(self) -> dict[int, Device]:
         """Return the devices that plex.tv lists now; raise PlexError if it does not."""
@@ -178,9 +167,7 @@ class DevicesCoordinator(DataUpdateCoordinator[dict[int, Device] | None]):
         """Tell what has happened, one by one; what is not told by a shutdown is later."""
         await self._known.async_load()
         changes = self._known.async_changes(devices)
-        while not self._shutdown_requested:
-            if (change := next(changes, None)) is None:
-                break
+        while not self._shutdown_requested and (change := next(changes, None)):
             for listener in self._event_listeners:
                 listener(*change)
-            await self.hass.async_add_executor_job(sleep, _BETWEEN_EVENTS)
+            await asyncio.sleep(_BETWEEN_EVENTS)

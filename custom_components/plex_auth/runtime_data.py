@@ -52,4 +52,4 @@ class PlexAuthData:
     async def _async_check_account(self) -> None:
         """Ask plex.tv whether it accepts the sign-in, then for the devices."""
         await self.account.async_check_now()
-        await self.devices.async_check_now()
+        await self.devices.async_poll()

@@ -7,17 +7,15 @@ from typing import Any, Final, override
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.connections import Route
 from .api.errors import NotPermittedError, PlexError
 from .api.notifications import Notifications
 from .api.server_access import ServerAccess
-from .api.shared import SharedRequest
-from .const import LOGGER
-from .coordinator import AccountCoordinator, background
+from .coordinator import AccountCoordinator
 from .messages import update_failed
 from .sessions import async_create_server_access
+from .shared_poll import SharedPollCoordinator
 from .source_coordinator import SourceCoordinator
 from .transient_tokens import async_issued_token
 
@@ -35,10 +33,8 @@ class ServerData:
     version: str | None
 
 
-class ServerCoordinator(DataUpdateCoordinator[ServerData]):
+class ServerCoordinator(SharedPollCoordinator[ServerData]):
     """Watch that a server can be reached, and its transient token."""
-
-    config_entry: ConfigEntry[Any]
 
     def __init__(
         self,
@@ -49,12 +45,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     ) -> None:
         """Take the server that a subentry stands for."""
         super().__init__(
-            hass,
-            LOGGER,
-            config_entry=entry,
-            name=f"Plex server {subentry.title}",
-            update_interval=SERVER_INTERVAL,
-            always_update=False,
+            hass, entry, name=f"Plex server {subentry.title}", interval=SERVER_INTERVAL
         )
         assert subentry.unique_id is not None
         self.account = account
@@ -65,7 +56,6 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
             hass, entry, subentry, lambda: self.access if self.is_reached else None
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
-        self._poll = SharedRequest(self.async_refresh, background(hass, entry))
         self._on_shutdown = [
             self.issued_token.watch(self.async_update_listeners),
             hass.bus.async_listen(
@@ -87,8 +77,8 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     async def async_check_now(self) -> None:
         """Poll the server, and its sources if it is reached; wait for nothing more."""
         self.notifications.hurry()
-        await self.async_refresh()
-        await self.sources.async_refresh()
+        await self.async_poll()
+        await self.sources.async_poll()
 
     @property
     def is_polled(self) -> bool:
@@ -122,11 +112,6 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         )
 
     @callback
-    def async_poll_now(self) -> None:
-        """Poll at once, while everything else goes on."""
-        self._poll.begin()
-
-    @callback
     def _async_hear(self, answers: bool) -> None:
         """Poll at once where the server may have gone, be back or have restarted."""
         if self.is_reached or answers:
@@ -140,27 +125,31 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop everything that belongs to the server."""
-        # First: a poll that is under way opens no socket after that.
+        """Stop everything that belongs to the server.
+
+        A poll that is under way opens no socket any more.
+        """
         await super().async_shutdown()
         while self._on_shutdown:
             self._on_shutdown.pop()()
-        await self.notifications.close()
         await self.sources.async_shutdown()
+        await self.notifications.close()
 
     @override
     async def _async_update_data(self) -> ServerData:
         """Ask the server who it is, then whether the transient token still lives."""
         self.update_interval = SERVER_INTERVAL
+        access = self.access
         try:
-            identity, route = await self.access.identify()
+            identity, route = await access.identify()
         except PlexError as err:
             raise update_failed(
                 err, self.subentry.title, SERVER_INTERVAL, _SERVER_PAUSE
             ) from err
-        await self.access.recheck_refused_token()
-        await self.issued_token.check(self.access.check_transient_token)
-        self._listen(route)
+        await access.recheck_refused_token()
+        await self.issued_token.check(access.check_transient_token)
+        if access is self.access:
+            self._listen(route)
         return ServerData(route, identity.version)
 
     def _listen(self, route: Route) -> None:
@@ -183,4 +172,4 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     def _async_refresh_finished(self) -> None:
         """Ask for the sources as soon as the server is back."""
         if self.last_update_success and self.sources.is_late:
-            self.sources.async_ask_now()
+            self.sources.async_poll_now()

@@ -6,23 +6,21 @@ from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.errors import PlexError
 from .api.models import Source
 from .api.server_access import ServerAccess
 from .const import CONF_SOURCES, LOGGER
+from .shared_poll import SharedPollCoordinator
 
 SOURCE_INTERVAL: Final = timedelta(minutes=30)
 
 
-class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
+class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
     """Watch how the sources of a server can be reached, each judged by itself.
 
     A source that cannot be told has no key; why is in `failures`.
     """
-
-    config_entry: ConfigEntry[Any]
 
     def __init__(
         self,
@@ -37,11 +35,9 @@ class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
         """
         super().__init__(
             hass,
-            LOGGER,
-            config_entry=entry,
+            entry,
             name=f"sources of Plex server {subentry.title}",
-            update_interval=SOURCE_INTERVAL,
-            always_update=False,
+            interval=SOURCE_INTERVAL,
         )
         self.failures: dict[str, PlexError] = {}
         self.is_late = False
@@ -59,14 +55,7 @@ class SourceCoordinator(DataUpdateCoordinator[dict[str, Source]]):
         """Ask anew where other sources are watched."""
         if self._followed != self.watched:
             self._followed = self.watched
-            self.async_ask_now()
-
-    @callback
-    def async_ask_now(self) -> None:
-        """Ask at once, while everything else goes on."""
-        self.config_entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{self.name} poll"
-        )
+            self.async_poll_now()
 
     @override
     async def _async_update_data(self) -> dict[str, Source]:

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import zlib
 
 from aiohttp import ClientSession, WSCloseCode, WSMsgType, web
+from aiohttp.helpers import TimerContext
 import pytest
 from yarl import URL
 
@@ -19,7 +20,7 @@ from benchmarks.steps import measured_steps
 from custom_components.plex_auth.api import errors, notifications as module, transport
 from custom_components.plex_auth.api.notifications import Notifications
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.api.transport import LARGEST_BODY, Transport
+from custom_components.plex_auth.api.transport import LARGEST_BODY, Socket, Transport
 from tests.plex_simulator import Fault, MediaServer, PlexSimulator
 from tests.waiting import until
 
@@ -374,6 +375,33 @@ async def test_close_in_silence(listener: Listener, population: Population) -> N
         await listener.notifications.close()
         assert time.monotonic() - start < 0.5
         await population.server.reappear()
+
+
+async def test_closed_while_an_attempt_times_out(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt whose timeout is over in the moment of the end is the last one.
+
+    aiohttp makes a timeout of the cancellation then, which is lost.
+    """
+    timer = TimerContext(asyncio.get_running_loop())
+
+    async def stall(_: PlexServer, __: str) -> Socket:
+        try:
+            with timer, timer:
+                await asyncio.sleep(60)
+        except TimeoutError as err:
+            raise errors.ConnectionTimeoutError from err
+        raise AssertionError
+
+    monkeypatch.setattr(PlexServer, "notifications", stall)
+    listener.listen()
+    await asyncio.sleep(0.01)
+    timer.timeout()
+    async with asyncio.timeout(5):
+        await listener.notifications.close()
+    assert not listener.news
+    assert listener.notifications.failure is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -108,6 +108,9 @@ class Notifications:
                     answers = True
                 socket = await server.notifications(token)
             except PlexError as err:
+                if asyncio.current_task() is not self._task:
+                    # A timeout of the same moment has taken the place of the end.
+                    return
                 self.failure = err.with_traceback(None)
                 _LOGGER.debug("The notification socket does not open: %s", err)
                 if answers and isinstance(err, NotPermittedError) and not was_open:

@@ -47,12 +47,12 @@ class NewSignIn:
 
     @callback
     def store_in(self, entry: PlexAuthConfigEntry) -> None:
-        """Store the token in an entry of the account; `finish` stores the rest."""
+        """Store the token in an entry of the account; `finish` stores its address."""
         if not self.origin.is_ours and entry.data[CONF_TOKEN] != self._token:
             # A sign-in replaces the old token at plex.tv by itself; this one does not.
             async_end_if_ours(self._hass, entry.data)
         has_same_address = entry.data[CONF_API_URL] == self._client[CONF_API_URL]
-        self._update(entry, {CONF_TOKEN: self._token})
+        self._update(entry, {CONF_TOKEN: self._token, CONF_TOKEN_ORIGIN: self.origin})
         if entry.state is ConfigEntryState.LOADED and has_same_address:
             entry.async_create_task(
                 self._hass, entry.runtime_data.account.async_refresh()
@@ -61,9 +61,9 @@ class NewSignIn:
 
     @callback
     def finish(self) -> None:
-        """Store the rest, or end a sign-in of our own that no entry has.
+        """Store the address, or end a sign-in of our own that no entry has.
 
-        This is for the end of the dialog: a change of the rest reloads a loaded entry,
+        This is for the end of the dialog: another address reloads a loaded entry,
         any other is loaded here, and a reload ends every dialog that signs in to the
         entry again.
         """
@@ -82,13 +82,7 @@ class NewSignIn:
         ):
             return
         was_loaded = entry.state is ConfigEntryState.LOADED
-        self._update(
-            entry,
-            {
-                CONF_TOKEN_ORIGIN: self.origin,
-                CONF_API_URL: self._client[CONF_API_URL],
-            },
-        )
+        self._update(entry, {CONF_API_URL: self._client[CONF_API_URL]})
         if not was_loaded:
             entries.async_schedule_reload(entry.entry_id)
 

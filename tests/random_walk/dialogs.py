@@ -1,0 +1,139 @@
+"""Somebody who opens dialogs, goes on in any of them, and closes them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
+from homeassistant.data_entry_flow import FlowManager, InvalidData, UnknownFlow
+from tests.helpers import async_use_api, source_of
+from tests.home import Home
+from tests.plex_simulator import Account, MediaServer
+
+type Manager = FlowManager[Any, Any, Any]
+type Picks = Iterator[int]
+
+_WAYS: Final = ("link", "password", "token")
+_MENUS: Final = ("user", "reauth_confirm", "reconfigure", "link_failed")
+
+
+@dataclass(slots=True)
+class Dialogs:
+    """Open, go on in and close the dialogs of an integration, as they are drawn."""
+
+    home: Home
+    servers: list[MediaServer]
+
+    async def open_sign_in(self) -> None:
+        """Open a dialog that adds an account."""
+        flows = self.home.hass.config_entries.flow
+        result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+        await async_use_api(self.home.hass, self.home.simulator, result["flow_id"])
+
+    async def open_server(
+        self, entry: MockConfigEntry, subentry: ConfigSubentry | None
+    ) -> None:
+        """Open a dialog that adds a server, or changes one."""
+        if subentry is not None:
+            await entry.start_subentry_reconfigure_flow(
+                self.home.hass, subentry.subentry_id
+            )
+            return
+        await self.home.hass.config_entries.subentries.async_init(
+            (entry.entry_id, SUBENTRY_TYPE_SERVER), context={"source": SOURCE_USER}
+        )
+
+    def close_all(self) -> None:
+        """Close all dialogs; one that asks to sign in again may come again at once."""
+        for manager, flow in list(self._open()):
+            manager.async_abort(flow["flow_id"])
+
+    def close(self, picks: Picks) -> None:
+        """Close one of the dialogs."""
+        for manager, flow in self._picked(picks):
+            manager.async_abort(flow["flow_id"])
+
+    async def look(self, picks: Picks) -> None:
+        """Close the page of one of the dialogs, and open it again."""
+        for manager, flow in self._picked(picks):
+            await self._look(manager, flow)
+
+    async def go_on(self, picks: Picks) -> None:
+        """Do the next thing in one of the dialogs, not always the right one."""
+        for manager, flow in self._picked(picks):
+            step = flow["step_id"]
+            if step == "link":
+                pins = self.home.simulator.pins
+                pins.link(pins.latest.code, self._somebody(picks))
+                continue
+            if step == "link_done":
+                await self._look(manager, flow)
+                continue
+            is_server = manager is self.home.hass.config_entries.subentries
+            answer = self._server_answer if is_server else self._sign_in_answer
+            # A server may be picked that the form does not offer.
+            with suppress(UnknownFlow, InvalidData):
+                await manager.async_configure(flow["flow_id"], answer(step, picks))
+
+    async def _look(self, manager: Manager, flow: Any) -> None:
+        """Ask for what a page shows, as it does when it is opened again."""
+        with suppress(UnknownFlow):
+            await manager.async_configure(flow["flow_id"])
+
+    def _sign_in_answer(self, step: str, picks: Picks) -> dict[str, Any]:
+        """Return what somebody types in a dialog of signing in."""
+        if step in _MENUS:
+            return {"next_step_id": picked(_WAYS, picks)}
+        if step == "servers":
+            return {"servers": []}
+        if step == "code":
+            return {"verification_code": self.home.anna.code()}
+        person = self._somebody(picks)
+        if step == "token":
+            return {"token": person.sign_in_token("another client")}
+        assert step == "password", step
+        return {"username": person.username, "password": person.password}
+
+    def _server_answer(self, step: str, picks: Picks) -> dict[str, Any]:
+        """Return what somebody types in a dialog of a server."""
+        if step == "user":
+            return {"next_step_id": picked(("listed", "address"), picks)}
+        server = picked(self.servers, picks)
+        if step == "listed":
+            return {"server": server.machine_identifier}
+        automatic: dict[str, Any] = {"verify_ssl": True}
+        address = {**automatic, "url": server.http_url}
+        if step == "address":
+            return address
+        assert step == "reconfigure", step
+        sources = [source_of(picked(self.servers, picks))]
+        return {**picked((automatic, address), picks), "sources": sources}
+
+    def _somebody(self, picks: Picks) -> Account:
+        """Return Anna or, not so often, Ben."""
+        return picked((self.home.anna, self.home.anna, self.home.ben), picks)
+
+    def _picked(self, picks: Picks) -> Iterator[tuple[Manager, Any]]:
+        """Yield one of the dialogs, nothing where there is none."""
+        if found := list(self._open()):
+            yield picked(found, picks)
+
+    def _open(self) -> Iterator[tuple[Manager, Any]]:
+        """Yield the dialogs that are open, oldest first."""
+        entries = self.home.hass.config_entries
+        for sign_in in entries.flow.async_progress_by_handler(DOMAIN):
+            yield entries.flow, sign_in
+        for server in entries.subentries.async_progress():
+            yield entries.subentries, server
+
+
+def picked[T](found: Sequence[T], picks: Picks) -> T:
+    """Return one of what there is, by the next of the random numbers.
+
+    What there is may depend on who was quicker; the numbers must not.
+    """
+    return found[next(picks) % len(found)]

@@ -1,0 +1,212 @@
+"""A house that a walk goes through: what is there, and what has to be true at its end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from functools import wraps
+import random
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from hypothesis.stateful import RuleBasedStateMachine, initialize
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from tests.helpers import subentry_of
+from tests.home import Home
+from tests.plex_simulator import MediaServer
+from tests.usage import Usage
+
+from .consistency import (
+    accepts_token,
+    added,
+    check_account,
+    check_issues,
+    check_nothing_is_left,
+    check_server,
+    check_servers,
+    check_sockets,
+)
+from .dialogs import Dialogs, Picks, picked
+
+
+def at_home[**P](
+    step: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[P, None]:
+    """Return a step that runs to its end in Home Assistant's event loop."""
+
+    @wraps(step)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        walk = args[0]
+        assert isinstance(walk, HouseWalk)
+        walk.steps += 1
+        walk.home.hass.loop.run_until_complete(step(*args, **kwargs))
+
+    return run
+
+
+class HouseWalk(RuleBasedStateMachine):
+    """Know the house, set it up, and check it at the end.
+
+    Each walk has an entry of its own, and leaves Plex's world as it was.
+    """
+
+    steps = 0
+
+    def __init__(
+        self, home: Home, freezer: FrozenDateTimeFactory, usages: list[Usage]
+    ) -> None:
+        """Take the house, and what was in use after each walk before."""
+        super().__init__()
+        self.home, self.freezer, self.usages = home, freezer, usages
+        world = home.world
+        self.servers = [world.living_room, world.basement, world.shared]
+        self.dialogs = Dialogs(home, self.servers)
+        self.stopped = list[MediaServer]()
+        self.is_refused = self.is_plex_tv_away = False
+        # The transient tokens that actions have given last, by the id of the subentry.
+        self.tokens = dict[str, str]()
+
+    @initialize()
+    @at_home
+    async def set_up(self) -> None:
+        """Set up Anna's entry with one of her servers."""
+        # Hypothesis starts each walk with the same random numbers, of which Home
+        # Assistant makes the ids in its registries.
+        random.seed()
+        for server in self.servers:
+            server.notifications.allowed = True
+        assert await async_setup_component(self.home.hass, "homeassistant", {})
+        self.entry = await self.home.add(self.home.anna, self.home.server)
+
+    def added(self) -> list[MediaServer]:
+        """Return the servers that are added."""
+        return added(self.entry, self.servers)
+
+    def missing(self) -> list[MediaServer]:
+        """Return the servers that are not added."""
+        added = self.added()
+        return [one for one in self.servers if one not in added]
+
+    def running(self) -> list[MediaServer]:
+        """Return the servers that are not stopped."""
+        return [one for one in self.servers if one not in self.stopped]
+
+    @staticmethod
+    def one_of[T](found: list[T], picks: Picks) -> tuple[T, ...]:
+        """Return one of what there is, nothing where there is nothing."""
+        return (picked(found, picks),) if found else ()
+
+    def devices(self) -> list[dr.DeviceEntry]:
+        """Return the device pages of servers: one comes once its account is set up."""
+        registry, entry_id = dr.async_get(self.home.hass), self.entry.entry_id
+        devices = dr.async_entries_for_config_entry(registry, entry_id)
+        return [device for device in devices if device.config_subentry_id]
+
+    async def call[AnswerT](
+        self, call: Coroutine[Any, Any, AnswerT], when: int | None
+    ) -> AnswerT | None:
+        """Return the answer of an action; None where it fails or is cancelled.
+
+        It is cancelled after so many turns of the event loop, None for never.
+        """
+        task = self.home.hass.async_create_task(call)
+        if when is not None:
+            for _ in range(when):
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait([task])
+        if task.cancelled():
+            return None
+        with suppress(HomeAssistantError):
+            return task.result()
+        return None
+
+    async def let_pass(self, step: timedelta) -> None:
+        """Let time pass, and wait for what is due by then."""
+        self.freezer.tick(step)
+        async_fire_time_changed(self.home.hass)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait until everything that was started is done.
+
+        A code that waits to be confirmed waits for the time, which stands still here.
+        """
+        hass = self.home.hass
+        while True:
+            await hass.async_block_till_done()
+            busy = [
+                task
+                for task in hass._background_tasks
+                if isinstance(task, asyncio.Task)
+                and not task.get_name().startswith("plex_auth link")
+            ]
+            if not busy:
+                return
+            await asyncio.wait(busy)
+
+    @override
+    def teardown(self) -> None:
+        """Bring everything back, let two hours pass, and check what there is then."""
+        self.home.hass.loop.run_until_complete(self._end())
+
+    async def _end(self) -> None:
+        try:
+            await self._calm_down()
+            await self._check()
+        finally:
+            for entry in self.home.hass.config_entries.async_entries(DOMAIN):
+                await self.home.hass.config_entries.async_remove(entry.entry_id)
+            self.dialogs.close_all()
+            # Idle connections are closed by then.
+            await self.let_pass(timedelta(minutes=1))
+            self.home.simulator.faults.clear()
+            self.home.simulator.requests.clear()
+        await check_nothing_is_left(self.home)
+        self.usages.append(Usage.now(self.home))
+        assert not self.usages[-1].grown_since(self.usages[0])
+
+    async def _calm_down(self) -> None:
+        for server in self.stopped:
+            await server.start()
+        if self.is_plex_tv_away:
+            await self.home.simulator.start_plex_tv()
+        self.dialogs.close_all()
+        await self._settle()
+        # A change is taken over at once, not by a later one.
+        if self.entry.state is ConfigEntryState.LOADED:
+            check_servers(self.entry)
+        for _ in range(2):
+            await self.let_pass(timedelta(hours=1, seconds=1))
+        await self._listen()
+        # A request to sign in that is closed comes again at once, not at the next poll.
+        self.dialogs.close_all()
+        await self._settle()
+
+    async def _listen(self) -> None:
+        """Let time pass until all sockets are open again, for an hour at most.
+
+        A leap of time ends an attempt that is under way.
+        """
+        for _ in range(13):
+            with suppress(TimeoutError):
+                await check_sockets(self.home, self.entry, self.servers, seconds=0.5)
+                return
+            await self.let_pass(timedelta(minutes=5))
+
+    async def _check(self) -> None:
+        """Check that everything is what it should be."""
+        home, entry = self.home, self.entry
+        await check_sockets(home, entry, self.servers)
+        is_rejected = self.is_refused or not accepts_token(home, entry)
+        check_account(home, entry, is_rejected=is_rejected)
+        for server in self.added():
+            token = self.tokens.get(subentry_of(entry, server).subentry_id)
+            check_server(home, entry, server, token)
+        check_issues(home, entry)
