@@ -41,6 +41,9 @@ class ControlRoutes:
             web.get(f"{CONTROL_PREFIX}world", self._control(self._world)),
             web.post(f"{server}/{{action}}", self._control(self._server_action)),
             web.post(f"{account}/revoke_tokens", self._control(self._revoke_tokens)),
+            web.post(
+                f"{account}/sign_out_devices", self._control(self._sign_out_devices)
+            ),
             web.post(f"{account}/token", self._control(self._token)),
             web.get(f"{account}/code", self._control(self._code)),
             web.post(f"{CONTROL_PREFIX}pins/{{code}}/link", self._control(self._link)),
@@ -119,6 +122,12 @@ class ControlRoutes:
             server.rotate_access_tokens()
         elif action == "unshare":
             server.shared_with.clear()
+        elif action == "unclaim":
+            server.unclaim()
+        elif action == "distrust":
+            server.trusts_network = False
+        elif action == "trust":
+            server.trusts_network = True
         else:
             raise LookupError(action)
         return describe_server(server)
@@ -127,6 +136,12 @@ class ControlRoutes:
         self, request: web.Request, fields: dict[str, object]
     ) -> object:
         self._account(request).revoke_tokens()
+        return {}
+
+    async def _sign_out_devices(
+        self, request: web.Request, fields: dict[str, object]
+    ) -> object:
+        self._simulator.sign_out_devices(self._account(request))
         return {}
 
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:

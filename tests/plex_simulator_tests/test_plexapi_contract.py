@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 import socket
-from typing import Any
+from typing import Any, override
 
 import plexapi
 from plexapi.exceptions import BadRequest, NotFound, TwoFactorRequired, Unauthorized
@@ -24,6 +24,21 @@ CLIENT = "python-plexapi"
 TRANSIENT_PREFIX = "transient-"
 
 
+class Redirected(requests.Session):
+    """Send what goes to plex.tv to the simulator: some addresses are written in calls."""
+
+    def __init__(self, base_url: str) -> None:
+        """Take the address of the simulator."""
+        super().__init__()
+        self._base_url = base_url
+
+    @override
+    def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        """Send a request."""
+        request.url = (request.url or "").replace(PLEX_TV, self._base_url)
+        return super().send(request, **more)
+
+
 class Friend:
     """Let python-plexapi, which blocks, ask the simulator from threads of its own."""
 
@@ -33,7 +48,7 @@ class Friend:
         """Trust the simulator's authority."""
         self.simulator = simulator
         self.world = world
-        self.session = requests.Session()
+        self.session = Redirected(simulator.base_url)
         self.session.trust_env = False
         self.session.verify = str(authority)
         self._executor = ThreadPoolExecutor()
@@ -329,3 +344,30 @@ async def test_codes_are_the_standard_ones(friend: Friend) -> None:
     anna = friend.world.two_factor
     assert anna.totp_secret is not None
     assert anna.accepts_code(pyotp.TOTP(anna.totp_secret).now())
+
+
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+async def test_claim_and_unclaim(friend: Friend, plex_direct: bool) -> None:
+    """It lets a server belong to nobody and claims it again, which gives new tokens."""
+    anna, server = friend.world.two_factor, friend.world.basement
+    old = server.access_token_for(anna)
+    account = await friend.sign_in(anna, code=anna.code())
+    client = await friend.server(server.http_url, old)
+    told = await friend.call(client.unclaim)
+    assert (told.signInState, server.claimed) == ("none", False)
+    assert "Basement" not in {one.name for one in await friend.call(account.resources)}
+
+    unclaimed = await friend.server(server.http_url, "")
+    assert unclaimed.myPlexSigninState == "none"
+    told = await friend.call(unclaimed.claim, account)
+    assert (told.signInState, told.username) == ("ok", anna.email)
+    (request,) = friend.simulator.requests_to("claim")
+    assert request.query["token"] in friend.simulator.claim_tokens.given
+    resource = await friend.call(account.resource, "Basement")
+    assert (resource.owned, resource.accessToken == old) == (True, False)
+    await friend.server(server.http_url, resource.accessToken)
+    with pytest.raises(Unauthorized):
+        await friend.server(server.http_url, old)
+    with pytest.raises(Unauthorized):
+        await friend.call(unclaimed.claim, account)
+    assert (await friend.call(account.claimToken)).startswith("claim-")
