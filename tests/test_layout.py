@@ -26,6 +26,7 @@ API = (
     "shared",
     "race",
     "server_list",
+    "claim",
     "server_access",
 )
 MOST_LINES = 350

@@ -72,6 +72,12 @@ async def _pin(scene: Scene) -> str:
     return str(scene.simulator.pins.create("client-1").id)
 
 
+async def _claim_token(scene: Scene) -> str:
+    """Let the server belong to nobody, and return what the owner can claim it by."""
+    scene.population.server.unclaim()
+    return scene.simulator.claim_tokens.create(scene.population.owner)
+
+
 CALLS: Final = (
     Call(
         "sign_in",
@@ -116,6 +122,13 @@ CALLS: Final = (
         lambda scene, token: scene.account.sign_out(token),
     ),
     Call(
+        "claim_token",
+        "claim_token",
+        False,
+        _account_token,
+        lambda scene, token: scene.account.claim_token(token),
+    ),
+    Call(
         "identity",
         "identity",
         True,
@@ -153,6 +166,13 @@ CALLS: Final = (
         True,
         _server_token,
         lambda scene, token: scene.server.part(token, scene.population.film),
+    ),
+    Call(
+        "claim",
+        "claim",
+        True,
+        _claim_token,
+        lambda scene, claim_token: scene.server.claim(claim_token),
     ),
 )
 
@@ -373,8 +393,10 @@ def _rate_limits() -> Iterable[FaultCase]:
         )
 
 
-# Signing out takes every answer with a status of success (plex-api.md §12.11).
-_SIGN_OUT_SUCCEEDS: Final[dict[str, Outcome]] = {"sign_out": None}
+# An answer that has no body cannot be spoilt.
+_WITHOUT_BODY_SUCCEED: Final[dict[str, Outcome]] = {"sign_out": None}
+# These take every answer with a status of success (plex-api.md §12.11, §17.3).
+_WITHOUT_DATA_SUCCEED: Final[dict[str, Outcome]] = dict.fromkeys(("sign_out", "claim"))
 
 _OLD_INVALID_TOKEN = '<?xml version="1.0" encoding="UTF-8"?><errors><error>Invalid token</error></errors>'
 
@@ -410,14 +432,14 @@ FAULTS: Final = (
         errors.ConnectionTimeoutError,
         errors.ConnectionTimeoutError,
         is_slow=True,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_BODY_SUCCEED,
     ),
     _answer(
         "half a body",
         Fault.half_body(),
         errors.CannotConnectError,
         errors.CannotConnectError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_BODY_SUCCEED,
     ),
     _answer(
         "body over the limit",
@@ -433,14 +455,14 @@ FAULTS: Final = (
         _changed("latin-1", _in_latin_1),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "HTML with 200",
         Fault.html(200),
         errors.PageError,
         errors.PageError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "HTML with 401",
@@ -484,14 +506,14 @@ FAULTS: Final = (
         Fault.body(""),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "invalid JSON",
         Fault.body('{"MediaContainer": {'),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     *(
         _answer(
@@ -499,7 +521,7 @@ FAULTS: Final = (
             Fault.body(shape),
             errors.UnexpectedAnswerError,
             errors.UnexpectedAnswerError,
-            others=_SIGN_OUT_SUCCEEDS,
+            others=_WITHOUT_DATA_SUCCEED,
         )
         for shape in (
             "null",

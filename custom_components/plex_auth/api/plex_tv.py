@@ -1,10 +1,12 @@
-"""The calls to plex.tv: sign in, link, user, servers, sign out."""
+"""The calls to plex.tv: sign in, link, user, servers, claim tokens, sign out."""
 
 from typing import Final
 
 from yarl import URL
 
+from .errors import UnexpectedAnswerError
 from .failures import link_error, plex_tv_error, sign_in_error
+from .fields import unwrap
 from .models import Account, ListedServer, Pin, SignIn
 from .transport import Transport
 
@@ -32,6 +34,8 @@ class PlexTv:
         self._user_url = base / "user"
         self._resources_url = (base / "resources").with_query(_RESOURCES_PARAMS)
         self._pins_url = base / "pins"
+        # A call of the first API, beside the second (plex-api.md §17.2).
+        self._claim_token_url = base.parent / "claim" / "token.json"
 
     async def sign_in(
         self, login: str, password: str, verification_code: str | None = None
@@ -86,6 +90,19 @@ class PlexTv:
                 "GET", self._pins_url / str(pin_id), link_error
             )
         )
+
+    async def claim_token(self, token: str) -> str:
+        """Return a new claim token of the account that a token belongs to (§17.2).
+
+        It works once, for 4 minutes. Raises UnexpectedAnswerError without one.
+        """
+        data = await self._transport.request(
+            "GET", self._claim_token_url, plex_tv_error, token=token
+        )
+        claim_token = unwrap(data, "MediaContainer").text("token")
+        if claim_token is None:
+            raise UnexpectedAnswerError
+        return claim_token
 
     async def sign_out(self, token: str) -> None:
         """End the sign-in that a token stands for (plex-api.md §9)."""
