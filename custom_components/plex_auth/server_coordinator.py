@@ -33,6 +33,7 @@ class ServerData:
 
     route: Route
     version: str | None
+    claimed: bool | None
 
 
 class ServerCoordinator(DataUpdateCoordinator[ServerData]):
@@ -151,16 +152,24 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     async def _async_update_data(self) -> ServerData:
         """Ask the server who it is, then whether the transient token still lives."""
         self.update_interval = SERVER_INTERVAL
+        was_unclaimed = self.access.is_unclaimed
         try:
             identity, route = await self.access.identify()
         except PlexError as err:
             raise update_failed(
                 err, self.subentry.title, SERVER_INTERVAL, _SERVER_PAUSE
             ) from err
-        await self.access.recheck_refused_token()
-        await self.issued_token.check(self.access.check_transient_token)
-        self._listen(route)
-        return ServerData(route, identity.version)
+        if self.access.is_unclaimed:
+            # It looks at no token, and gets none (plex-api.md §17.1).
+            self.notifications.stop()
+        else:
+            if was_unclaimed:
+                # Whoever has claimed it: its tokens are new (plex-api.md §17.4).
+                await self.access.target.renew(now=True)
+            await self.access.recheck_refused_token()
+            await self.issued_token.check(self.access.check_transient_token)
+            self._listen(route)
+        return ServerData(route, identity.version, identity.claimed)
 
     def _listen(self, route: Route) -> None:
         """Listen to the server by a route by which it has just told who it is."""

@@ -1,5 +1,6 @@
 """The steps on the integration's page and the pages of its devices."""
 
+from itertools import islice
 import json
 from pathlib import Path
 import re
@@ -128,6 +129,41 @@ def repair_server(screen: Screen, simulator: Simulator) -> None:
         screen.click("Settings")
         screen.see(text(f"{issue}.title", **names)).click()
     PageDialog(screen, f"{issue}.fix_flow", names).walk(ways.confirm_repair())
+
+
+def claim_server(screen: Screen, simulator: Simulator) -> None:
+    """Claim a server of nobody by its repair, and see that everything works again."""
+    issue = f"issues.{Issue.UNCLAIMED}"
+    names = {"account": ANNAS_NAME, "server": LIVING_ROOM}
+    with screen.step("See that a server belongs to nobody"):
+        screen.ask(
+            "call_service",
+            domain="button",
+            service="press",
+            target={"entity_id": f"button.{ANNA}_check_now"},
+        )
+        screen.click("Settings")
+        found = screen.see(text(f"{issue}.title", **names))
+        screen.picture("unclaimed", keep=False)
+        found.click()
+    server = simulator.server(LIVING_ROOM)
+    host = server["machine_identifier"]
+    slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 2}
+    simulator.control.post("/faults", {**slow, "host": host})
+    simulator.control.post(f"/servers/{host}/distrust")
+    dialog = PageDialog(screen, f"{issue}.fix_flow", names)
+    dialog.walk(islice(ways.claim_server(), 2))
+    with screen.step("See that the server trusts another network only"):
+        url = f"{server['http_url']}/web"
+        screen.see(dialog.text("error.network_not_trusted", url=url))
+        screen.picture("claim-not-trusted", dialog=True, keep=False)
+    simulator.control.post(f"/servers/{host}/trust")
+    dialog.walk(ways.claim_server())
+    with screen.step("See that nothing is left to repair"):
+        repair = screen.page.get_by_text(text(f"{issue}.title", **names))
+        expect(repair, "the repair").to_have_count(0)
+    actions.open_actions(screen)
+    actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
 
 
 def renew_sign_in(screen: Screen) -> None:
