@@ -16,6 +16,7 @@ from tests.walks.world import (
     ANNA,
     ANNAS_NAME,
     BASEMENT,
+    BEN,
     LIVING_ROOM,
     SHARED,
     labels,
@@ -164,6 +165,10 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
         expect(repair, "the repair").to_have_count(0)
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    # What a person does elsewhere: claim the other server, and share this one again.
+    other = machine_identifier(simulator, BASEMENT)
+    simulator.control.post(f"/servers/{other}/claim", {"username": ANNA})
+    simulator.control.post(f"/servers/{host}/share", {"username": BEN})
 
 
 def renew_sign_in(screen: Screen) -> None:

@@ -25,7 +25,8 @@ SIGTERM, and is steered at its `control_url`:
     POST   servers/<identifier>/<what>   restart [boot_state], ready, stop, start,
                                          change_port, renew_certificate,
                                          rotate_access_tokens, vanish, reappear,
-                                         flood rate (a second), calm, unshare,
+                                         flood rate (a second), calm,
+                                         share username, unshare, claim username,
                                          unclaim, trust, distrust (its network)
     POST   accounts/<name>/revoke_tokens
     POST   accounts/<name>/sign_out_devices

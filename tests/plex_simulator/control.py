@@ -83,6 +83,9 @@ class ControlRoutes:
     def _account(self, request: web.Request) -> Account:
         return self._simulator.accounts[request.match_info["account"]]
 
+    def _person(self, fields: dict[str, object]) -> Account:
+        return self._simulator.accounts[str(fields.get("username"))]
+
     def _faults(self, host: object) -> Faults:
         if host in (None, "plex.tv"):
             return self._simulator.faults
@@ -120,8 +123,12 @@ class ControlRoutes:
             server.renew_certificate()
         elif action == "rotate_access_tokens":
             server.rotate_access_tokens()
+        elif action == "share":
+            server.shared_with.append(self._person(fields))
         elif action == "unshare":
             server.shared_with.clear()
+        elif action == "claim":
+            server.claim(self._person(fields))
         elif action == "unclaim":
             server.unclaim()
         elif action == "distrust":
@@ -152,7 +159,7 @@ class ControlRoutes:
         return {"code": self._account(request).code()}
 
     async def _link(self, request: web.Request, fields: dict[str, object]) -> object:
-        account = self._simulator.accounts[str(fields.get("username"))]
+        account = self._person(fields)
         code = request.match_info["code"]
         if not self._simulator.pins.link(code, account):
             raise LookupError(code)

@@ -78,11 +78,14 @@ async def test_servers(stage: Stage) -> None:
     assert (server.port != port, server.access_token_for(anna) != token) == (True, True)
     await act("unshare")
     assert not server.shared_with
+    await act("share", username="ben")
+    assert server.shared_with == [stage.ben]
     await act("unclaim")
     await act("distrust")
     assert (server.claimed, server.trusts_network) == (False, False)
     await act("trust")
-    assert server.trusts_network
+    await act("claim", username="ben")
+    assert (server.trusts_network, server.owner) == (True, stage.ben)
 
 
 async def test_faults(stage: Stage) -> None:
