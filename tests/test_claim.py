@@ -75,6 +75,14 @@ async def agree(home: Home, fix: Fix) -> None:
     await home.settle()
 
 
+async def finish(home: Home, fix: Fix) -> None:
+    """Wait until a claim is over that was begun, and look at what the dialog shows."""
+    while fix.result["type"] == "progress":
+        await asyncio.gather(*home.hass.data[_DATA_CLAIMS].values())
+        await home.settle()
+        await fix.look()
+
+
 @pytest.fixture
 async def unclaimed(home: Home, entry: MockConfigEntry) -> MockConfigEntry:
     """Return Anna's entry, whose server belongs to nobody by now."""
@@ -262,10 +270,7 @@ async def test_reload_meanwhile(
     await fix.submit()
     await async_arrival(home.simulator, "claim")
     await home.reload(unclaimed)
-    while fix.result["type"] == "progress":
-        await asyncio.gather(*home.hass.data[_DATA_CLAIMS].values())
-        await home.settle()
-        await fix.look()
+    await finish(home, fix)
     assert fix.result["type"] == "create_entry"
     assert not issue_keys(home)
     assert home.server.accepts_transient_token(await home.transient_token())
@@ -446,10 +451,7 @@ async def test_unloaded_while_it_is_claimed(
     await fix.submit()
     await async_arrival(home.simulator, "claim")
     await home.hass.config_entries.async_unload(unclaimed.entry_id)
-    while fix.result["type"] == "progress":
-        await asyncio.gather(*home.hass.data[_DATA_CLAIMS].values())
-        await home.settle()
-        await fix.look()
+    await finish(home, fix)
     assert fix.errors == {"base": "network_not_trusted"}
     placeholders = fix.result["description_placeholders"]
     assert placeholders["url"] == "http://127.0.0.1:32400/web"
@@ -464,10 +466,7 @@ async def test_removed_while_it_is_claimed(
     await fix.submit()
     await async_arrival(home.simulator, "claim")
     await home.remove(unclaimed, home.server)
-    while fix.result["type"] == "progress":
-        await asyncio.gather(*home.hass.data[_DATA_CLAIMS].values())
-        await home.settle()
-        await fix.look()
+    await finish(home, fix)
     assert home.server.owner is home.anna
     assert not unclaimed.subentries
     assert not issue_keys(home)

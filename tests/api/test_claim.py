@@ -129,6 +129,15 @@ async def test_not_listed_in_time(scene: Scene) -> None:
     assert len(scene.plex.requests_to("claim")) == 1
 
 
+async def test_plex_tv_stays_away(scene: Scene) -> None:
+    """What was listed before the sign-out tells nothing of who owns the server now."""
+    scene.server.claim(scene.owner)
+    await scene.target.servers.renew(now=True)
+    scene.server.unclaim()
+    scene.plex.faults.set("resources", Fault.status(503))
+    assert isinstance(await scene.failure(), errors.NotListedYetError)
+
+
 async def test_plex_tv_goes_away_after_the_claim(scene: Scene) -> None:
     """A list that is not told is waited for as well."""
     scene.plex.faults.set("resources", Fault.status(503), times=3)

@@ -83,7 +83,7 @@ async def _wait_until_owned(
             raise ClaimedElsewhereError
     if not claimed:
         raise _meaning(failure)
-    if target.listed is not None:
+    if target.listed is not None and not target.listed.owned:
         raise ClaimedElsewhereError
     raise NotListedYetError
 
