@@ -128,9 +128,9 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
         self._poll.begin()
 
     @callback
-    def _async_hear(self) -> None:
+    def _async_hear(self, answers: bool) -> None:
         """Poll at once where the server may have gone, be back or have restarted."""
-        if self.is_reached or self.notifications.is_open:
+        if self.is_reached or answers:
             self.async_poll_now()
 
     @callback
@@ -142,11 +142,12 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
     @override
     async def async_shutdown(self) -> None:
         """Stop everything that belongs to the server."""
+        # First: a poll that is under way opens no socket after that.
+        await super().async_shutdown()
         while self._on_shutdown:
             self._on_shutdown.pop()()
         await self.notifications.close()
         await self.sources.async_shutdown()
-        await super().async_shutdown()
 
     @override
     async def _async_update_data(self) -> ServerData:
@@ -173,7 +174,7 @@ class ServerCoordinator(DataUpdateCoordinator[ServerData]):
 
     def _listen(self, route: Route) -> None:
         """Listen to the server by a route by which it has just told who it is."""
-        if self._shutdown_requested:
+        if self._shutdown_requested or self.hass.is_stopping:
             return
         try:
             token = self.access.target.token

@@ -113,6 +113,9 @@ class ControlRoutes:
         elif action == "flood":
             server.notifications.ignores_filter = True
             server.notifications.flood(float(str(fields["rate"])))
+        elif action == "hang_up":
+            server.notifications.hangs_up = True
+            await server.notifications.close()
         elif action == "calm":
             server.notifications.calm()
         elif action == "ready":
@@ -230,6 +233,8 @@ def describe_server(server: MediaServer) -> dict[str, object]:
         "https_url": server.https_url,
         "owner": server.owner.name,
         "shared_with": [account.name for account in server.shared_with],
+        "sockets": len(server.notifications),
+        "messages_sent": server.notifications.sent,
     }
 
 

@@ -75,6 +75,8 @@ async def walk(
     for component in COMPONENTS.split():
         assert await async_setup_component(watched, component, {})
     mark(simulator, world, monkeypatch)
+    for server in simulator.servers.values():
+        server.notifications.allowed = True
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(claim, "_PAUSE", 0.0)
     monkeypatch.setattr(claim, "_LOOKS", 2)

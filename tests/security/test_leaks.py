@@ -119,6 +119,10 @@ async def test_nothing_leaks(
         if not may_be_there(leak) and not is_log_of_the_websocket(leak)
     ]
     assert not forbidden, report(forbidden)
+    logged = {text.text for text in walk.audit.texts if text.place is Place.LOG}
+    sockets = [text for text in logged if text.startswith("Socket ")]
+    assert any(text.endswith(": open") for text in sockets)
+    assert not any("?" in text for text in sockets)
     # All kinds of texts have been there to look at.
     assert {text.place for text in walk.audit.texts} == set(Place)
 

@@ -37,6 +37,7 @@ from tests.helpers import (
 from tests.impatience import impatience
 from tests.plex_simulator import Faults, MediaServer
 from tests.plex_simulator.worlds import PODCASTS
+from tests.waiting import until
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
@@ -196,6 +197,15 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         with suppress(PlexError):
             await account.servers.renew(now=True)
 
+    async def listen() -> None:
+        notifications = server.notifications
+        notifications.stop()
+        await server.async_refresh()
+        if server.last_update_success:
+            await until(lambda: notifications.is_open or notifications.failure)
+        if notifications.failure is not None:
+            walk.audit.add_exception(notifications.failure, "notification socket")
+
     async def act(action: Action) -> None:
         await walk.act(action, calls[action])
 
@@ -214,6 +224,7 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("claim_token", plex_tv, claim_server),
         ("claim", asked.faults, claim_server),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
+        ("notifications", asked.faults, listen),
     )
     for number, (name, fault) in enumerate(faults(simulator).items()):
         for place, (endpoint, host, deed) in enumerate(deeds):

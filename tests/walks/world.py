@@ -11,6 +11,7 @@ from .ways import Person, page_of_film
 # People by user name and name; servers by name.
 ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
+CARLA = "carla"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
