@@ -261,6 +261,26 @@ async def test_closed_dialog(
     assert not home.hass.data[_DATA_CLAIMS]
 
 
+async def test_two_dialogs_at_once(
+    home: Home, open_fix: OpenFix, unclaimed: MockConfigEntry
+) -> None:
+    """Who agrees in two dialogs at the same time claims once, and sees it in both."""
+    dialogs = [await open_fix(unclaimed, home.server, UNCLAIMED) for _ in range(2)]
+    home.server.faults.set("identity", Fault.delay(0.1), times=2)
+    home.server.faults.set("claim", Fault.delay(0.3))
+    await asyncio.gather(*(fix.submit() for fix in dialogs))
+    assert [fix.result["type"] for fix in dialogs] == ["progress"] * 2
+    (claim,) = home.hass.data[_DATA_CLAIMS].values()
+    await claim
+    await home.settle()
+    for fix in dialogs:
+        await fix.look()
+        assert fix.result["type"] == "create_entry"
+    assert len(home.simulator.requests_to("claim_token")) == 1
+    assert len(home.simulator.requests_to("claim")) == 1
+    assert not home.hass.data[_DATA_CLAIMS]
+
+
 async def test_reload_meanwhile(
     home: Home, open_fix: OpenFix, unclaimed: MockConfigEntry
 ) -> None:
