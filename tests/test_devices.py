@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
+from custom_components.plex_auth.api.errors import NotPermittedError
 from custom_components.plex_auth.api.transport import LARGEST_BODY
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.const import (
@@ -352,6 +353,24 @@ async def test_not_told(
     home.simulator.faults.clear()
     await home.call("get_devices")
     assert home.state(COUNT) == "3"
+    home.asked()
+    await home.wait(freezer, HOUR)
+    assert home.asked()["devices"] == 1
+
+
+async def test_told_again_when_one_is_removed(
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """Once an action sees that plex.tv tells again, it is asked each hour again."""
+    phone = home.anna.add_device(PHONE)
+    home.simulator.faults.set("devices", Fault.plex_error(1009, 403))
+    await home.wait(freezer, HOUR)
+    failure = entry.runtime_data.devices.failure
+    assert isinstance(failure, NotPermittedError)
+    # The frames hold the request, with the account token.
+    assert failure.__traceback__ is None
+    home.simulator.faults.clear()
+    await home.call("remove_device", id=phone.device_id)
     home.asked()
     await home.wait(freezer, HOUR)
     assert home.asked()["devices"] == 1
