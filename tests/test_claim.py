@@ -26,6 +26,7 @@ from .helpers import (
 from .home import Home
 from .plex_simulator import Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
+from .waiting import until
 
 POLL = timedelta(minutes=5, seconds=10)
 UNCLAIMED = "server_unclaimed"
@@ -229,6 +230,7 @@ async def test_server_of_nobody_gets_no_token(
     await async_arrival(home.simulator, "notifications")
     await home.transient_token()
     await unclaim(home, entry, home.server)
+    await until(lambda: not home.server.notifications)
     home.simulator.requests.clear()
     await home.wait(freezer, POLL)
     await home.failure("get_transient_token")
