@@ -240,8 +240,20 @@ async def test_stored(
     assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage
 
 
-async def test_unloaded_while_it_tells(home: Home, entry: MockConfigEntry) -> None:
+async def test_unloaded_while_it_tells(
+    home: Home, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What an unload leaves untold is told afterwards, and nothing twice."""
+    unload = home.hass.config_entries.async_unload_platforms
+
+    async def unload_slowly(*arguments: Any) -> bool:
+        is_unloaded = await unload(*arguments)
+        await asyncio.sleep(0.02)
+        return is_unloaded
+
+    monkeypatch.setattr(
+        home.hass.config_entries, "async_unload_platforms", unload_slowly
+    )
     changes: list[Event[EventStateChangedData]] = async_capture_events(
         home.hass, "state_changed"
     )
