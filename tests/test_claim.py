@@ -198,6 +198,20 @@ async def test_issue_replaces_the_one_of_the_list(
     assert issue_keys(home) == {"server_not_listed"}
 
 
+async def test_ignored_while_the_server_is_away(
+    home: Home, unclaimed: MockConfigEntry
+) -> None:
+    """A reload says nothing of a server that is away: what is ignored stays so."""
+    registry = ir.async_get(home.hass)
+    (issue_id,) = (key for domain, key in registry.issues if domain == DOMAIN)
+    ir.async_ignore_issue(home.hass, DOMAIN, issue_id, True)
+    await home.server.stop()
+    await home.reload(unclaimed)
+    issue = registry.async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def test_claimed_in_a_browser(
     home: Home, unclaimed: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
