@@ -1,6 +1,7 @@
 """Run every section and report: `python -m benchmarks`."""
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from .imports import CORE, OURS
 from .installed import absent_modules
-from .plan import ACCOUNTS, IMPORTS, RUNS, SERVERS
+from .plan import ACCOUNTS, FLOODED_ACCOUNTS, IMPORTS, OUTAGES, RUNS, SERVERS
 from .processes import ROOT, run_replay, run_section, run_world
 from .report import report
 from .targets import check
@@ -40,6 +41,7 @@ def main() -> int:
         "inside": _inside(),
         "growth": _growth(),
         "manners": _manners(),
+        "listening": _listening(),
         "load": [load, os.getloadavg()[0]],
     }
     if arguments.figures is not None:
@@ -95,8 +97,34 @@ def _growth() -> dict[str, list[Any]]:
 
 def _manners() -> Any:
     _say("manners")
-    with run_world("--servers=2", "--https", "--record") as world:
-        return run_section("manners", world)
+    options = ("--servers=2", "--https", "--record")
+    with run_world(*options) as world, run_world(*options, "--no-sockets") as polled:
+        return run_section("manners", world, polled)
+
+
+def _listening() -> dict[str, Any]:
+    outages = f"--servers={OUTAGES}", "--https"
+    _say("outages")
+    with (
+        run_world(*outages) as world,
+        run_world(*outages, "--no-sockets") as polled,
+        ThreadPoolExecutor() as pool,
+    ):
+        # Both do nearly nothing but wait.
+        waiting = {
+            "sockets": pool.submit(run_section, "outages", world),
+            "polling": pool.submit(run_section, "outages", polled, "polling"),
+        }
+        found = {key: one.result() for key, one in waiting.items()}
+    for whose in ("ours", "core"):
+        _say(f"flood, {whose}")
+        options = (f"--accounts={FLOODED_ACCOUNTS}", f"--servers={SERVERS}")
+        with run_world(*options, "--https") as world:
+            found[whose] = run_section("flood", world, whose)
+    _say("reconnects")
+    with run_world(f"--servers={SERVERS}", "--https") as world:
+        found["reconnects"] = run_section("reconnects", world)
+    return found
 
 
 def _say(text: str) -> None:

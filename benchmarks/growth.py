@@ -2,25 +2,38 @@
 
 `python -m benchmarks.growth WORLD COUNT` sets so many accounts up in one Home Assistant,
 after one more that brings everything into memory that comes only once, and then polls.
+Only then the sockets are opened: what they take is told apart.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 import gc
 import json
 from pathlib import Path
 import sys
 from typing import Any
+from unittest.mock import patch
 
+from custom_components.plex_auth.api.notifications import Notifications
 from homeassistant.core import HomeAssistant
 
-from .hass import add_entry, check_reached, coordinators, running_home_assistant, set_up
+from .hass import (
+    add_entry,
+    check_reached,
+    coordinators,
+    listening,
+    running_home_assistant,
+    set_up,
+)
 from .measure import resident_bytes, timed
 from .passing import PassingTime, passing_time
 from .plan import POLLS_OF_ALL
 from .simulated import World
 from .steps import measured_steps
+
+_REALLY_LISTEN = Notifications.listen
 
 
 def main() -> None:
@@ -30,7 +43,7 @@ def main() -> None:
 
 
 async def _measure(world: World, count: int) -> dict[str, Any]:
-    with passing_time() as passing:
+    with passing_time() as passing, _held_back() as listen:
         async with running_home_assistant(world) as hass:
             first, *accounts = world.accounts[: count + 1]
             await set_up(hass, [add_entry(hass, world, first)])
@@ -56,7 +69,29 @@ async def _measure(world: World, count: int) -> dict[str, Any]:
                 await _rest(hass, passing)
                 for polls in found["polls"].values():
                     polls.append(await _timed(world, _poll))
+            await _rest(hass, passing)
+            memory, files = resident_bytes(), _open_files()
+            listen()
+            await listening(hass, entries)
+            await _rest(hass, passing)
+            found["sockets"] = {
+                "count": _open_files() - files,
+                "memory": resident_bytes() - memory,
+            }
             return found
+
+
+@contextmanager
+def _held_back() -> Iterator[Callable[[], None]]:
+    """Let nobody listen to a server until what is yielded is called."""
+    with patch.object(Notifications, "listen", autospec=True) as held:
+
+        def _listen() -> None:
+            held.side_effect = _REALLY_LISTEN
+            for call in held.call_args_list[:]:
+                _REALLY_LISTEN(*call.args)
+
+        yield _listen
 
 
 async def _rest(hass: HomeAssistant, passing: PassingTime) -> None:

@@ -35,6 +35,8 @@ assert custom_components.plex_auth  # Home Assistant finds it only when it is lo
 
 DOMAIN = "plex_auth"
 
+_LISTENING_SECONDS = 60.0
+
 
 class _Resolver(PlexDirectResolver):
     async def real_close(self) -> None:
@@ -129,6 +131,17 @@ def check_reached(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
         if len(reached) != len(entry.subentries) or not all(reached):
             message = "a server was not reached"
             raise RuntimeError(message)
+
+
+async def listening(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
+    """Wait until all servers of entries are listened to; raise TimeoutError if not."""
+    async with asyncio.timeout(_LISTENING_SECONDS):
+        while not all(
+            server.notifications.is_open
+            for entry in entries
+            for server in entry.runtime_data.servers.values()
+        ):
+            await asyncio.sleep(0.1)
 
 
 def entities(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[Entity]:

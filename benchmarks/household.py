@@ -19,6 +19,8 @@ from .hass import (
     add_entry,
     check_reached,
     coordinators,
+    entities,
+    listening,
     running_home_assistant,
     set_up,
 )
@@ -56,6 +58,19 @@ class Household:
         """Return what polls for an entity, which the parts of its unique id name."""
         name = "_".join((self.account.uuid, *parts))
         return coordinators(self.hass, self.entry)[name]
+
+    def entity_id(self, server: SimulatedServer, key: str) -> str:
+        """Return the entity of a server that has a key."""
+        unique_id = f"{self.account.uuid}_{server.machine_identifier}_{key}"
+        return next(
+            entity.entity_id
+            for entity in entities(self.hass, self.entry)
+            if entity.unique_id == unique_id
+        )
+
+    async def listening(self) -> None:
+        """Wait until all servers are listened to."""
+        await listening(self.hass, [self.entry])
 
     def action(self, name: str, **fields: str) -> Call:
         """Return what calls an action and returns its response."""

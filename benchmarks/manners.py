@@ -1,8 +1,9 @@
 """Section 4: what an idle day costs plex.tv and a server, in requests and bytes.
 
 Home Assistant, the integration and its real intervals run through a day from timer to
-timer, `python -m benchmarks.manners WORLD` once without a transient token and once with
-one at the last server. The first server has a watched source in both.
+timer, `python -m benchmarks.manners WORLD POLLED` once without a transient token and once
+with one at the last server: in a world whose servers give sockets, and in one where they
+refuse them. The first server has a watched source in all.
 """
 
 import asyncio
@@ -23,17 +24,19 @@ DAY = timedelta(days=1)
 
 
 def main() -> None:
-    """Measure against the world that the command line names and print the figures."""
-    world = World.load(sys.argv[1])
-    found = {
-        "without": asyncio.run(_day(world, with_token=False)),
-        "with a token": asyncio.run(_day(world, with_token=True)),
-        "core": _core_plex(),
-    }
+    """Measure against the worlds that the command line names and print the figures."""
+    listening, polled = map(World.load, sys.argv[1:])
+    found: dict[str, Any] = {"core": _core_plex()}
+    for key, world in (("sockets", listening), ("polling", polled)):
+        is_listening = world is listening
+        found[key] = {
+            "without": asyncio.run(_day(world, is_listening, with_token=False)),
+            "with a token": asyncio.run(_day(world, is_listening, with_token=True)),
+        }
     print(json.dumps(found))
 
 
-async def _day(world: World, *, with_token: bool) -> dict[str, Any]:
+async def _day(world: World, is_listening: bool, *, with_token: bool) -> dict[str, Any]:
     """Let a day pass and return requests and bytes by host, and the server's polls."""
     watching, server = world.accounts[0].servers
     with counted_bytes() as counted, passing_time() as passing:
@@ -41,6 +44,10 @@ async def _day(world: World, *, with_token: bool) -> dict[str, Any]:
             if with_token:
                 await home.transient_token(server)()
             poll = home.coordinator(server.machine_identifier, "reachable")
+            if is_listening:
+                await home.listening()
+                # From its next poll on it polls less often.
+                await poll.async_refresh()
             assert poll.update_interval is not None
             before = world.requests()
             counted.clear()

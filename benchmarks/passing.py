@@ -11,6 +11,7 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 _CONNECTIONS_STAY = 60.0  # aiohttp closes idle ones each 15 s, older than that
 _MOMENT = 0.001  # for timers to run, and for what they wake
 _LASTS = 10.0  # seconds after which a task is no longer waited for
+_PONG = 0.5  # seconds that the answer to a heartbeat has in real time
 
 
 class PassingTime:
@@ -42,17 +43,33 @@ class PassingTime:
             while begun := asyncio.all_tasks() - lasting:
                 _, left = await asyncio.wait(begun, timeout=_LASTS)
                 lasting |= left
+            await self._let_pongs_arrive()
 
     async def let_connections_close(self) -> None:
         """Let time pass until no connection is open that nobody uses."""
         await self.let_pass(_CONNECTIONS_STAY)
 
+    async def _let_pongs_arrive(self) -> None:
+        """Wait for the answers to heartbeats, which would come too late after a leap."""
+        end = self._real() + _PONG
+        while self._real() < end and any(map(_waits_for_pong, self._timers())):
+            await asyncio.sleep(0)
+
+    def _timers(self) -> list[asyncio.TimerHandle]:
+        """Return the timers that are running."""
+        timers = get_scheduled_timer_handles(self._loop)
+        return [one for one in timers if not one.cancelled()]
+
     def _pass_until(self, end: float) -> bool:
         """Go to the next timer, at most until `end`; return whether there is one."""
-        timers = get_scheduled_timer_handles(self._loop)
-        due = min((one.when() for one in timers if not one.cancelled()), default=end)
+        due = min((one.when() for one in self._timers()), default=end)
         self._passed += max(min(due, end) - self.time(), 0.0)
         return due < end
+
+
+def _waits_for_pong(timer: asyncio.TimerHandle) -> bool:
+    callback = timer._callback  # type: ignore[attr-defined]  # noqa: SLF001
+    return getattr(callback, "__name__", "") == "_pong_not_received"
 
 
 @contextmanager

@@ -5,14 +5,19 @@ import os
 import platform
 from typing import Any
 
-from .plan import IN_A_ROW
+from custom_components.plex_auth.api.transport import HEARTBEAT
+
+from .plan import FLOOD, IN_A_ROW
 from .tables import (
     calls_table,
+    flood_table,
     growth_table,
     imports_table,
     inside_table,
     manners_table,
+    outages_table,
     polls_table,
+    sockets_table,
     targets_table,
 )
 from .targets import check
@@ -23,7 +28,8 @@ _PACKAGES = ("aiohttp", "plexapi", "plex-api-client", "requests", "httpx", "pyda
 def report(figures: dict[str, Any], seconds: float) -> str:
     """Return everything as Markdown."""
     calls, inside = figures["calls"], figures["inside"]
-    core = figures["manners"]["core"]
+    core, listening = figures["manners"]["core"], figures["listening"]
+    reconnects = listening["reconnects"]
     targets = list(check(figures))
     met = sum(target.is_met for target in targets)
     parts = [
@@ -87,12 +93,33 @@ def report(figures: dict[str, Any], seconds: float) -> str:
         growth_table(figures["growth"]),
         "## 4. Manners",
         "An idle day from timer to timer, by the simulator's records and by the bytes on "
-        "the wire, TLS included (the simulator's certificates are smaller than real ones).",
-        manners_table(figures["manners"]),
+        "the wire, TLS and heartbeats included (the simulator's certificates are smaller "
+        "than real ones), where servers give sockets and where they refuse them. CPU time "
+        "is computed: the cold polls of section 2, and the heartbeats by "
+        f"{1e6 * listening['ours']['heartbeat']:.0f} µs each, one in {HEARTBEAT:.0f} s.",
+        manners_table(figures),
         "Core `plex` needs more of a server than the simulator plays, so its requests are "
         f"computed from its source: {core['scans']} scans a day, each asking the server "
         "for players and sessions and plex.tv for all resources; one question for updates; "
         f"and a websocket to the server with {core['pings']} pings.",
+        "## 5. Listening",
+        "How soon Home Assistant shows what happens to a server, over TLS: with sockets in "
+        "real time, by polling alone from timer to timer. Each of the servers of an account "
+        "is one sample; quartiles in brackets. An outage less than 5 minutes after another "
+        "one is looked at after 5 s instead of 2, as the restarts here.",
+        outages_table(listening),
+        "### A flood",
+        f"All servers send {FLOOD} messages a second to each listener, `playing` and "
+        "`timeline` in turn, as if they knew no filter. CPU is the share of one core, of "
+        "Home Assistant's whole process, without the pings. Beside it the library that core "
+        "`plex` listens with, without what core then does with a message.",
+        flood_table(listening),
+        "### Memory",
+        "What sockets take when they are open, over TLS: nearly all of it is the buffer of "
+        "256 KiB that asyncio gives each TLS connection. Of "
+        f"{reconnects['reconnects']} reconnects over http "
+        f"{reconnects['bytes'] / 1024:.0f} KiB stayed between the first and the last third.",
+        sockets_table(figures["growth"]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -16,6 +16,7 @@ class SimulatedServer:
     name: str
     machine_identifier: str
     url: str
+    secure_url: str
     token: str
 
     @property
@@ -60,16 +61,25 @@ class World:
         )
         return cls(**data)
 
+    def steer(self, server: SimulatedServer, action: str, **fields: Any) -> Any:
+        """Let a server do something, and return what it then says of itself."""
+        return self._ask(f"servers/{server.machine_identifier}/{action}", fields)
+
     def records(self) -> list[dict[str, Any]]:
         """Return the requests that arrived, if they are kept."""
-        context = None
-        if self.base_url.startswith("https"):
-            context = ssl.create_default_context(cafile=self.ca_file)
-        address = f"{self.base_url}/_simulator/requests"
-        with urlopen(address, context=context, timeout=60) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["requests"]
+        found: list[dict[str, Any]] = self._ask("requests")["requests"]
         return found
 
     def requests(self) -> Counter[str]:
         """Return how many requests each host has had; plex.tv is one of them."""
         return Counter(str(record["host"]) for record in self.records())
+
+    def _ask(self, path: str, fields: dict[str, Any] | None = None) -> Any:
+        """Ask one of the addresses that steer the simulator; with fields it does so."""
+        context = None
+        if self.base_url.startswith("https"):
+            context = ssl.create_default_context(cafile=self.ca_file)
+        body = None if fields is None else json.dumps(fields).encode()
+        address = f"{self.base_url}/_simulator/{path}"
+        with urlopen(address, body, context=context, timeout=60) as answer:
+            return json.load(answer)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
+from custom_components.plex_auth.api.transport import HEARTBEAT
+
 from .imports import CORE, OURS
 from .measure import Series
 from .spread import Spread, difference, ratio, spread
@@ -106,30 +108,98 @@ def growth_table(growth: dict[str, list[dict[str, Any]]]) -> str:
     )
 
 
-def manners_table(manners: dict[str, Any]) -> str:
-    """Return the requests and bytes of idle days."""
-    rows = []
-    for key, title in (
-        ("without", "Plex Auth, no transient token"),
-        ("with a token", "Plex Auth, a transient token running at the last server"),
-    ):
-        for host, found in manners[key]["hosts"].items():
-            size = found["bytes"] / 1024
-            each = size / found["requests"]
-            rows.append(
-                (
-                    title,
-                    host,
-                    str(found["requests"]),
-                    f"{size:.0f} KiB",
-                    f"{each:.1f} KiB",
+def manners_table(figures: dict[str, Any]) -> str:
+    """Return the requests, bytes and CPU time of idle days."""
+    manners, rows = figures["manners"], []
+    for way in ("sockets", "polling"):
+        for key, title in (
+            ("without", "no transient token"),
+            ("with a token", "a transient token running at the last server"),
+        ):
+            for host, found in manners[way][key]["hosts"].items():
+                cpu = idle_cpu(figures, way, key) if host == "server" else None
+                rows.append(
+                    (
+                        f"Plex Auth by {way}, {title}",
+                        host,
+                        str(found["requests"]),
+                        f"{found['bytes'] / 1024:.0f} KiB",
+                        "–" if cpu is None else f"{cpu:.2f} s",
+                    )
                 )
-            )
     rows += [
         ("core `plex`, computed", host, str(manners["core"][host]), "–", "–")
         for host in ("plex.tv", "server")
     ]
-    return _table(" | Host | Requests | Bytes | for each", rows)
+    return _table(" | Host | Requests | Bytes | CPU", rows)
+
+
+def idle_cpu(figures: dict[str, Any], way: str, key: str) -> float:
+    """Return the CPU seconds of a server's idle day: its cold polls and its heartbeats."""
+    name = "server" if key == "without" else "server, a transient token running"
+    poll = median(figures["inside"]["polls"][name]["cold"]["ours"]["cpu"])
+    seconds: float = poll * figures["manners"][way][key]["polls"]
+    if way == "sockets":
+        seconds += figures["listening"]["ours"]["heartbeat"] * 86400 / HEARTBEAT
+    return seconds
+
+
+def outages_table(listening: dict[str, Any]) -> str:
+    """Return how soon it is seen what happens to servers."""
+    rows = [
+        (
+            title,
+            *(
+                str(spread(seconds)) if seconds else "as a stop"
+                for seconds in (
+                    listening[way]["seconds"].get(what)
+                    for way in ("sockets", "polling")
+                )
+            ),
+        )
+        for what, title in (
+            ("stop", "stop"),
+            ("return", "return after about 25 s"),
+            ("restart", "restart in a second: the transient token is destroyed"),
+            ("crash", "crash: the connection stays, nothing comes"),
+        )
+    ]
+    return _table("Seconds until it is seen | by sockets | by polling alone", rows)
+
+
+def flood_table(listening: dict[str, Any]) -> str:
+    """Return what a flood costs us and core."""
+    rows = [
+        (
+            title,
+            str(found["sockets"]),
+            f"{found['messages']:.0f}",
+            f"{found['quiet']:.2%}",
+            f"{found['flooded']:.1%}",
+            f"{1000 * found['step']['own']:.1f} ms (`{found['step']['whose']}`)",
+            f"{1000 * found['step']['wall']:.1f} ms",
+        )
+        for title, found in (
+            ("Plex Auth", listening["ours"]),
+            ("library of core `plex`", listening["core"]),
+        )
+    ]
+    return _table(
+        " | Sockets | messages a second on each | CPU while quiet | in the flood "
+        "| longest step | on the wall",
+        rows,
+    )
+
+
+def sockets_table(growth: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the sockets of so many accounts and their memory."""
+    rows = []
+    for count, runs in growth.items():
+        sockets = round(median(run["sockets"]["count"] for run in runs))
+        memory = median(run["sockets"]["memory"] for run in runs)
+        each = f"{memory / sockets / 1024:.0f} KiB"
+        rows.append((f"{count} and 1", str(sockets), f"{memory / 2**20:.1f} MiB", each))
+    return _table("Accounts | Sockets | Memory | of each", rows)
 
 
 def _table(head: str, rows: Iterable[Sequence[str]]) -> str:

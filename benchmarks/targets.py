@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from custom_components.plex_auth.api.transport import HEARTBEAT
+
 from .imports import CORE, OURS
-from .spread import difference, ratio
+from .spread import difference, ratio, spread
 
 CPU_TO_FLOOR = 1.25
 CPU_TO_FLOOR_OF_LISTS = 1.55
@@ -18,6 +20,10 @@ ACTION_SECONDS = 0.001
 GROWTH = 1.2
 STEP_SECONDS = 0.02
 PLEX_TV_REQUESTS = 100
+SERVER_REQUESTS = {"without": 120, "with a token": 240}
+SEEN_SECONDS = {"stop": 5.0, "return": 5.0, "restart": 10.0, "crash": 2 * HEARTBEAT}
+FLOOD_CPU = 0.03
+RECONNECT_BYTES = 100
 
 _CHECKED = "every field is checked and put into a model; the floor stops at plain data"
 _MADE = (
@@ -47,6 +53,7 @@ def check(figures: dict[str, Any]) -> Iterator[Target]:
     yield from _actions(figures["inside"]["actions"])
     yield from _growth(figures["growth"])
     yield from _manners(figures["manners"])
+    yield from _listening(figures["listening"])
 
 
 def _calls(calls: dict[str, Any]) -> Iterator[Target]:
@@ -137,17 +144,59 @@ def _growth(growth: dict[str, list[dict[str, Any]]]) -> Iterator[Target]:
 
 
 def _manners(manners: dict[str, Any]) -> Iterator[Target]:
-    plex_tv = manners["with a token"]["hosts"]["plex.tv"]["requests"]
+    plex_tv = manners["sockets"]["with a token"]["hosts"]["plex.tv"]["requests"]
     yield Target(
         f"idle day: ≤ {PLEX_TV_REQUESTS} requests to plex.tv",
         str(plex_tv),
         plex_tv <= PLEX_TV_REQUESTS,
     )
-    for key, limit in (("without", 1), ("with a token", 2)):
-        day = manners[key]
-        value = day["hosts"]["server"]["requests"] / day["polls"]
+    for way, days in ((key, manners[key]) for key in ("sockets", "polling")):
+        for key, limit in (("without", 1), ("with a token", 2)):
+            day = days[key]
+            value = day["hosts"]["server"]["requests"] / day["polls"]
+            yield Target(
+                f"idle day by {way}, {key}: {limit} request(s) to a server for each poll",
+                f"{value:.2f}",
+                round(value, 2) <= limit,
+            )
+    for key, most in SERVER_REQUESTS.items():
+        requests = manners["sockets"][key]["hosts"]["server"]["requests"]
         yield Target(
-            f"idle day, {key}: {limit} request(s) to a server for each poll",
-            f"{value:.2f}",
-            round(value, 2) <= limit,
+            f"idle day by sockets, {key}: ≤ {most} requests to a server",
+            str(requests),
+            requests <= most,
         )
+
+
+def _listening(listening: dict[str, Any]) -> Iterator[Target]:
+    outages = listening["sockets"]
+    for what, limit in SEEN_SECONDS.items():
+        value = spread(outages["seconds"][what])
+        yield Target(
+            f"{what} of a server: seen within {limit:.0f} s",
+            f"{value} s",
+            value.median <= limit,
+        )
+    yield Target(
+        "restart in a second: no server is shown as unreachable",
+        str(outages["unreachable"]),
+        not outages["unreachable"],
+    )
+    ours = listening["ours"]
+    yield Target(
+        f"flood on {ours['sockets']} sockets: ≤ {FLOOD_CPU:.0%} of one core",
+        f"{ours['flooded']:.1%}",
+        ours["flooded"] <= FLOOD_CPU,
+    )
+    yield Target(
+        "flood: no step holds the event loop > 20 ms (CPU, without collections)",
+        f"{1000 * ours['step']['own']:.1f} ms",
+        ours["step"]["own"] <= STEP_SECONDS,
+    )
+    reconnects = listening["reconnects"]
+    each = reconnects["each"]
+    yield Target(
+        f"{reconnects['reconnects']} reconnects: ≤ {RECONNECT_BYTES} bytes stay of each",
+        f"{each:.0f}",
+        each <= RECONNECT_BYTES,
+    )

@@ -31,6 +31,9 @@ def main() -> None:
         "--servers", type=int, default=4, help="servers of each account"
     )
     parser.add_argument("--https", action="store_true", help="plex.tv takes TLS only")
+    parser.add_argument(
+        "--no-sockets", action="store_true", help="servers give no notification sockets"
+    )
     parser.add_argument("--record", action="store_true", help="keep the requests")
     parser.add_argument("--ca-file", type=Path, required=True)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -41,7 +44,9 @@ def main() -> None:
 async def _run(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with PlexSimulator(https=arguments.https) as simulator:
+    async with PlexSimulator(
+        https=arguments.https, notifications=not arguments.no_sockets
+    ) as simulator:
         simulator.recording = arguments.record
         accounts = [
             await _add_account(simulator, number, arguments.servers)
@@ -93,6 +98,7 @@ async def _add_account(
                 name=server.name,
                 machine_identifier=server.machine_identifier,
                 url=server.http_url,
+                secure_url=server.https_url,
                 token=server.access_token_for(account),
             )
             for server in added

@@ -65,7 +65,11 @@ def all_enabled() -> Iterator[None]:
 
 @pytest.fixture
 async def simulator(hass: HomeAssistant) -> AsyncIterator[PlexSimulator]:
-    """Return a running simulator without accounts; it ends before Home Assistant."""
+    """Return a running simulator without accounts; it ends before Home Assistant.
+
+    Its servers refuse notification sockets, so that all is shown to work by polling
+    alone. Tests of the sockets let servers give them.
+    """
     async with PlexSimulator(notifications=False) as running:
         yield running
 

@@ -16,7 +16,7 @@ def impatience(seconds: float) -> Iterator[None]:
     """Shorten the timeouts of all requests; they are default arguments."""
     short = ClientTimeout(total=seconds)
     with pytest.MonkeyPatch.context() as patch:
-        for function in (Transport.request, PlexServer._request):
+        for function in (Transport.request, Transport.open_socket, PlexServer._request):
             assert function.__kwdefaults__ is not None
             patch.setitem(function.__kwdefaults__, "timeout", short)
         patch.setattr(server_module, "PROBE_TIMEOUT", short)

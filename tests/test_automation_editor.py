@@ -75,7 +75,7 @@ TRIGGER = Kind(
     "trigger",
     async_get_triggers,
     frozenset(TRIGGERS),
-    frozenset(TRIGGERS) - {"transient_token_destroyed"},
+    frozenset(TRIGGERS) - {"device_added", "transient_token_destroyed"},
 )
 CONDITION = Kind(
     "condition", async_get_conditions, frozenset(CONDITIONS), frozenset(CONDITIONS)

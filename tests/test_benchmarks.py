@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from aiohttp import ClientSession
 import httpx
 import pytest
 import requests
@@ -93,6 +94,27 @@ async def test_time_passes_from_timer_to_timer() -> None:
     lasting.cancel()
     assert due == [3600 * hour for hour in range(1, 25)]
     assert loop.time() - start < 10
+
+
+async def test_time_waits_for_the_answers_to_heartbeats(
+    simulator: PlexSimulator,
+) -> None:
+    """A leap from timer to timer does not take the answer's time away."""
+    account = simulator.add_account("anna")
+    server = await simulator.add_server("Living Room", account, notifications=True)
+    url = f"{server.http_url}/:/websockets/notifications"
+    headers = {"X-Plex-Token": server.access_token_for(account)}
+    with passing_time() as passing:
+        async with (
+            ClientSession() as session,
+            session.ws_connect(url, headers=headers, heartbeat=30) as socket,
+        ):
+            listening = asyncio.create_task(socket.receive())
+            await passing.let_pass(86400)
+            assert not listening.done()
+            await server.stop()
+            await listening
+            assert socket.exception() is None
 
 
 async def test_bytes_on_the_wire_are_counted() -> None:

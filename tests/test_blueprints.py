@@ -3,17 +3,26 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
+from plexapi.exceptions import Unauthorized
+from plexapi.myplex import MyPlexAccount
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    MockModule,
+    MockPlatform,
+    async_fire_time_changed,
     async_mock_service,
+    mock_integration,
+    mock_platform,
 )
+import voluptuous as vol
 
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
@@ -22,19 +31,26 @@ from homeassistant.components.blueprint.errors import MissingInput
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.trace.util import async_list_traces
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import Context, Event, HomeAssistant, ServiceCall, callback
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    template,
+)
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 
 from .helpers import account_coordinator, async_settle, device_of
 from .home import Home
-from .plex_simulator import Account, Fault, Subscription
+from .plex_simulator import Account, Client, Fault, Subscription
+from .waiting import until
 
 FOLDER = Path(__file__).parent.parent / "blueprints" / "automation" / DOMAIN
 ADDRESS = f"https://github.com/seed-6e2aef77/plex-auth/blob/main/blueprints/automation/{DOMAIN}"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 POLL = timedelta(minutes=30)
+BROWSER = Client(name="Kitchen", product="Plex Web", platform="Firefox")
 TELL = {"action": "notify.phone", "data": {"message": "{{ message }}"}}
 
 
@@ -116,7 +132,8 @@ def test_selectors_filter(name: str) -> None:
     ]
     assert any(found.get("integration") == DOMAIN for found in filters)
     assert all(
-        found.get("integration") == DOMAIN or found.get("domain") == ["media_player"]
+        found.get("integration") in (DOMAIN, "mobile_app")
+        or found.get("domain") == ["media_player"]
         for found in filters
     )
 
@@ -386,3 +403,203 @@ async def test_plex_pass_ends_again(plex_pass: PlexPass) -> None:
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.until("2026-12-09T12:00:00Z")
     assert plex_pass.told[1:] == [ENDS_ON_10]
+
+
+@pytest.fixture
+def phone(hass: HomeAssistant) -> tuple[str, list[dict[str, Any]]]:
+    """Return the device of a phone, and the notifications that it gets.
+
+    The integration of the Home Assistant app needs libraries that the tests do not
+    have, so what its action takes is repeated here.
+    """
+    got: list[dict[str, Any]] = []
+    entry = MockConfigEntry(domain="mobile_app")
+    entry.add_to_hass(hass)
+    device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={("mobile_app", "phone")}
+    )
+
+    async def notify(
+        _: HomeAssistant,
+        config: dict[str, Any],
+        variables: dict[str, Any],
+        context: Context | None,
+    ) -> None:
+        assert config["device_id"] == device.id
+        texts = {
+            key: config[key] for key in ("title", "message", "data") if key in config
+        }
+        got.append(template.render_complex(texts, variables))
+
+    mock_integration(hass, MockModule("mobile_app"))
+    action = MockPlatform()
+    action.ACTION_SCHEMA = cv.DEVICE_ACTION_BASE_SCHEMA.extend(
+        {
+            vol.Required("type"): "notify",
+            vol.Required("message"): cv.template,
+            vol.Optional("title"): cv.template,
+            vol.Optional("data"): cv.template_complex,
+        }
+    )
+    action.async_call_action_from_config = notify
+    mock_platform(hass, "mobile_app.device_action", action)
+    return device.id, got
+
+
+def press(home: Home, notification: dict[str, Any]) -> None:
+    """Press the only button of a notification."""
+    (button,) = notification["data"]["actions"]
+    assert button["title"] == "Remove the device"
+    home.hass.bus.async_fire(
+        "mobile_app_notification_action", {"action": button["action"]}
+    )
+
+
+async def async_watch_devices(home: Home, phone: str) -> None:
+    """Tell a phone of new devices of Anna's account."""
+    await home.add(home.anna, home.server)
+    account = home.entity_id("event.authorized_device")
+    await async_use(home.hass, "new_device.yaml", account=account, phone=phone)
+
+
+async def async_get(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    step: timedelta,
+    got: list[dict[str, Any]],
+    number: int,
+) -> None:
+    """Let time pass, until a phone has got a number of notifications.
+
+    An automation that waits is never done, so that there is nothing else to wait for.
+    """
+    freezer.tick(step)
+    async_fire_time_changed(home.hass)
+    await until(lambda: len(got) == number)
+
+
+async def test_new_device(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """A new device is told of within the hour; the button ends its token, and says so."""
+    phone_id, got = phone
+    old = home.anna.add_device(BROWSER)
+    await async_watch_devices(home, phone_id)
+    freezer.tick(timedelta(minutes=59))
+    new = home.anna.add_device(BROWSER)
+    await async_get(home, freezer, timedelta(minutes=1), got, 1)
+    assert got[0]["message"] == (
+        "New device on the Plex account of Anna: Kitchen, Plex Web, Firefox. If you do "
+        "not know it, remove it and change your password."
+    )
+    press(home, got[0])
+    await until(lambda: len(got) == 2)
+    assert home.anna.find_token(new.value) is None
+    assert home.anna.find_token(old.value) is not None
+    assert got[1]["message"] == (
+        "Removed from the Plex account of Anna: Kitchen, Plex Web, Firefox."
+    )
+    await home.settle()
+
+
+async def test_new_device_that_stays(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Without the button, or too late, nothing is removed; a failure is told."""
+    phone_id, got = phone
+    await async_watch_devices(home, phone_id)
+    first = home.anna.add_device(BROWSER)
+    await async_get(home, freezer, timedelta(hours=1), got, 1)
+    await async_get(home, freezer, timedelta(hours=24, seconds=1), got, 1)
+    await home.settle()
+    press(home, got[0])
+    await home.settle()
+    assert len(got) == 1
+    assert home.anna.find_token(first.value) is not None
+    second = home.anna.add_device(Client())
+    await async_get(home, freezer, timedelta(hours=1), got, 2)
+    assert "Anna: a device without a name." in got[1]["message"]
+    home.simulator.faults.set("device_remove", Fault.status(503))
+    press(home, got[1])
+    await until(lambda: len(got) == 3)
+    assert got[2]["message"].startswith("Not removed from the Plex account of Anna: a")
+    assert home.anna.find_token(second.value) is not None
+
+
+@pytest.mark.parametrize("why", ["server", "plex.tv is away"])
+async def test_new_device_without_a_button(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+    why: str,
+) -> None:
+    """A server is told of without a button, and so is a device that is not found."""
+    phone_id, got = phone
+    await async_watch_devices(home, phone_id)
+    if why == "server":
+        await home.simulator.add_server("Shed", home.anna)
+    else:
+        home.anna.add_device(Client(name="Shed"))
+
+        @callback
+        def async_go_down(_: Event) -> None:
+            home.simulator.faults.set("devices", Fault.status(503))
+
+        home.hass.bus.async_listen("state_changed", async_go_down)
+    await home.wait(freezer, timedelta(hours=1))
+    assert len(got) == 1
+    assert "Anna: Shed" in got[0]["message"]
+    assert "data" not in got[0]
+
+
+async def test_new_devices_at_once(
+    home: Home, phone: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """Of several at once each has a button of its own."""
+    phone_id, got = phone
+    await async_watch_devices(home, phone_id)
+    devices = {name: home.anna.add_device(Client(name=name)) for name in "ABC"}
+    (entry,) = home.hass.config_entries.async_loaded_entries(DOMAIN)
+    await entry.runtime_data.async_check_now()
+    await until(lambda: len(got) == 3)
+    (of_b,) = [one for one in got if "Anna: B" in one["message"]]
+    press(home, of_b)
+    await until(lambda: len(got) == 4)
+    assert {
+        name for name, one in devices.items() if not home.anna.find_token(one.value)
+    } == {"B"}
+
+
+async def test_device_of_another_client(
+    home: Home,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """python-plexapi signs in, is told of, and by the button its token is dead."""
+    phone_id, got = phone
+    for name in ("key", "SIGNIN"):
+        address: str = getattr(MyPlexAccount, name)
+        address = address.replace("https://plex.tv", home.simulator.base_url)
+        monkeypatch.setattr(MyPlexAccount, name, address)
+    await async_watch_devices(home, phone_id)
+    account = await home.hass.async_add_executor_job(
+        partial(
+            MyPlexAccount,
+            username=home.anna.username,
+            password=home.anna.password,
+            code=home.anna.code(),
+        )
+    )
+    await home.hass.async_add_executor_job(account.reload)
+    await async_get(home, freezer, timedelta(hours=1), got, 1)
+    assert "PlexAPI" in got[0]["message"]
+    press(home, got[0])
+    await until(lambda: len(got) == 2)
+    assert got[1]["message"].startswith("Removed")
+    with pytest.raises(Unauthorized):
+        await home.hass.async_add_executor_job(account.reload)

@@ -94,7 +94,7 @@ def failure_of(entry: MockConfigEntry, server: MediaServer) -> str | None:
 async def test_intervals(
     home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
-    """A server is asked every 5 minutes, the account every 30, the servers hourly.
+    """A server is asked every 5 minutes, the account every 30, the lists hourly.
 
     A notification socket that is refused is asked for once.
     """
@@ -102,6 +102,7 @@ async def test_intervals(
     assert home.asked() == {
         "user": 1,
         "resources": 1,
+        "devices": 1,
         "identity": 1,
         "notifications": 1,
     }
@@ -112,7 +113,7 @@ async def test_intervals(
     assert home.asked() == {"identity": 1, "user": 1}
     for _ in range(18):
         await home.wait(freezer, POLL)
-    assert home.asked() == {"identity": 18, "user": 3, "resources": 2}
+    assert home.asked() == {"identity": 18, "user": 3, "resources": 2, "devices": 2}
 
 
 async def test_resources_are_asked_for_at_every_second_poll(

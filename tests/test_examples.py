@@ -127,6 +127,8 @@ async def test_answers(home: Home) -> None:
         data = dict(call.get("data", {}))
         if str(data.get("source")).startswith("server://"):
             data["source"] = source_of(home.world.basement)
+        if "id" in data:
+            data["id"] = home.anna.add_device().device_id
         answer = await home.call(name.removeprefix(f"{DOMAIN}."), **data)
         is_whole = "details" not in name
         assert _has_form(answer, shown, is_whole), name

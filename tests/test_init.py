@@ -95,7 +95,7 @@ async def test_shared_server(home: Home) -> None:
     assert await home.transient_token(account=home.ben)
     await until(lambda: home.simulator.requests_to("notifications"))
     assert home.asked().keys() == {
-        *("user", "resources", "identity", "notifications", "security_token")
+        *("user", "resources", "devices", "identity", "notifications", "security_token")
     }
 
 

@@ -16,6 +16,7 @@ API = (
     "fields",
     "failures",
     "models",
+    "devices",
     "items",
     "transport",
     "connections",

@@ -28,6 +28,7 @@ KEYS = {
     "SignInBlockedError": "sign_in_blocked",
     "StartingUpError": "starting_up",
     "TokenRejectedError": "invalid_token",
+    "TooLargeError": "unknown",
     "UnavailableError": "unavailable",
     "UnexpectedAnswerError": "unknown",
     "VerificationCodeRequiredError": "unknown",

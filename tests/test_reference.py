@@ -42,9 +42,10 @@ ENTITIES: dict[str, list[EntityDescription]] = {
         binary_sensor.REACHABLE,
     ],
     "button": [button.CHECK_NOW],
-    "event": [event.TRANSIENT_TOKEN],
+    "event": [event.AUTHORIZED_DEVICE, event.TRANSIENT_TOKEN],
     "sensor": [
         sensor.SIGN_IN_LAST_VERIFIED,
+        sensor.AUTHORIZED_DEVICES,
         *sensor.ACCOUNT_SENSORS,
         *sensor.SUBSCRIPTION_SENSORS,
         sensor.CONNECTION,

@@ -24,7 +24,7 @@ from .helpers import (
     subentry_of,
 )
 from .home import Home
-from .plex_simulator import Account, Fault, MediaServer, Subscription, Way
+from .plex_simulator import Account, Client, Fault, MediaServer, Subscription, Way
 from .plex_simulator.worlds import PODCASTS
 
 
@@ -45,6 +45,7 @@ async def test_disabled_by_default(home: Home) -> None:
     """What few need is there, but disabled."""
     entry = await home.add(home.ben, home.server)
     assert disabled_at_first(home.hass, entry, Platform.SENSOR) == {
+        "authorized_devices",
         "plex_home_users",
         "sign_in_last_verified",
         "account_created",
@@ -212,7 +213,7 @@ async def test_sign_in_never_verified(home: Home) -> None:
 
 async def test_servers(home: Home, freezer: FrozenDateTimeFactory) -> None:
     """All servers of the account count, those not added too, and no clients."""
-    home.anna.sign_in_token("a player", product="Plex for Player")
+    home.anna.sign_in_token("a player", client=Client(product="Plex for Player"))
     entry = await home.add(home.anna, home.server)
     assert home.state("sensor.servers") == "3"
     await home.simulator.add_server("New", home.anna)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 import logging
 
+from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -21,6 +22,7 @@ from homeassistant.core import CoreState, Event
 from .helpers import async_arrival, server_coordinator
 from .home import Home
 from .plex_simulator import Fault, MediaServer
+from .plex_simulator.faults import Exchange
 from .waiting import until
 
 POLL = timedelta(minutes=5)
@@ -282,17 +284,33 @@ async def test_token_changes(ear: Ear) -> None:
     assert "off" not in ear.states(REACHABLE)
 
 
+async def test_return_without_a_socket(ear: Ear) -> None:
+    """The return is seen though the server does not give a socket yet."""
+    await ear.server.stop()
+    await ear.wait(2)
+    await ear.state("off")
+    ear.server.faults.set("notifications", Fault.status(401))
+    await ear.server.start()
+    await ear.wait(5)
+    await ear.state("on")
+    ear.server.faults.clear()
+    await ear.wait(5)
+    await ear.heard()
+
+
 async def test_refused_later(ear: Ear) -> None:
-    """Where the socket is refused after a while, polling goes on as if there were none."""
+    """Where the socket is refused for long, polling goes on as if there were none."""
     ear.server.faults.set("notifications", Fault.status(401))
     await ear.server.notifications.close()
-    await ear.wait(3)
+    for _ in range(24):
+        await ear.step(POLL)
     ear.home.asked()
-    for _ in range(6):
+    for _ in range(12):
         await ear.step(POLL)
     asked = ear.home.asked()
-    assert asked["identity"] == 6
-    assert asked["notifications"] == 0
+    assert asked["notifications"] <= 1
+    # That asks who it is before, and what it finds is news to look at.
+    assert 12 <= asked["identity"] <= 12 + 2 * asked["notifications"]
     assert ear.home.state(REACHABLE) == "on"
 
 
@@ -312,7 +330,9 @@ async def _remove(ear: Ear) -> None:
 
 
 async def _stop(ear: Ear) -> None:
+    ear.home.hass.set_state(CoreState.stopping)
     ear.home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await server_coordinator(ear.entry, ear.server).async_refresh()
 
 
 @pytest.mark.parametrize("end", [_reload, _remove_server, _remove, _stop])
@@ -343,39 +363,6 @@ async def poll_slowly(home: Home, entry: MockConfigEntry) -> None:
     await async_arrival(home.simulator, "identity")
 
 
-async def test_removed_while_it_is_polled(
-    home: Home, listening: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A poll that ends while the socket of a removed server is closed opens none."""
-    await poll_slowly(home, listening)
-    notifications = server_coordinator(listening, home.server).notifications
-    close = notifications.close
-
-    async def close_slowly() -> None:
-        await close()
-        await asyncio.sleep(0.3)
-
-    monkeypatch.setattr(notifications, "close", close_slowly)
-    await home.remove(listening, home.server)
-    await until(lambda: not home.server.notifications)
-    assert not home.simulator.requests_to("notifications")
-
-
-async def test_poll_that_outlives_home_assistant(
-    home: Home, listening: MockConfigEntry
-) -> None:
-    """A poll that ends while Home Assistant stops opens no socket any more."""
-    home.hass.set_state(CoreState.stopping)
-    home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
-    await until(lambda: not home.server.notifications)
-    home.simulator.requests.clear()
-    await server_coordinator(listening, home.server).async_refresh()
-    await asyncio.sleep(0.1)
-    assert home.simulator.requests_to("identity")
-    assert not home.simulator.requests_to("notifications")
-    home.hass.set_state(CoreState.running)
-
-
 async def test_address_changes_while_it_is_polled(
     home: Home, listening: MockConfigEntry
 ) -> None:
@@ -388,3 +375,30 @@ async def test_address_changes_while_it_is_polled(
     await asyncio.sleep(0.1)
     assert len(home.simulator.requests_to("root")) == 1
     assert not home.simulator.requests_to("notifications")
+
+
+async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll that is under way at the end opens no socket any more."""
+    coordinator = server_coordinator(ear.entry, ear.server)
+    close, answer = coordinator.notifications.close, asyncio.Event()
+
+    async def answer_later(exchange: Exchange) -> web.StreamResponse:
+        await answer.wait()
+        return await exchange.respond()
+
+    ear.server.faults.set("identity", Fault("later", answer_later))
+    ear.home.simulator.requests.clear()
+    poll = asyncio.create_task(coordinator.async_refresh())
+    await async_arrival(ear.home.simulator, "identity")
+
+    async def close_during_the_poll() -> None:
+        await close()
+        answer.set()
+        await poll
+
+    monkeypatch.setattr(coordinator.notifications, "close", close_during_the_poll)
+    await ear.home.hass.config_entries.async_unload(ear.entry.entry_id)
+    await ear.breathe()
+    assert poll.done()
+    assert ear.server.notifications.opened == 1
+    assert not ear.server.notifications

@@ -51,8 +51,9 @@ from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.library import Item, Kind
 from .plex_simulator.worlds import PODCASTS
+from .walks.names import Action
 
-ACCOUNT_ACTIONS = ("get_token_details", "get_servers")
+ACCOUNT_ACTIONS = ("get_token_details", "get_servers", "get_devices")
 SERVER_ACTIONS: Mapping[str, Mapping[str, str]] = {
     "get_transient_token": {},
     "get_source_connection_information": {"source": f"provider://{PODCASTS}"},
@@ -67,7 +68,7 @@ async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Home Assistant takes the descriptions; examples and defaults fit their fields."""
     await home.add(home.ben)
     described = (await async_get_all_descriptions(home.hass))[DOMAIN]
-    assert set(described) == set(ACTIONS)
+    assert set(described) == set(Action)
     assert "services.yaml" not in caplog.text
     for action, description in described.items():
         assert description["response"] == {"optional": False}, action

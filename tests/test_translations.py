@@ -31,9 +31,10 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
         binary_sensor.REACHABLE,
     ),
     "button": (button.CHECK_NOW,),
-    "event": (event.TRANSIENT_TOKEN,),
+    "event": (event.AUTHORIZED_DEVICE, event.TRANSIENT_TOKEN),
     "sensor": (
         sensor.SIGN_IN_LAST_VERIFIED,
+        sensor.AUTHORIZED_DEVICES,
         *sensor.ACCOUNT_SENSORS,
         *sensor.SUBSCRIPTION_SENSORS,
         sensor.CONNECTION,
@@ -195,7 +196,9 @@ NAMED_ON_THE_PAGE = {
 def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
-    for call in calls("messages.py", "services.py", "called.py"):
+    for call in calls(
+        "messages.py", "services.py", "called.py", "devices_coordinator.py"
+    ):
         if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}
             keys = constants(call.args[0]) | NAMED_REASONS.get(

@@ -14,6 +14,7 @@ from homeassistant.const import CONF_TOKEN, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .const import (
@@ -24,9 +25,11 @@ from .const import (
     TokenOrigin,
 )
 from .coordinator import AccountCoordinator
+from .devices_coordinator import DevicesCoordinator
 from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out
 from .issues import async_delete_issues, async_watch_issues
+from .known_devices import async_forget_devices
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator
 from .services import async_setup_services
@@ -71,7 +74,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     slow to answer is waited for no longer than a moment.
     """
     account = AccountCoordinator(hass, entry)
-    data = entry.runtime_data = PlexAuthData(account)
+    data = entry.runtime_data = PlexAuthData(
+        account, DevicesCoordinator(hass, entry, account)
+    )
     entry.async_on_unload(entry.add_update_listener(_follow(entry)))
     subentries = list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER))
     polls: list[Coroutine[Any, Any, None]] = []
@@ -95,17 +100,27 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     data.async_listen(async_follow_device)
     data.is_ready = True
     _async_follow_servers(hass, entry)
+
+    @callback
+    def async_started(_: HomeAssistant) -> None:
+        # Automations listen by now.
+        entry.async_on_unload(data.devices.async_start())
+
+    entry.async_on_unload(async_at_started(hass, async_started))
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
     """Unload an account and its servers."""
     entry.runtime_data.is_ready = False
+    # It tells nothing any more while the entities that hear it go.
+    await entry.runtime_data.devices.async_shutdown()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Sign out of plex.tv, if the token is of a sign-in of ours."""
+    """Forget the devices; sign out of plex.tv, if the token is of a sign-in of ours."""
+    await async_forget_devices(hass, entry.entry_id)
     if TokenOrigin(entry.data.get(CONF_TOKEN_ORIGIN, TokenOrigin.TOKEN)).is_ours:
         await async_sign_out(hass, entry.data)
 

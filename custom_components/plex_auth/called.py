@@ -16,14 +16,13 @@ from homeassistant.helpers.service import (
 from .api.items import Item, holds_token, parse_path
 from .api.server import is_source
 from .const import DOMAIN, SUBENTRY_TYPE_SERVER
-from .coordinator import AccountCoordinator
 from .messages import invalid
-from .runtime_data import PlexAuthConfigEntry
+from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator
 
 
-def called_account(call: ServiceCall) -> AccountCoordinator:
-    """Return the account that a call means, the only one where it names none.
+def called_account(call: ServiceCall) -> PlexAuthData:
+    """Return what runs for the account that a call means, the only one if it names none.
 
     Home Assistant's own error would repeat an ID that nothing has, whatever it is.
     """
@@ -34,7 +33,7 @@ def called_account(call: ServiceCall) -> AccountCoordinator:
     ):
         raise invalid("unknown_account")
     entry: PlexAuthConfigEntry = async_get_config_entry(call.hass, DOMAIN, entry_id)
-    return entry.runtime_data.account
+    return entry.runtime_data
 
 
 def called_server(

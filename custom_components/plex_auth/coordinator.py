@@ -61,6 +61,14 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         self._reported_rejected = False
 
     @property
+    def failure(self) -> PlexError | None:
+        """Return why the last poll failed, None where it did not."""
+        if self.last_update_success:
+            return None
+        cause = self.last_exception and self.last_exception.__cause__
+        return cause if isinstance(cause, PlexError) else PlexError()
+
+    @property
     def token_rejected(self) -> bool:
         """Return whether plex.tv's last word is that it rejects the token."""
         is_rejection = isinstance(self.last_exception, ConfigEntryAuthFailed)
@@ -81,11 +89,8 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         TokenRejectedError where it does not, and PlexError where it cannot be asked.
         """
         await self._poll.share()
-        if not self.last_update_success:
-            cause = self.last_exception and self.last_exception.__cause__
-            if not isinstance(cause, PlexError):
-                raise PlexError
-            raise cause.with_traceback(None)
+        if (failure := self.failure) is not None:
+            raise failure.with_traceback(None)
 
     async def async_check_now(self) -> None:
         """Ask plex.tv for the account and its servers, even if it wants to be left alone."""

@@ -15,6 +15,7 @@ from .api.notifications import Notifications
 from .api.plex_tv import PLEX_TV_API
 from .const import CONF_API_URL, CONF_LAST_KNOWN, CONF_SOURCES, CONF_TOKEN_ORIGIN
 from .coordinator import AccountCoordinator
+from .devices_coordinator import DevicesCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
@@ -30,7 +31,7 @@ async def async_get_config_entry_diagnostics(
         }
     data = entry.runtime_data
     return facts | {
-        "account": _account(data.account),
+        "account": _account(data.account) | _devices(data.devices),
         "servers": [_server(server) for server in data.servers.values()],
     }
 
@@ -47,7 +48,7 @@ async def async_get_device_diagnostics(
     server = data.servers.get(device.config_subentry_id or "")
     if server is not None:
         return _server(server)
-    return {**_entry(entry), **_account(data.account)}
+    return {**_entry(entry), **_account(data.account), **_devices(data.devices)}
 
 
 def _entry(entry: PlexAuthConfigEntry) -> dict[str, Any]:
@@ -97,6 +98,15 @@ def _account(account: AccountCoordinator) -> dict[str, Any]:
             ),
         }
     return facts
+
+
+def _devices(devices: DevicesCoordinator) -> dict[str, Any]:
+    """Return how many devices are signed in to an account, and why that is not told."""
+    failure = devices.failure
+    return {
+        "authorized_devices": None if devices.data is None else len(devices.data),
+        "authorized_devices_failure": type(failure).__name__ if failure else None,
+    }
 
 
 def _listed_server(server: ListedServer) -> dict[str, Any]:

@@ -55,14 +55,17 @@ class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
         return super().available and self.coordinator.data is not None
 
 
-class AccountEntity(_DescribedEntity[AccountCoordinator]):
-    """Show an account."""
+class AccountEntity[CoordinatorT: DataUpdateCoordinator[Any] = AccountCoordinator](
+    _DescribedEntity[CoordinatorT]
+):
+    """Show an account, or its devices where their coordinator is named."""
 
     def __init__(
-        self, coordinator: AccountCoordinator, description: EntityDescription
+        self, coordinator: CoordinatorT, description: EntityDescription
     ) -> None:
         """Name the entity after the account's uuid, which never changes."""
         entry = coordinator.config_entry
+        assert entry is not None
         unique_id = f"{entry.unique_id}_{description.key}"
         super().__init__(
             coordinator, description, unique_id, account_device_info(entry)

@@ -1,18 +1,27 @@
-"""The event entity of servers."""
+"""The event entities of accounts and servers."""
 
-from typing import override
+from typing import Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import LastingServerEntity
+from .api.devices import Device
+from .devices_coordinator import DevicesCoordinator
+from .entity import AccountEntity, LastingServerEntity
+from .known_devices import DeviceEvent
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0
 
+ATTRIBUTES: Final = ("name", "product", "platform", "device")
+
+AUTHORIZED_DEVICE = EventEntityDescription(
+    key="authorized_device",
+    event_types=[event.value for event in DeviceEvent],
+)
 TRANSIENT_TOKEN = EventEntityDescription(
     key="transient_token",
     event_types=[event.value for event in TransientTokenEvent],
@@ -24,7 +33,9 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the event entity of each server."""
+    """Add the event entities of an account and of each server."""
+    data = entry.runtime_data
+    async_add_entities([AuthorizedDeviceEventEntity(data.devices, AUTHORIZED_DEVICE)])
 
     @callback
     def async_add_server(server: ServerCoordinator) -> None:
@@ -33,7 +44,31 @@ async def async_setup_entry(
             config_subentry_id=server.subentry.subentry_id,
         )
 
-    entry.runtime_data.async_listen(async_add_server)
+    data.async_listen(async_add_server)
+
+
+class AuthorizedDeviceEventEntity(AccountEntity[DevicesCoordinator], EventEntity):
+    """Tell which devices sign in to an account, and which are removed from it."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return true: what has happened stays true."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the account's devices."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_listen(self._async_handle_event))
+
+    @callback
+    def _async_handle_event(self, event: DeviceEvent, device: Device | None) -> None:
+        """Show an event, with what people know the device by."""
+        self._trigger_event(
+            event, {name: getattr(device, name, None) for name in ATTRIBUTES}
+        )
+        self.async_write_ha_state()
 
 
 class TransientTokenEventEntity(LastingServerEntity, EventEntity):

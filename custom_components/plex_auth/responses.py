@@ -7,6 +7,7 @@ from typing import Any, Final
 from homeassistant.util.json import JsonValueType
 
 from .api.connections import Route, best_connection
+from .api.devices import Device
 from .api.models import Account, ListedServer, Source, TransientToken
 
 _ACCOUNT: Final = (
@@ -66,6 +67,16 @@ _PROFILE: Final = (
 )
 _SERVICE: Final = ("identifier", "status")
 _CONNECTION: Final = ("protocol", "address", "port", "uri", "local", "relay")
+_DEVICE: Final = (
+    "id",
+    "name",
+    "product",
+    "platform",
+    "device",
+    "version",
+    "created_at",
+    "last_seen_at",
+)
 _TRANSIENT_TOKEN: Final = ("token", "type", "scope", "issued_at", "expires_at")
 
 
@@ -78,6 +89,15 @@ def account_response(account: Account) -> dict[str, Any]:
         "past_subscriptions": _all(account.past_subscriptions, _SUBSCRIPTION_PERIOD),
         "profile": _published(account.profile, _PROFILE),
         "services": _all(account.services, _SERVICE),
+    }
+
+
+def device_response(device: Device, *, this_device: bool) -> dict[str, Any]:
+    """Return a device that is signed in to an account, without its token."""
+    return {
+        **_published(device, _DEVICE),
+        "server": device.is_server,
+        "this_device": this_device,
     }
 
 

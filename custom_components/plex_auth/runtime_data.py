@@ -8,6 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
 from .coordinator import AccountCoordinator
+from .devices_coordinator import DevicesCoordinator
 from .server_coordinator import ServerCoordinator
 
 type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
@@ -21,6 +22,7 @@ class PlexAuthData:
     """
 
     account: AccountCoordinator
+    devices: DevicesCoordinator
     servers: dict[str, ServerCoordinator] = field(default_factory=dict)
     listeners: list[Callable[[ServerCoordinator], None]] = field(default_factory=list)
     is_ready: bool = False
@@ -43,6 +45,11 @@ class PlexAuthData:
     async def async_check_now(self) -> None:
         """Ask plex.tv and all servers now, and wait for what they say."""
         await asyncio.gather(
-            self.account.async_check_now(),
+            self._async_check_account(),
             *(server.async_check_now() for server in self.servers.values()),
         )
+
+    async def _async_check_account(self) -> None:
+        """Ask plex.tv whether it accepts the sign-in, then for the devices."""
+        await self.account.async_check_now()
+        await self.devices.async_poll()

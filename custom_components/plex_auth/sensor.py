@@ -19,6 +19,7 @@ from homeassistant.helpers.typing import StateType
 from .api.connections import ConnectionKind
 from .api.models import SubscriptionPeriod
 from .coordinator import AccountCoordinator
+from .devices_coordinator import DevicesCoordinator
 from .entity import AccountEntity, ServerEntity, registered_entity
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
@@ -137,6 +138,10 @@ ACCOUNT_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     ),
 )
 
+AUTHORIZED_DEVICES: PlexSensorDescription[DevicesCoordinator] = _rare(
+    "authorized_devices", lambda coordinator: len(coordinator.data or ())
+)
+
 CONNECTION: PlexSensorDescription[ServerCoordinator] = PlexSensorDescription(
     key="connection",
     device_class=SensorDeviceClass.ENUM,
@@ -166,6 +171,7 @@ async def async_setup_entry(
     async_add_entities(
         [
             LastVerifiedSensor(data.account, SIGN_IN_LAST_VERIFIED),
+            AuthorizedDevicesSensor(data.devices, AUTHORIZED_DEVICES),
             *(
                 AccountSensor(data.account, description)
                 for description in ACCOUNT_SENSORS
@@ -239,6 +245,16 @@ class LastVerifiedSensor(AccountSensor):
         return coordinator.data is not None and (
             coordinator.last_update_success or coordinator.token_rejected
         )
+
+
+class AuthorizedDevicesSensor(AccountEntity[DevicesCoordinator], _DescribedSensor):
+    """Show how many devices are signed in to an account."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether plex.tv tells the devices."""
+        return super().available and self.coordinator.failure is None
 
 
 class ServerSensor(ServerEntity, _DescribedSensor):

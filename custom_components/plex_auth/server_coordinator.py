@@ -112,9 +112,9 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         )
 
     @callback
-    def _async_hear(self) -> None:
+    def _async_hear(self, answers: bool) -> None:
         """Poll at once where the server may have gone, be back or have restarted."""
-        if self.is_reached or self.notifications.is_open:
+        if self.is_reached or answers:
             self.async_poll_now()
 
     @callback

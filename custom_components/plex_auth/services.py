@@ -1,11 +1,13 @@
 """The actions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import voluptuous as vol
 from yarl import URL
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_ID
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -17,7 +19,8 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
 from .api.connections import Route
-from .api.errors import NotFoundError
+from .api.devices import Device
+from .api.errors import NotFoundError, NotPermittedError, TooLargeError
 from .api.items import Item
 from .api.server import playable
 from .called import (
@@ -28,9 +31,11 @@ from .called import (
     without_token,
 )
 from .const import DOMAIN
+from .devices_coordinator import DevicesCoordinator
 from .messages import action_errors, invalid
 from .responses import (
     account_response,
+    device_response,
     listed_server_response,
     route_response,
     source_response,
@@ -44,12 +49,17 @@ ATTR_SCOPE: Final = "scope"
 ATTR_SOURCE: Final = "source"
 ATTR_TYPE: Final = "type"
 
+SERVICE_GET_DEVICES: Final = "get_devices"
 SERVICE_GET_SERVERS: Final = "get_servers"
 SERVICE_GET_SOURCE: Final = "get_source_connection_information"
 SERVICE_GET_TOKEN_DETAILS: Final = "get_token_details"
 SERVICE_GET_TRANSIENT_TOKEN: Final = "get_transient_token"
+SERVICE_REMOVE_DEVICE: Final = "remove_device"
 
 _ACCOUNT_SCHEMA = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
+_REMOVE_DEVICE_SCHEMA = _ACCOUNT_SCHEMA.extend(
+    {vol.Required(ATTR_ID): vol.All(vol.Coerce(int), vol.Range(min=1))}
+)
 _TRANSIENT_TOKEN_SCHEMA = vol.Schema(
     {
         vol.Optional(ATTR_DEVICE_ID): cv.string,
@@ -73,6 +83,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
     for name, handler, schema in (
         (SERVICE_GET_TOKEN_DETAILS, _async_get_token_details, _ACCOUNT_SCHEMA),
         (SERVICE_GET_SERVERS, _async_get_servers, _ACCOUNT_SCHEMA),
+        (SERVICE_GET_DEVICES, _async_get_devices, _ACCOUNT_SCHEMA),
+        (SERVICE_REMOVE_DEVICE, _async_remove_device, _REMOVE_DEVICE_SCHEMA),
         (
             SERVICE_GET_TRANSIENT_TOKEN,
             _async_get_transient_token,
@@ -92,7 +104,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
     """Return what plex.tv says now of the account that the token belongs to."""
-    account = called_account(call)
+    account = called_account(call).account
     async with action_errors(account.config_entry.title):
         await account.async_verify()
     return {"account": account_response(account.data.details)}
@@ -100,7 +112,7 @@ async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
     """Return the servers that plex.tv lists now for the account."""
-    account = called_account(call)
+    account = called_account(call).account
     entry = account.config_entry
     async with action_errors(entry.title):
         await account.servers.renew(now=True)
@@ -111,6 +123,42 @@ async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
             for server in account.servers
         ]
     }
+
+
+async def _async_get_devices(call: ServiceCall) -> ServiceResponse:
+    """Return the devices that are signed in to the account now."""
+    devices = called_account(call).devices
+    async with _device_errors(devices):
+        listed = await devices.async_renew()
+    return {
+        "devices": [_device_response(devices, device) for device in listed.values()]
+    }
+
+
+async def _async_remove_device(call: ServiceCall) -> ServiceResponse:
+    """Remove a device from the account, and return it as it was listed last."""
+    devices = called_account(call).devices
+    async with _device_errors(devices):
+        removed = await devices.async_remove(call.data[ATTR_ID])
+    return {"device": _device_response(devices, removed)}
+
+
+@asynccontextmanager
+async def _device_errors(devices: DevicesCoordinator) -> AsyncIterator[None]:
+    """Raise what plex.tv did not do as an error that a person understands."""
+    name = devices.config_entry.title
+    async with action_errors(name):
+        try:
+            yield
+        except NotPermittedError as err:
+            raise invalid("devices_not_permitted", name=name) from err
+        except TooLargeError as err:
+            raise invalid("devices_too_many", name=name) from err
+
+
+def _device_response(devices: DevicesCoordinator, device: Device) -> dict[str, Any]:
+    """Return a device, and whether it is this Home Assistant."""
+    return device_response(device, this_device=devices.is_own(device))
 
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:

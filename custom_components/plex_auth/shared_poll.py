@@ -42,15 +42,19 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
         *,
         name: str,
         interval: timedelta,
+        always_update: bool = False,
     ) -> None:
-        """Take what is polled, by the name that it has in the log, and how often."""
+        """Take what is polled, by the name that it has in the log, and how often.
+
+        `always_update` says whether listeners are told of what has not changed, too.
+        """
         super().__init__(
             hass,
             LOGGER,
             config_entry=entry,
             name=name,
             update_interval=interval,
-            always_update=False,
+            always_update=always_update,
         )
         start = background(hass, entry)
         self._poll = SharedRequest(self.async_refresh, start)

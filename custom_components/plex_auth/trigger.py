@@ -25,6 +25,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.util import dt as dt_util
 
 from .automation import own_entities
+from .known_devices import DeviceEvent
 from .transient_tokens import TransientTokenEvent
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
@@ -161,21 +162,35 @@ class ServerReachableTrigger(OwnBinarySensorTrigger):
     _to_states = {STATE_ON}
 
 
-class TransientTokenDestroyedTrigger(OwnEntityTrigger):
-    """Fire when the restart of a server has destroyed a transient token."""
+class OwnEventTrigger(OwnEntityTrigger):
+    """Fire when an event entity of this integration tells an event."""
 
+    _event_type: ClassVar[str]
     _domain_specs = EVENTS
     _schema = ENTITY_STATE_TRIGGER_SCHEMA
     # An event entity that is unknown says something: that it has seen no event yet.
     _silent_states: ClassVar[frozenset[str]] = frozenset({STATE_UNAVAILABLE})
-    _translation_key = "transient_token"
 
     @override
     def is_valid_state(
         self, state: State, report_not_triggered: NotTriggeredReasonReporter
     ) -> bool:
-        """Return whether the last event is that a token was destroyed."""
-        return state.attributes.get(ATTR_EVENT_TYPE) == TransientTokenEvent.DESTROYED
+        """Return whether this is the last event."""
+        return state.attributes.get(ATTR_EVENT_TYPE) == self._event_type
+
+
+class DeviceAddedTrigger(OwnEventTrigger):
+    """Fire when a device has signed in to an account."""
+
+    _translation_key = "authorized_device"
+    _event_type = DeviceEvent.ADDED
+
+
+class TransientTokenDestroyedTrigger(OwnEventTrigger):
+    """Fire when the restart of a server has destroyed a transient token."""
+
+    _translation_key = "transient_token"
+    _event_type = TransientTokenEvent.DESTROYED
 
 
 def _no_report(reason: str, /, **data: object) -> None:
@@ -185,6 +200,7 @@ def _no_report(reason: str, /, **data: object) -> None:
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "sign_in_rejected": SignInRejectedTrigger,
     "sign_in_accepted": SignInAcceptedTrigger,
+    "device_added": DeviceAddedTrigger,
     "server_unreachable": ServerUnreachableTrigger,
     "server_reachable": ServerReachableTrigger,
     "transient_token_destroyed": TransientTokenDestroyedTrigger,

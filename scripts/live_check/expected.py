@@ -172,6 +172,39 @@ _RESOURCES = {
     ),
 }
 
+_DEVICES = {
+    "[]": "object",
+    **_under(
+        "[].",
+        {
+            "id": "int",
+            "name": "str",
+            "product": "str",
+            "productVersion": "str or null",
+            "platform": "str or null",
+            "platformVersion": "str or null",
+            "device": "str or null",
+            "model": "str or null",
+            "vendor": "str or null",
+            "provides": "str or null",
+            "clientIdentifier": "str",
+            "version": "str or null or missing",
+            "token": "str or null or missing",
+            "publicAddress": "str or null",
+            "screenResolution": "str or null",
+            "screenDensity": "int or null",
+            "presence": "bool",
+            "createdAt": "str",
+            "lastSeenAt": "str",
+            "connections": "list",
+            "connections[]": "object",
+            "connections[].uri": "str",
+            "syncLists": "list or missing",
+            "syncLists[]": "any",
+        },
+    ),
+}
+
 
 def _container(fields: Mapping[str, str]) -> dict[str, str]:
     return {"MediaContainer": "object", **_under("MediaContainer.", fields)}
@@ -207,6 +240,7 @@ CREATE_PIN = Call("POST /pins (§7.1)", (201,), fields=_PIN)
 CHECK_PIN = Call("GET /pins/{id} (§7.2)", fields=_PIN)
 USER = Call("GET /user (§2)", fields=_USER)
 RESOURCES = Call("GET /resources (§5)", fields=_RESOURCES)
+DEVICES = Call("GET /devices (§16.1)", fields=_DEVICES)
 IDENTITY = Call(
     "GET {server}/identity (§6.1)",
     fields=_container(

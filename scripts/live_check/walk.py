@@ -6,7 +6,11 @@ import uuid
 
 from yarl import URL
 
+from custom_components.plex_auth.api.bodies import Json
 from custom_components.plex_auth.api.connections import Route, rank
+from custom_components.plex_auth.api.errors import PlexError
+from custom_components.plex_auth.api.failures import plex_tv_error
+from custom_components.plex_auth.api.items import Item
 from custom_components.plex_auth.api.models import Connection, ListedServer, Pin
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.race import race
@@ -34,6 +38,7 @@ class Walk:
         self.answers: list[Answer] = []
         self._recorder = recorder
         self._check = recorder.check
+        self._api = URL(api_url)
         self._plex = PlexTv(recorder.transport(), api_url)
         self._server_name = server_name
 
@@ -71,6 +76,7 @@ class Walk:
 
     async def _look_around(self, token: str) -> None:
         await self._check(expected.USER, self._plex.user(token))
+        await self._look_at_devices(token)
         listed = await self._check(expected.RESOURCES, self._plex.servers(token))
         if not listed:
             raise Stopped("the account lists no server")
@@ -85,6 +91,26 @@ class Walk:
             or "no own server",
         )
         await self._look_at_server(chosen, others)
+
+    async def _look_at_devices(self, token: str) -> None:
+        transport = self._recorder.transport()
+
+        def ask(url: URL) -> Awaitable[Json]:
+            return transport.request("GET", url, plex_tv_error, token=token)
+
+        listed = await self._check(expected.DEVICES, ask(self._api / "devices"))
+        if isinstance(listed, list):
+            has_tokens = any(
+                isinstance(entry, dict) and entry.get("token") for entry in listed
+            )
+            self._answer(
+                "§20.1", "Are there tokens in the list of devices?", yes(has_tokens)
+            )
+        url = self._api.with_path(self._api.path.removesuffix("/api/v2"))
+        status, form = await self._recorder.attempt(ask(url / "devices.xml"))
+        self._answer(
+            "§20.1", "What does devices.xml answer to JSON?", f"{status} {form}"
+        )
 
     def _choose(self, listed: tuple[ListedServer, ...]) -> ListedServer:
         if self._server_name is None:
@@ -116,11 +142,30 @@ class Walk:
             )
         if chosen.owned:
             await self._look_at_sources(server, token, chosen, others)
+        await self._look_at_socket(server, token)
+        status, form = await self._recorder.attempt(
+            server.part(token, Item(path="/library/metadata/1"))
+        )
+        self._answer(
+            "§21.1", "What does /library/metadata/1 answer?", f"{status} {form}"
+        )
         status, form = await self._recorder.attempt(
             server.check_token(f"made-up-{uuid.uuid4()}")
         )
         self._answer(
             "§20.10", "What does / answer to a made-up token?", f"{status} {form}"
+        )
+
+    async def _look_at_socket(self, server: PlexServer, token: str) -> None:
+        try:
+            socket = await server.notifications(token)
+        except PlexError as err:
+            answer = f"no: {err.status or type(err).__name__}"
+        else:
+            answer = yes(True)
+            await socket.close()
+        self._answer(
+            "§20.9", "Does the socket open with the token in the header?", answer
         )
 
     async def _look_at_sources(

@@ -32,6 +32,11 @@ def main() -> int:
         action="store_true",
         help="write the pictures of the documentation to docs/images",
     )
+    parser.add_argument(
+        "--looks",
+        action="store_true",
+        help="take each picture on a dark page and on a phone as well",
+    )
     options = vars(parser.parse_args())
     try:
         chromium = find_chromium()

@@ -53,10 +53,7 @@ def show_how_to_play(simulator: Simulator) -> None:
     print("\nWhat you can do in another terminal; CODE is the one that a dialog shows:")
     for deed in deeds(simulator):
         print(f"\n  {deed.what}\n    {deed.command}")
-    print(
-        "\nPlex Auth asks accounts every 30 minutes and servers every 5. To see at once"
-    )
-    print("what comes of it, reload the account or call an action.\n")
+    print("\nTo see at once what comes of it, press Check now on the account's page.\n")
 
 
 def _curl(

@@ -47,6 +47,7 @@ class Call:
     """Name a call, the simulator's endpoint for it, and how it is made ready and made.
 
     `prepare` returns what the call needs, anew for each time: a token, a link code.
+    `second` is the endpoint that is asked where there is no first one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Call:
     at_server: bool
     prepare: Callable[[Scene], Awaitable[str]]
     make: Callable[[Scene, str], Awaitable[object]]
+    second: str | None = None
 
 
 async def _nothing(scene: Scene) -> str:
@@ -93,6 +95,24 @@ CALLS: Final = (
         False,
         _account_token,
         lambda scene, token: scene.account.servers(token),
+    ),
+    Call(
+        "devices",
+        "devices",
+        False,
+        _account_token,
+        lambda scene, token: scene.account.devices(token),
+        "devices_xml",
+    ),
+    Call(
+        "remove_device",
+        "device_remove",
+        False,
+        _account_token,
+        lambda scene, token: scene.account.remove_device(
+            token, scene.population.owner.add_device().device_id
+        ),
+        "device_remove_v2",
     ),
     Call(
         "create_pin",
@@ -299,9 +319,20 @@ def _statuses() -> Iterable[FaultCase]:
         (errors.TokenRejectedError, errors.UnexpectedAnswerError): (498,),
         (errors.UnavailableError, errors.UnavailableError): (500, 502, 503, 504, 520),
     }
+    second_way: dict[int, Mapping[str, Outcome]] = {
+        404: _SECOND_WAY,
+        410: _SECOND_WAY,
+        405: {"remove_device": None},
+    }
     for (plex_tv, server), statuses in bare.items():
         for status in statuses:
-            yield _answer(f"{status}", Fault.status(status), plex_tv, server)
+            yield _answer(
+                f"{status}",
+                Fault.status(status),
+                plex_tv,
+                server,
+                others=second_way.get(status),
+            )
     with_code: dict[tuple[int, int], tuple[Outcome, Outcome]] = {
         (498, 1001): (errors.TokenRejectedError, errors.UnexpectedAnswerError),
         **dict.fromkeys(
@@ -326,7 +357,10 @@ def _statuses() -> Iterable[FaultCase]:
         (404, 1020): {
             "create_pin": errors.LinkExpiredError,
             "check_pin": errors.LinkExpiredError,
+            **_SECOND_WAY,
         },
+        (404, 1002): _SECOND_WAY,
+        (410, 1002): _SECOND_WAY,
     }
     for (status, code), (plex_tv, server) in with_code.items():
         yield _answer(
@@ -373,8 +407,15 @@ def _rate_limits() -> Iterable[FaultCase]:
         )
 
 
-# Signing out takes every answer with a status of success (plex-api.md §12.11).
-_SIGN_OUT_SUCCEEDS: Final[dict[str, Outcome]] = {"sign_out": None}
+# Signing out takes every answer with a status of success (plex-api.md §12.11), and so
+# does removing a device (§16.2).
+_DELETING_SUCCEEDS: Final[dict[str, Outcome]] = {
+    "sign_out": None,
+    "remove_device": None,
+}
+
+# What is asked in a second way where there is no first one (plex-api.md §16).
+_SECOND_WAY: Final[dict[str, Outcome]] = {"devices": None, "remove_device": None}
 
 _OLD_INVALID_TOKEN = '<?xml version="1.0" encoding="UTF-8"?><errors><error>Invalid token</error></errors>'
 
@@ -410,20 +451,21 @@ FAULTS: Final = (
         errors.ConnectionTimeoutError,
         errors.ConnectionTimeoutError,
         is_slow=True,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_DELETING_SUCCEEDS,
     ),
     _answer(
         "half a body",
         Fault.half_body(),
         errors.CannotConnectError,
         errors.CannotConnectError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others={"sign_out": None},
     ),
     _answer(
         "body over the limit",
         Fault.huge_body(),
-        errors.UnexpectedAnswerError,
-        errors.UnexpectedAnswerError,
+        errors.TooLargeError,
+        errors.TooLargeError,
+        others={"devices": None},
     ),
     _answer("type text/plain", _changed("text", _as_text_plain), None, None),
     _answer("type text/html", _changed("html", _as_html_type), None, None),
@@ -433,14 +475,14 @@ FAULTS: Final = (
         _changed("latin-1", _in_latin_1),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_DELETING_SUCCEEDS,
     ),
     _answer(
         "HTML with 200",
         Fault.html(200),
         errors.PageError,
         errors.PageError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_DELETING_SUCCEEDS,
     ),
     _answer(
         "HTML with 401",
@@ -455,7 +497,11 @@ FAULTS: Final = (
         errors.NotPermittedError,
     ),
     _answer(
-        "HTML with 404", Fault.html(404), errors.NotFoundError, errors.NotFoundError
+        "HTML with 404",
+        Fault.html(404),
+        errors.NotFoundError,
+        errors.NotFoundError,
+        others=_SECOND_WAY,
     ),
     _answer(
         "HTML with 502",
@@ -484,14 +530,14 @@ FAULTS: Final = (
         Fault.body(""),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_DELETING_SUCCEEDS,
     ),
     _answer(
         "invalid JSON",
         Fault.body('{"MediaContainer": {'),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_SIGN_OUT_SUCCEEDS,
+        others=_DELETING_SUCCEEDS,
     ),
     *(
         _answer(
@@ -499,7 +545,7 @@ FAULTS: Final = (
             Fault.body(shape),
             errors.UnexpectedAnswerError,
             errors.UnexpectedAnswerError,
-            others=_SIGN_OUT_SUCCEEDS,
+            others=_DELETING_SUCCEEDS,
         )
         for shape in (
             "null",

@@ -25,6 +25,7 @@ from custom_components.plex_auth.api.addresses import (
 )
 from custom_components.plex_auth.api.bodies import Json, decode
 from custom_components.plex_auth.api.connections import best_connection, rank
+from custom_components.plex_auth.api.devices import Device
 from custom_components.plex_auth.api.errors import (
     PageError,
     PlexError,
@@ -87,12 +88,23 @@ settings.register_profile("short", max_examples=40, derandomize=True, **_COMMON)
 settings.register_profile("long", max_examples=2500, **_COMMON)
 fuzzed = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
+DEVICE_JSON: Json = {
+    "id": 5,
+    "name": "Phone",
+    "product": "Plex Web",
+    "provides": "client,server",
+    "token": "x",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "lastSeenAt": "1780000000",
+}
 GOOD_JSON: tuple[Json, ...] = (
     ACCOUNT_JSON,
     PIN_JSON,
     RESOURCES_JSON,
     IDENTITY_JSON,
     {"MediaContainer": {"size": 1, "Device": SOURCE_DEVICE, "token": "x"}},
+    [DEVICE_JSON],
+    {"devices": [DEVICE_JSON]},
     ITEM_JSON,
     {"errors": [{"code": 1001, "message": "Invalid token", "status": 401}]},
 )
@@ -111,6 +123,7 @@ PARSERS: tuple[Callable[[Json], object], ...] = (
     Account.parse,
     Pin.parse,
     ListedServer.parse_servers,
+    Device.parse_devices,
     Identity.parse,
     TransientToken.parse,
     Source.parse,
@@ -544,6 +557,8 @@ async def test_any_answer_over_a_socket_is_a_model_or_an_error(
         account.create_pin(),
         account.check_pin(1),
         account.sign_out("x"),
+        account.devices("x"),
+        account.remove_device("x", 1),
         server.identity("x"),
         server.check_token("x"),
         server.transient_token("x"),

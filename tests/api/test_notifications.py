@@ -1,16 +1,22 @@
 """The notification socket of a server: opened, lost, refused, and what is told of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from asyncio import WriteTransport
+from asyncio.sslproto import SSLProtocol
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 import logging
 import time
 import tracemalloc
+from unittest.mock import patch
+import zlib
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, WSCloseCode, WSMsgType, web
 from aiohttp.helpers import TimerContext
 import pytest
 from yarl import URL
 
+from benchmarks.steps import measured_steps
 from custom_components.plex_auth.api import errors, notifications as module, transport
 from custom_components.plex_auth.api.notifications import Notifications
 from custom_components.plex_auth.api.server import PlexServer
@@ -21,7 +27,27 @@ from tests.waiting import until
 from .population import IDENTITY, Population
 from .test_transport import serving
 
-QUICK = (0.02,)
+
+@asynccontextmanager
+async def serving_sockets(
+    send: Callable[[WriteTransport], None],
+) -> AsyncIterator[URL]:
+    """Serve sockets on which bytes are sent by hand; return the address."""
+
+    async def answer(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(timeout=0)
+        await socket.prepare(request)
+        assert isinstance(request.transport, WriteTransport)
+        send(request.transport)
+        async for _ in socket:
+            pass
+        return socket
+
+    async with serving(answer) as url:
+        yield url
+
+
+_buffer_updated = SSLProtocol.buffer_updated
 
 
 class Listener:
@@ -34,10 +60,12 @@ class Listener:
         self.server = PlexServer(transport, URL(url))
         self.token = token
         self.news: list[bool] = []
+        self.answers: list[bool] = []
         self.notifications = Notifications(server.machine_identifier, self._tell)
 
-    def _tell(self) -> None:
+    def _tell(self, answers: bool) -> None:
         self.news.append(self.notifications.is_open)
+        self.answers.append(answers)
 
     def listen(self) -> None:
         """Keep a socket open."""
@@ -126,6 +154,7 @@ async def test_gone_and_back(listener: Listener, population: Population) -> None
     await population.server.stop()
     await until(lambda: len(listener.news) >= 3)
     assert not any(listener.news)
+    assert not any(listener.answers)
     assert isinstance(listener.notifications.failure, errors.CannotConnectError)
     await population.server.start()
     await until(lambda: listener.news[-1])
@@ -230,16 +259,21 @@ async def test_shared_user(
     assert plex.requests[-1].status == 401
 
 
+@pytest.mark.parametrize("status", [401, 404, 502])
 async def test_refused_later(
-    listener: Listener, population: Population, pauses: list[float]
+    listener: Listener, population: Population, pauses: list[float], status: int
 ) -> None:
-    """Where it was open before it is asked for hourly: a server may need time to know us."""
+    """Where it was open before it is soon asked for again, and hourly in the end.
+
+    A server that has just started may need time to know us, a proxy to know the server.
+    """
     listener.listen()
     await listener.opened()
-    population.server.faults.set("notifications", Fault.status(401), times=2)
+    population.server.faults.set("notifications", Fault.status(status), times=21)
     await population.server.notifications.close()
-    await until(lambda: listener.news == [False, False, True])
-    assert pauses[:3] == [2, 3600, 3600]
+    await until(lambda: listener.news == [*[False] * 21, True])
+    assert all(listener.answers)
+    assert pauses[:22] == [2, *[5] * 12, 15, 30, 60, 120, 240, *[3600] * 4]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +286,7 @@ async def test_refused_later(
             Fault.status(101, headers={"Upgrade": "websocket"}),
             errors.UnexpectedAnswerError,
         ),
+        (Fault.reset(), errors.ConnectionClosedError),
     ],
 )
 async def test_no_sockets_there(
@@ -262,11 +297,13 @@ async def test_no_sockets_there(
     kind: type[errors.PlexError],
 ) -> None:
     """Who knows no sockets is asked for one hourly, and nothing is told."""
-    population.server.faults.set("notifications", fault, times=2)
+    population.server.faults.set("notifications", fault)
     listener.listen()
-    await listener.failed(kind)
+    await until(lambda: len(pauses) > 1)
+    assert type(listener.notifications.failure) is kind
+    population.server.faults.clear()
     await listener.opened()
-    assert pauses == [3600, 3600]
+    assert set(pauses) == {3600}
     assert listener.news == [True]
 
 
@@ -310,6 +347,7 @@ async def test_silence(
 ) -> None:
     """A server that neither answers nor closes is found out by the heartbeat, at once."""
     monkeypatch.setattr(transport, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(transport, "_REST", 0.02)
     listener.listen()
     await listener.opened()
     await asyncio.sleep(0.5)
@@ -439,11 +477,64 @@ async def test_flood(listener: Listener, population: Population) -> None:
     listener.listen()
     await listener.opened()
     sockets.flood(1000)
-    await asyncio.sleep(1.5)
+    with patch.object(
+        SSLProtocol, "buffer_updated", autospec=True, side_effect=_buffer_updated
+    ) as reading:
+        await asyncio.sleep(1.5)
     assert sockets.sent > 1000
+    assert reading.call_count < sockets.sent / 5
     assert listener.notifications.is_open
     await population.server.stop()
     await listener.lost()
+
+
+async def test_ping(listener: Listener, population: Population) -> None:
+    """A server that wants to know whether anybody listens is answered."""
+    listener.listen()
+    await listener.opened()
+    await population.server.notifications.send_raw(b"marker", kind=WSMsgType.PING)
+    await until(lambda: population.server.notifications.pongs == [b"marker"])
+
+
+async def test_ping_of_one_who_is_gone(session: ClientSession) -> None:
+    """A ping that cannot be answered any more is the end of the socket, and no error."""
+
+    def send(transport: WriteTransport) -> None:
+        transport.write(100 * b"\x89\x00")
+        transport.abort()
+
+    async with serving_sockets(send) as url:
+        server = PlexServer(Transport(session, IDENTITY), url)
+        async with await server.notifications("marker") as socket:
+            await asyncio.sleep(0.1)
+            await socket.drop_messages()
+    assert socket.closed
+
+
+@pytest.mark.parametrize("frame", [b"\x81\x00", b"\x89\x00"], ids=["text", "ping"])
+async def test_many_small_frames(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch, frame: bytes
+) -> None:
+    """As many frames as there can be do not hold up others."""
+    monkeypatch.setattr(transport, "_REST", 0.0)
+    close = b"\x88\x00"
+    async with serving_sockets(lambda to: to.write(100_000 * frame + close)) as url:
+        server = PlexServer(Transport(session, IDENTITY), url)
+        async with await server.notifications("marker") as socket:
+            with measured_steps() as steps:
+                await socket.drop_messages()
+    assert steps.own < 0.1, steps
+
+
+async def test_compressed_message(session: ClientSession) -> None:
+    """What is compressed was not agreed on: the socket ends before it is inflated."""
+    bomb = zlib.compress(bytes(16 * LARGEST_BODY), wbits=-15)
+    frame = b"\xc1\x7e" + len(bomb).to_bytes(2) + bomb
+    async with serving_sockets(lambda to: to.write(frame)) as url:
+        server = PlexServer(Transport(session, IDENTITY), url)
+        async with await server.notifications("marker") as socket:
+            await socket.drop_messages()
+    assert socket.close_code == WSCloseCode.PROTOCOL_ERROR
 
 
 async def test_filter(listener: Listener, population: Population) -> None:

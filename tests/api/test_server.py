@@ -269,7 +269,9 @@ async def test_part_of_what_belongs_to_an_item(
     assert asked == [f"{album.path}/children", f"{artist.path}/children"]
 
 
-@pytest.mark.parametrize("call", ["check_token", "try_token", "transient_token"])
+@pytest.mark.parametrize(
+    "call", ["check_token", "try_token", "transient_token", "notifications"]
+)
 async def test_no_jwt(plex: PlexSimulator, server: PlexServer, call: str) -> None:
     """A Plex JWT is never sent to a server; that is no word about the account."""
     with pytest.raises(errors.NotPermittedError):

@@ -25,6 +25,7 @@ from . import (
     dashboard,
     entry,
     languages,
+    repairs,
     sign_in,
     wrong_person,
 )
@@ -51,20 +52,19 @@ def main() -> int:
         )
         page = browser.new_page(
             base_url=given["url"],
-            viewport={"width": 1200, "height": 800},
             locale="en-US",
             timezone_id="UTC",
         )
-        screen = Screen(page, given["screenshots"])
+        screen = Screen(page, given["screenshots"], given["looks"])
         simulator = Simulator(given["simulator"])
         sign_in.open_home_assistant(screen, given["username"], given["password"])
-        for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
-            sign_in.add_quickly(screen, simulator, way, clicks)
-            entry.remove_account(screen, ANNAS_NAME, left=0)
         sign_in.add_account(screen, simulator)
         tour = _main if given["main"] else _whole
         tour(screen, simulator)
         entry.remove_account(screen, ANNAS_NAME, left=0)
+        for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
+            sign_in.add_quickly(screen, simulator, way, clicks)
+            entry.remove_account(screen, ANNAS_NAME, left=0)
         browser.close()
     report = {"steps": screen.steps, "seconds": round(time.monotonic() - start, 1)}
     sys.stdout.write(json.dumps(report) + "\n")
@@ -97,14 +97,15 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     sign_in.sign_in_again(screen, simulator)
     wrong_person.sign_in_as_both(screen, simulator)
     entry.open_integration(screen)
-    entry.add_server(screen, simulator)
+    entry.add_server_by_address(screen, simulator, BASEMENT)
     entry.change_server(screen, simulator, LIVING_ROOM, BASEMENT)
     entry.renew_sign_in(screen)
     entry.add_listed_server(screen, simulator, SHARED)
-    entry.repair_server(screen, simulator)
-    entry.open_integration(screen)
+    repairs.forget_address(screen, simulator)
+    repairs.remove_unshared(screen, simulator)
+    repairs.renew_token(screen, simulator)
     entry.download_diagnostics(screen, simulator, token)
-    languages.read_languages(screen)
+    languages.read_languages(screen, simulator)
     sign_in.link_account(screen, simulator)
     sign_in.paste_token(screen, simulator)
     entry.remove_account(screen, BENS_NAME, left=2)

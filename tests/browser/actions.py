@@ -6,7 +6,15 @@ from scripts.shared.simulator import Simulator
 from tests.walks import ways
 from tests.walks.names import Action, Field
 from tests.walks.texts import text
-from tests.walks.world import ANNA, ANNAS_NAME, ANSWERS, BASEMENT, LIVING_ROOM, page
+from tests.walks.world import (
+    ANNA,
+    ANNAS_NAME,
+    ANSWERS,
+    BASEMENT,
+    LIVING_ROOM,
+    device_id,
+    page,
+)
 
 from .screen import Screen
 
@@ -34,7 +42,9 @@ def call_all(screen: Screen, simulator: Simulator) -> str:
 def call(screen: Screen, simulator: Simulator, action: Action) -> list[str]:
     """Call an action with what is right for it, and return the lines of its response."""
     # A person names the other server as the page does.
-    calls = ways.calls(None, LIVING_ROOM, BASEMENT, page(simulator))
+    calls = ways.calls(
+        None, LIVING_ROOM, BASEMENT, page(simulator), device_id(simulator)
+    )
     fields = calls[action]
     with screen.step(text(f"services.{action}.name")):
         _choose_action(screen, action)

@@ -30,11 +30,12 @@ def make_automation(screen: Screen) -> None:
         _pick(screen, name)
         screen.see(text(f"services.{Action.TRANSIENT_TOKEN}.description"))
         _fill(screen, "Response variable", _VARIABLE)
+        screen.picture("automation")
         screen.press("Add action")
         screen.search("persistent")
         _pick(screen, "Create persistent notification")
         _fill(screen, "Message body", _MESSAGE)
-        screen.picture("automation")
+        screen.picture("automation-that-tells", keep=False)
     with screen.step("Run the automation"):
         screen.press("Save")
         screen.see("Add description")

@@ -1,15 +1,16 @@
 """The steps that read the integration in each of its languages."""
 
+from scripts.shared.simulator import Simulator
 from tests.walks.names import DOMAIN, Field, Step
 from tests.walks.texts import ENGLISH, OTHER_LANGUAGES, text
-from tests.walks.ways import Choose
+from tests.walks.ways import Choose, Watch
 
 from .dialog import ACCOUNT, PageDialog
 from .screen import Screen
 
 
-def read_languages(screen: Screen) -> None:
-    """See the menu and the form of the sign-in in each language, and return to English."""
+def read_languages(screen: Screen, simulator: Simulator) -> None:
+    """See the menu, a form and the code in each language, and return to English."""
     for language in OTHER_LANGUAGES:
         with screen.step(f"Read {language}"):
             _speak(screen, language)
@@ -17,7 +18,11 @@ def read_languages(screen: Screen) -> None:
         dialog = PageDialog(screen, ACCOUNT, {}, language=language)
         dialog.do(Choose(Step.USER, Step.ADVANCED))
         with dialog.seen(Step.ADVANCED):
-            dialog.fill(f"step.{Step.ADVANCED}", {Field.API_URL: ""})
+            dialog.fill(f"step.{Step.ADVANCED}", {Field.API_URL: simulator.api_url})
+            screen.page.keyboard.press("Enter")
+        dialog.do(Choose(Step.USER, Step.LINK))
+        dialog.do(Watch(Step.LINK, lambda _: None))
+        screen.close_dialog()
     _speak(screen, ENGLISH)
 
 

@@ -31,6 +31,27 @@ _ALL_TEXT = """() => {
   return texts.join('\\n');
 }"""
 
+
+@dataclass(frozen=True)
+class Look:
+    """How somebody has the page before them: its size in pixels, and its colours."""
+
+    width: int = 1200
+    height: int = 800
+    dark: bool = False
+
+    def put_on(self, page: Page) -> None:
+        """Let a page look so."""
+        page.set_viewport_size({"width": self.width, "height": self.height})
+        page.emulate_media(color_scheme="dark" if self.dark else "light")
+
+
+# Beside the light page of a desk: a dark one, and the size of a phone.
+_OTHER_LOOKS = {
+    "dark": Look(dark=True),
+    "phone": Look(width=390, height=844),
+}
+
 _TELL_CLICKS = "addEventListener('pointerdown', () => countClick(), true)"
 
 _ASK = "command => document.querySelector('home-assistant').hass.callWS(command)"
@@ -42,12 +63,14 @@ class Screen:
 
     page: Page
     keep_pictures: bool
+    looks: bool
     steps: int = field(default=0, init=False)
     clicks: int = field(default=0, init=False)
     _pictures: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         """Wait long, since the machine may be slow, and count what is clicked on."""
+        Look().put_on(self.page)
         self.page.set_default_timeout(_LONGEST_WAIT)
         expect.set_options(timeout=_LONGEST_WAIT)
         self.page.expose_function("countClick", self._count_click)
@@ -104,6 +127,11 @@ class Screen:
         buttons = self.page.get_by_role("button", name=name, exact=True)
         buttons.filter(visible=True).last.click()
 
+    def close_dialog(self) -> None:
+        """Close the topmost dialog, in whatever language, and wait until it has ended."""
+        with self.page.expect_response(lambda one: one.request.method == "DELETE"):
+            self.page.locator("[data-dialog=close]").filter(visible=True).last.click()
+
     def type(self, field_name: str, value: str) -> None:
         """Type into the field of a form."""
         self.page.locator(f"input[name={field_name}]").fill(value)
@@ -146,15 +174,25 @@ class Screen:
         if name in self._pictures:
             return
         self._pictures.add(name)
-        self.page.wait_for_timeout(600)  # until nothing moves
-        if found := untranslated(self.page.evaluate(_ALL_TEXT)):
-            raise Failure(f"the page shows {found}")
-        file = PICTURES / f"{name}.png"
         dialogs = self.page.locator("dialog[open]").filter(visible=True)
-        (part or (dialogs.last if dialog else self.page)).screenshot(path=file)
+        shown = part or (dialogs.last if dialog else self.page)
+        file = PICTURES / f"{name}.png"
+        self._take(shown, file)
+        if self.looks:
+            for look, other in _OTHER_LOOKS.items():
+                other.put_on(self.page)
+                self._take(shown, PICTURES / look / file.name)
+            Look().put_on(self.page)
         if keep and self.keep_pictures:
             DOCUMENTATION.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, DOCUMENTATION / Path(file.name))
+
+    def _take(self, shown: Page | Locator, file: Path) -> None:
+        """Take a picture of what is shown, and look for keys and placeholders in it."""
+        self.page.wait_for_timeout(600)  # until nothing moves
+        if found := untranslated(self.page.evaluate(_ALL_TEXT)):
+            raise Failure(f"the page shows {found}")
+        shown.screenshot(path=file)
 
 
 def _reason(error: Exception) -> str:

@@ -41,7 +41,7 @@ where Plex's behaviour is not known the choice is said there, and can be changed
 attribute.
 """
 
-from .accounts import Account, AccountToken, Subscription
+from .accounts import Account, AccountToken, Client, Subscription
 from .certificates import Certificate
 from .clock import Clock
 from .connections import Connection, PlexDirectResolver, plex_direct_address
@@ -58,6 +58,7 @@ __all__ = [
     "Account",
     "AccountToken",
     "Certificate",
+    "Client",
     "Clock",
     "Connection",
     "Fault",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import re
 from secrets import choice, token_hex, token_urlsafe
 from typing import TypedDict
+from uuid import uuid4
 
 import pyotp
 
@@ -114,15 +115,36 @@ class Subscription:
         ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Hold what a client says of itself as it signs in (plex-api.md §10)."""
+
+    product: str = ""
+    version: str = ""
+    platform: str = ""
+    platform_version: str = ""
+    device: str = ""
+    name: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class AccountToken:
-    """Hold a token that an account gave to one client."""
+    """Hold a token that an account gave to one client: a device of the account.
+
+    See plex-api.md §16.
+    """
 
     value: str
+    device_id: int
     client_identifier: str
-    product: str
+    client: Client
     remembered: bool
     issued_at: datetime
+
+    @property
+    def product(self) -> str:
+        """Return what the client calls itself."""
+        return self.client.product
 
 
 class AccountFields(TypedDict, total=False):
@@ -192,6 +214,7 @@ class Account:
         default_factory=lambda: f"service-secret-{token_hex(8)}"
     )
     secrets_given: set[str] = field(default_factory=set)
+    devices_made: int = 0
     _tokens: dict[str, AccountToken] = field(default_factory=dict)
 
     @property
@@ -250,16 +273,26 @@ class Account:
         )
 
     def sign_in_token(
-        self, client_identifier: str, *, remembered: bool = True, product: str = ""
+        self,
+        client_identifier: str,
+        *,
+        remembered: bool = True,
+        client: Client | None = None,
     ) -> str:
         """Return a new token for this client; the one that it had dies.
 
-        See plex-api.md §13.5.
+        It stays the same device. See plex-api.md §13.5.
         """
+        before = self._tokens.get(client_identifier)
+        if before is None:
+            self.devices_made += 1
         token = AccountToken(
             value=new_token("acct"),
+            device_id=before.device_id
+            if before is not None
+            else self.id * 10 + self.devices_made,
             client_identifier=client_identifier,
-            product=product,
+            client=client or Client(),
             remembered=remembered,
             issued_at=self.clock.now(),
         )
@@ -272,6 +305,12 @@ class Account:
         return next(
             (token for token in self._tokens.values() if token.value == value), None
         )
+
+    def add_device(self, client: Client | None = None) -> AccountToken:
+        """Let a further client sign in, as another browser does; return what it has."""
+        client_identifier = str(uuid4())
+        self.sign_in_token(client_identifier, client=client)
+        return self._tokens[client_identifier]
 
     def revoke_token(self, client_identifier: str) -> None:
         """End the token of one client, as when its device is removed at plex.tv."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .accounts import Client
 from .faults import Faults, fault_named
 from .site import CONTROL_PREFIX
 
@@ -107,6 +108,9 @@ class ControlRoutes:
         elif action == "flood":
             server.notifications.ignores_filter = True
             server.notifications.flood(float(str(fields["rate"])))
+        elif action == "hang_up":
+            server.notifications.hangs_up = True
+            await server.notifications.close()
         elif action == "calm":
             server.notifications.calm()
         elif action == "ready":
@@ -130,8 +134,12 @@ class ControlRoutes:
         return {}
 
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:
+        account = self._account(request)
         client_identifier = str(fields.get("client_identifier", "elsewhere"))
-        return {"token": self._account(request).sign_in_token(client_identifier)}
+        client = Client(name=str(fields.get("name", "")))
+        token = account.sign_in_token(client_identifier, client=client)
+        device_id = account.token_details[client_identifier].device_id
+        return {"token": token, "device_id": device_id}
 
     async def _code(self, request: web.Request, fields: dict[str, object]) -> object:
         return {"code": self._account(request).code()}
@@ -208,6 +216,8 @@ def describe_server(server: MediaServer) -> dict[str, object]:
         "https_url": server.https_url,
         "owner": server.owner.name,
         "shared_with": [account.name for account in server.shared_with],
+        "sockets": len(server.notifications),
+        "messages_sent": server.notifications.sent,
     }
 
 

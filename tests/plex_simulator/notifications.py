@@ -52,7 +52,8 @@ class NotificationSockets:
 
     Whether somebody whom the server is only shared with may have one is not known
     (plex-api.md §18.1); here he may not, unless `allows_shared`. Nor is it known whether
-    the filter works; here it does, unless `ignores_filter`.
+    the filter works; here it does, unless `ignores_filter`. A server that `hangs_up`
+    closes each socket as soon as it is open.
     """
 
     def __init__(self, *, allowed: bool) -> None:
@@ -60,7 +61,9 @@ class NotificationSockets:
         self.allowed = allowed
         self.allows_shared = False
         self.ignores_filter = False
+        self.hangs_up = False
         self.opened = self.sent = 0
+        self.pongs: list[bytes] = []
         self._open: dict[web.WebSocketResponse, set[str]] = {}
         self._floods: set[asyncio.Task[None]] = set()
 
@@ -74,17 +77,23 @@ class NotificationSockets:
         """Keep a socket open for as long as the client wants."""
         if not self.allowed or not (is_owner or self.allows_shared):
             raise MediaServerError(401)
-        socket = web.WebSocketResponse(timeout=1)
-        await socket.prepare(request)
-        self.opened += 1
-        self._open[socket] = set(
-            filter(None, request.query.get("filters", "").split(","))
-        )
+        socket = web.WebSocketResponse(timeout=1, autoping=False)
+        wanted = set(filter(None, request.query.get("filters", "").split(",")))
         try:
-            async for _ in socket:
-                pass
+            await socket.prepare(request)
+            self.opened += 1
+            self._open[socket] = wanted
+            if self.hangs_up:
+                await socket.close(code=WSCloseCode.GOING_AWAY)
+            async for received in socket:
+                if received.type is WSMsgType.PING:
+                    await socket.pong(received.data)
+                elif received.type is WSMsgType.PONG:
+                    self.pongs.append(bytes(received.data))
+        except ConnectionError:
+            pass  # The client may be gone at any moment.
         finally:
-            del self._open[socket]
+            self._open.pop(socket, None)
         return socket
 
     async def send(self, kind: str) -> None:
@@ -100,12 +109,14 @@ class NotificationSockets:
         """Send a message of so many bytes to all."""
         await self.send_raw(b"x" * size)
 
-    async def send_raw(self, *messages: bytes) -> None:
-        """Send texts to all, which may be none."""
+    async def send_raw(
+        self, *messages: bytes, kind: WSMsgType = WSMsgType.TEXT
+    ) -> None:
+        """Send messages of a kind to all; a text may be none."""
         for socket in list(self._open):
-            for text in messages:
+            for content in messages:
                 with suppress(ConnectionError):
-                    await socket.send_frame(text, WSMsgType.TEXT)
+                    await socket.send_frame(content, kind)
 
     def flood(self, rate: float, *kinds: str) -> None:
         """Send so many messages a second to each, of these kinds in turn, until `calm`."""

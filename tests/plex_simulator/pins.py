@@ -7,7 +7,7 @@ from math import ceil
 from secrets import choice
 import string
 
-from .accounts import Account
+from .accounts import Account, Client
 from .clock import Clock, iso
 
 WEAK_LIFETIME = timedelta(seconds=900)
@@ -24,7 +24,7 @@ class Pin:
     id: int
     code: str
     client_identifier: str
-    product: str
+    client: Client
     created_at: datetime
     expires_at: datetime
     auth_token: str | None = None
@@ -37,7 +37,7 @@ class Pin:
         return {
             "id": self.id,
             "code": self.code,
-            "product": self.product or "0",
+            "product": self.client.product or "0",
             "trusted": False,
             "qr": f"https://plex.tv/api/v2/pins/qr/{self.code}",
             "clientIdentifier": self.client_identifier,
@@ -85,7 +85,11 @@ class Pins:
         return self._pins[self._next_id - 1]
 
     def create(
-        self, client_identifier: str, *, product: str = "", strong: bool = False
+        self,
+        client_identifier: str,
+        *,
+        client: Client | None = None,
+        strong: bool = False,
     ) -> Pin:
         """Return a new code: 4 characters for 900 s, `strong` 25 for 1800 s."""
         alphabet, length = (_STRONG_ALPHABET, 25) if strong else (_WEAK_ALPHABET, 4)
@@ -97,7 +101,7 @@ class Pins:
             id=self._next_id,
             code=code,
             client_identifier=client_identifier,
-            product=product,
+            client=client or Client(),
             created_at=now,
             expires_at=now + (STRONG_LIFETIME if strong else WEAK_LIFETIME),
         )
@@ -132,7 +136,7 @@ class Pins:
                 and pin.expires_at > now
             ):
                 pin.auth_token = account.sign_in_token(
-                    pin.client_identifier, product=pin.product
+                    pin.client_identifier, client=pin.client
                 )
                 return True
         return False

@@ -1,4 +1,4 @@
-"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9)."""
+"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9, §16)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,9 @@ from secrets import token_hex
 
 from aiohttp import web
 
-from .accounts import Account, AccountToken
+from .accounts import Account, AccountToken, Client
 from .clock import Clock, iso
+from .devices import DeviceRoutes
 from .errors import CODES_WITHOUT_STATUS, PLEX_ERRORS, PlexTvError, SimulatedError
 from .pins import Pins
 from .rendering import plex_tv_answer, plex_tv_error, wants_json
@@ -129,6 +130,7 @@ class PlexTvRoutes:
             web.put(f"{api}/pins/link{end}", self._link_pin, name="pins_link"),
             web.get(rf"{api}/pins/{{id:\d+}}{end}", self._check_pin, name="pins_check"),
             web.get(f"{api}/ping{end}", self._ping, name="ping"),
+            *DeviceRoutes(self._servers, self._known_client).routes(api, end),
         ]
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
@@ -152,7 +154,7 @@ class PlexTvRoutes:
         account.sign_in_token(
             client_identifier,
             remembered=form.get("rememberMe", "").lower() in _YES,
-            product=_plex_value(request, "Product"),
+            client=_client(request),
         )
         token = account.token_details[client_identifier]
         return plex_tv_answer(
@@ -274,7 +276,7 @@ class PlexTvRoutes:
         strong = request.query.get("strong") or request[FORM].get("strong", "")
         pin = self._pins.create(
             client_identifier,
-            product=_plex_value(request, "Product"),
+            client=_client(request),
             strong=strong.lower() in _YES,
         )
         return plex_tv_answer(request, "pin", pin.answer(self._clock.now()), 201)
@@ -303,6 +305,10 @@ class PlexTvRoutes:
         return web.Response(
             text="<pong>true</pong>", content_type="application/xml", charset="utf-8"
         )
+
+    def _known_client(self, request: web.Request) -> tuple[Account, AccountToken]:
+        _client_identifier(request)
+        return self._authenticated(request)
 
     def _authenticated(self, request: web.Request) -> tuple[Account, AccountToken]:
         found = self._find_token(_plex_value(request, "Token"))
@@ -335,6 +341,17 @@ def _client_identifier(request: web.Request) -> str:
     if not (value := _plex_value(request, "Client-Identifier")):
         raise PlexTvError(1000)
     return value
+
+
+def _client(request: web.Request) -> Client:
+    return Client(
+        product=_plex_value(request, "Product"),
+        version=_plex_value(request, "Version"),
+        platform=_plex_value(request, "Platform"),
+        platform_version=_plex_value(request, "Platform-Version"),
+        device=_plex_value(request, "Device"),
+        name=_plex_value(request, "Device-Name"),
+    )
 
 
 def _client_resource(token: AccountToken) -> dict[str, object]:

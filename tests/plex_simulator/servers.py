@@ -137,7 +137,9 @@ class MediaServer:
         self.start_state = "startingPlugins"
         self.transient_tokens: dict[str, TransientToken] = {}
         self.refreshed_sources: list[str] = []
-        self.secrets_given: set[str] = set()
+        self.device_id = int(self.machine_identifier[:7], 16) + 1
+        self.own_token = new_token("own-")
+        self.secrets_given: set[str] = {self.own_token}
         self.notifications = NotificationSockets(
             allowed=fields.get("notifications", True)
         )

@@ -6,22 +6,47 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 import socket
-from typing import Any
+from typing import Any, override
 
 import plexapi
 from plexapi.exceptions import BadRequest, NotFound, TwoFactorRequired, Unauthorized
-from plexapi.myplex import MyPlexAccount, MyPlexPinLogin, MyPlexResource
+from plexapi.myplex import MyPlexAccount, MyPlexDevice, MyPlexPinLogin, MyPlexResource
 from plexapi.server import PlexServer
 import pyotp
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
-from tests.plex_simulator import Account, Fault, PlexSimulator, plex_direct_address
+from tests.plex_simulator import (
+    Account,
+    Client,
+    Fault,
+    PlexSimulator,
+    plex_direct_address,
+)
 from tests.plex_simulator.worlds import DemoWorld, demo
 
 PLEX_TV = "https://plex.tv"
 CLIENT = "python-plexapi"
 TRANSIENT_PREFIX = "transient-"
+
+
+class AddressOf(HTTPAdapter):
+    """Send to the simulator what is addressed to plex.tv in the code itself."""
+
+    def __init__(self, simulator: PlexSimulator) -> None:
+        """Take the simulator."""
+        super().__init__()
+        self._simulator = simulator
+
+    @override
+    def send(
+        self, request: requests.PreparedRequest, *arguments: Any, **more: Any
+    ) -> requests.Response:
+        """Send a request."""
+        assert request.url is not None
+        request.url = request.url.replace(PLEX_TV, self._simulator.base_url)
+        return super().send(request, *arguments, **more)
 
 
 class Friend:
@@ -36,6 +61,7 @@ class Friend:
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(authority)
+        self.session.mount(f"{PLEX_TV}/", AddressOf(simulator))
         self._executor = ThreadPoolExecutor()
 
     async def call[Result](
@@ -77,6 +103,7 @@ async def friend(
         for owner, names in (
             (MyPlexAccount, ("key", "SIGNIN", "SIGNOUT", "LINK", "PING")),
             (MyPlexResource, ("key",)),
+            (MyPlexDevice, ("key",)),
             (MyPlexPinLogin, ("PINS",)),
         ):
             for name in names:
@@ -329,3 +356,34 @@ async def test_codes_are_the_standard_ones(friend: Friend) -> None:
     anna = friend.world.two_factor
     assert anna.totp_secret is not None
     assert anna.accepts_code(pyotp.TOTP(anna.totp_secret).now())
+
+
+async def test_devices(friend: Friend) -> None:
+    """It reads the devices, itself and servers among them, and removes one."""
+    anna = friend.world.two_factor
+    before = datetime.now().replace(microsecond=0)
+    account = await friend.sign_in(anna, code=anna.code())
+    other = anna.add_device(Client(name="Phone", product="Plex for Android"))
+    devices = {int(one.id): one for one in await friend.call(account.devices)}
+    phone = devices[other.device_id]
+    assert (phone.name, phone.product) == ("Phone", "Plex for Android")
+    assert (phone.clientIdentifier, phone.token) == (
+        other.client_identifier,
+        other.value,
+    )
+    assert before <= phone.createdAt <= datetime.now()
+    (own,) = [one for one in devices.values() if one.clientIdentifier == CLIENT]
+    assert (own.product, own.token) == ("PlexAPI", account.authToken)
+    servers = {one.name: one for one in devices.values() if one.provides == "server"}
+    assert servers.keys() == {"Living Room", "Basement"}
+    assert servers["Living Room"].connections == [friend.world.living_room.http_url]
+
+    await friend.call(phone.delete)
+    assert anna.find_token(other.value) is None
+    with pytest.raises(Unauthorized):
+        await friend.account(other.value)
+    with pytest.raises(NotFound):
+        await friend.call(phone.delete)
+    await friend.call(own.delete)
+    with pytest.raises(Unauthorized):
+        await friend.call(account.devices)

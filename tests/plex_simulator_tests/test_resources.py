@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.plex_simulator import Account, Connection, Way, plex_direct_address
+from tests.plex_simulator import Account, Client, Connection, Way, plex_direct_address
 
 from .stage import CLIENT, Stage
 
@@ -32,7 +32,7 @@ async def test_row(stage: Stage) -> None:
 
 async def test_clients_are_listed_too(stage: Stage) -> None:
     """A client that signed in is listed as well, without a token."""
-    stage.ben.sign_in_token(CLIENT, product="Player")
+    stage.ben.sign_in_token(CLIENT, client=Client(product="Player"))
     _, row = await listed(stage, stage.ben)
     assert (row["name"], row["provides"]) == ("Player", "")
     assert "accessToken" not in row

@@ -67,6 +67,19 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         answer("resources", Fault.xml_instead()),
         "form     the answer: expected json, found xml",
     ),
+    "a field in the list of devices is new": (
+        answer(
+            "devices",
+            Fault.body(
+                '[{"id": "5", "novelty": 1, "token": "a-secret", "connections": []}]'
+            ),
+        ),
+        "unknown  [].novelty: expected nothing, found int",
+    ),
+    "no list of devices": (
+        answer("devices", Fault.status(404)),
+        "status   the answer: expected 200, found 404",
+    ),
     "a page": (
         answer("user", Fault.html(502)),
         "status   the answer: expected 200, found 502",
@@ -98,6 +111,14 @@ async def test_all_as_expected(home: Home) -> None:
     assert found.report.splitlines()[-1].endswith(" calls, 0 differences")
     assert set(home.anna.tokens) == tokens
     assert len(home.simulator.requests_to("security_token")) == 1
+    asked = {request.endpoint for request in home.simulator.requests}
+    # Removing a device and signing in by password are left out, since they change much.
+    assert {"user", "resources", "devices", "devices_xml", "signout"} <= asked
+    assert {"identity", "root", "security_resources", "item", "notifications"} <= asked
+    assert not {"device_remove", "device_remove_v2", "signin"} & asked
+    assert "Are there tokens in the list of devices? yes" in " ".join(
+        found.report.split()
+    )
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -74,6 +74,8 @@ async def walk(
     for component in COMPONENTS.split():
         assert await async_setup_component(watched, component, {})
     mark(simulator, world, monkeypatch)
+    for server in simulator.servers.values():
+        server.notifications.allowed = True
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
     return Walk(
         hass=watched,

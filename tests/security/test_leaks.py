@@ -23,7 +23,7 @@ from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
 from tests.helpers import account_coordinator, async_settle
-from tests.plex_simulator import Fault
+from tests.plex_simulator import Client, Fault
 from tests.walks import ways
 from tests.walks.dialog import person
 from tests.walks.names import Action, Step
@@ -51,6 +51,9 @@ WEBSOCKET_LOG = re.compile(
     r"homeassistant\.components\.websocket_api\.http\.connection: "
     r"\[\d+\] %s: Sending %s"
 )
+
+
+OLD_BROWSER = Client(name="Old browser", product="Plex Web", platform="Firefox")
 
 
 @pytest.fixture
@@ -88,6 +91,7 @@ async def test_nothing_leaks(
     """No secret is anywhere but where it may be, whatever happens."""
     hass = walk.hass
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+    planted = [walk.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
     entry = await async_sign_in_every_way(walk)
     await async_use_servers(walk, entry)
     await async_act(walk, entry)
@@ -100,6 +104,7 @@ async def test_nothing_leaks(
     await async_collect(walk, hass_client, hass_storage, database)
     secrets = secrets_of(walk.simulator)
     assert {secret.kind for secret in secrets} == set(Kind)
+    assert {device.value for device in planted} <= {one.value for one in secrets}
     found = walk.audit.find(secrets)
     allowed = {
         (leak.secret.kind, leak.text.place) for leak in found if may_be_there(leak)
@@ -119,6 +124,10 @@ async def test_nothing_leaks(
         if not may_be_there(leak) and not is_log_of_the_websocket(leak)
     ]
     assert not forbidden, report(forbidden)
+    logged = {text.text for text in walk.audit.texts if text.place is Place.LOG}
+    sockets = [text for text in logged if text.startswith("Socket ")]
+    assert any(text.endswith(": open") for text in sockets)
+    assert not any("?" in text for text in sockets)
     # All kinds of texts have been there to look at.
     assert {text.place for text in walk.audit.texts} == set(Place)
 

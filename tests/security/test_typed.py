@@ -100,7 +100,13 @@ async def async_type_into(
 
     world, entry = walk.world, await Openings(walk).add_account()
     device_id, source = walk.device_id(world.living_room), source_of(world.basement)
-    fields = ways.calls(entry.entry_id, device_id, source, world.film.path)[action]
+    fields = ways.calls(
+        entry.entry_id,
+        device_id,
+        source,
+        world.film.path,
+        world.two_factor.add_device().device_id,
+    )[action]
     hass.services.async_register(
         ELSEWHERE,
         action,

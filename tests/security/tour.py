@@ -33,6 +33,7 @@ from tests.helpers import (
 from tests.impatience import impatience
 from tests.plex_simulator import Faults, MediaServer
 from tests.plex_simulator.worlds import PODCASTS
+from tests.waiting import until
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
@@ -116,14 +117,17 @@ async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
 async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
     """Call all actions, over each way to call them, rightly and wrongly."""
     device = walk.device_id(walk.world.living_room)
-    calls = ways.calls(entry.entry_id, device, _source(walk), _page(walk))
-    for action, fields in calls.items():
+    for action, fields in _calls(walk, entry).items():
         assert await walk.act(action, fields)
+    for action, fields in _calls(walk, entry).items():
         await walk.act_over_rest(action, fields)
+    for action, fields in _calls(walk, entry).items():
         await walk.act_over_websocket(action, fields)
     path = f"{_page(walk)}&X-Plex-Token={quote(WRONG_TOKEN)}"
     wrong: tuple[tuple[Action, Typed], ...] = (
         (Action.TOKEN_DETAILS, {Field.ENTRY: "nonsense"}),
+        (Action.REMOVE_DEVICE, {Field.ID: 1}),
+        (Action.REMOVE_DEVICE, {Field.ID: walk.world.living_room.device_id}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: "//evil"}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: path}),
         (Action.TRANSIENT_TOKEN, {Field.PATH: ways.page_of_film("elsewhere")}),
@@ -132,6 +136,17 @@ async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
     )
     for action, fields in wrong:
         assert not await walk.act(action, fields)
+
+
+def _calls(walk: Walk, entry: MockConfigEntry) -> dict[Action, Typed]:
+    """Return each action with what is right for it, with a device to remove once."""
+    return ways.calls(
+        entry.entry_id,
+        walk.device_id(walk.world.living_room),
+        _source(walk),
+        _page(walk),
+        walk.world.two_factor.add_device().device_id,
+    )
 
 
 def _source(walk: Walk) -> str:
@@ -153,8 +168,6 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
     simulator.sign_in_guard.limit = None
     account, server = account_coordinator(entry), server_coordinator(entry, asked)
     coordinators = account, server
-    device_id = walk.device_id(asked)
-    calls = ways.calls(entry.entry_id, device_id, _source(walk), _page(walk))
 
     async def sign_in(*people: Person) -> None:
         for somebody in people:
@@ -180,8 +193,17 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         await act(Action.TRANSIENT_TOKEN)
         await server.async_refresh()
 
+    async def listen() -> None:
+        notifications = server.notifications
+        notifications.stop()
+        await server.async_refresh()
+        if server.last_update_success:
+            await until(lambda: notifications.is_open or notifications.failure)
+        if notifications.failure is not None:
+            walk.audit.add_exception(notifications.failure, "notification socket")
+
     async def act(action: Action) -> None:
-        await walk.act(action, calls[action])
+        await walk.act(action, _calls(walk, entry)[action])
 
     plex_tv = simulator.faults
     deeds: tuple[tuple[str, Faults, Callable[[], Awaitable[None]]], ...] = (
@@ -191,11 +213,16 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("pins_check", plex_tv, link),
         ("user", plex_tv, refresh_account),
         ("resources", plex_tv, lambda: act(Action.SERVERS)),
+        ("devices", plex_tv, lambda: act(Action.DEVICES)),
+        ("devices_xml", plex_tv, lambda: act(Action.DEVICES)),
+        ("device_remove", plex_tv, lambda: act(Action.REMOVE_DEVICE)),
+        ("device_remove_v2", plex_tv, lambda: act(Action.REMOVE_DEVICE)),
         ("identity", asked.faults, server.async_refresh),
         ("root", asked.faults, check_transient_token),
         ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
+        ("notifications", asked.faults, listen),
     )
     for number, (name, fault) in enumerate(faults(simulator).items()):
         for place, (endpoint, host, deed) in enumerate(deeds):

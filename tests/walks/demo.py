@@ -30,6 +30,7 @@ from .world import (
     FRITZ,
     FRITZ_NAME,
     LIVING_ROOM,
+    device_id,
     machine_identifier,
     page,
     person,
@@ -82,9 +83,10 @@ class Demo:
     async def call_actions(self) -> dict[Action, Any]:
         """Call all actions and return their responses."""
         entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
-        device_id = await self.device("id")
+        server = await self.device("id")
+        simulator = self.simulator
         calls = ways.calls(
-            entry_id, device_id, source(self.simulator), page(self.simulator)
+            entry_id, server, source(simulator), page(simulator), device_id(simulator)
         )
         responses = {
             action: (await self.api.call(action, fields))["service_response"]

@@ -45,6 +45,7 @@ class Field(StrEnum):
     PATH = "path"
     SOURCE = "source"
     REFRESH = "refresh"
+    ID = "id"
 
 
 class Action(StrEnum):
@@ -52,6 +53,8 @@ class Action(StrEnum):
 
     TOKEN_DETAILS = "get_token_details"
     SERVERS = "get_servers"
+    DEVICES = "get_devices"
+    REMOVE_DEVICE = "remove_device"
     TRANSIENT_TOKEN = "get_transient_token"
     SOURCE_CONNECTION = "get_source_connection_information"
 

@@ -38,7 +38,7 @@ def test_fields() -> None:
 def test_actions() -> None:
     """A walk calls each action, with fields that it has."""
     actions = texts_of("services")
-    called = calls("entry", "device", "source", "path")
+    called = calls("entry", "device", "source", "path", 1)
     assert set(Action) == actions.keys() == called.keys()
     for action, fields in called.items():
         assert fields.keys() <= actions[action]["fields"].keys()

@@ -18,7 +18,7 @@ OTHER_LANGUAGES = sorted({file.stem for file in _FOLDER.iterdir()} - {ENGLISH})
 
 def text(key: str, language: str = ENGLISH, **placeholders: str) -> str:
     """Return a text by its path, `config.step.user.title`, as the page shows it."""
-    return str(texts_of(key, language)).format(**placeholders).replace("`", "")
+    return str(texts_of(key, language)).format(**placeholders)
 
 
 def texts_of(key: str, language: str = ENGLISH) -> Any:

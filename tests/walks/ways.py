@@ -197,14 +197,19 @@ def page_of_film(machine_identifier: str) -> str:
 
 
 def calls(
-    account: str | None, server: str, source: str, path: str
+    account: str | None, server: str, source: str, path: str, device_id: int
 ) -> dict[Action, Typed]:
-    """Return each action with what is right for it; None is an account left out."""
+    """Return each action with what is right for it; None is an account left out.
+
+    The device can be removed once.
+    """
     of_account: Typed = {} if account is None else {Field.ENTRY: account}
     of_source: Typed = {Field.DEVICE: server, Field.SOURCE: source, Field.REFRESH: True}
     return {
         Action.TOKEN_DETAILS: of_account,
         Action.SERVERS: of_account,
+        Action.DEVICES: of_account,
+        Action.REMOVE_DEVICE: {**of_account, Field.ID: device_id},
         Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: path},
         Action.SOURCE_CONNECTION: of_source,
     }

@@ -11,14 +11,18 @@ from .ways import Person, page_of_film
 # People by user name and name; servers by name.
 ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
+CARLA = "carla"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
+OLD_BROWSER = "Old browser"
 
 # What is in the responses that Anna gets: a key, and how its value begins.
 ANSWERS: Mapping[Action, tuple[str, str]] = {
     Action.TOKEN_DETAILS: ("username", ANNA),
     Action.SERVERS: ("name", LIVING_ROOM),
+    Action.DEVICES: ("name", OLD_BROWSER),
+    Action.REMOVE_DEVICE: ("name", OLD_BROWSER),
     Action.TRANSIENT_TOKEN: ("token", "transient-"),
     Action.SOURCE_CONNECTION: ("name", BASEMENT),
 }
@@ -45,6 +49,12 @@ def source(simulator: Simulator) -> str:
 def page(simulator: Simulator) -> str:
     """Return the address of a film's page, of the server in the living room."""
     return page_of_film(machine_identifier(simulator, LIVING_ROOM))
+
+
+def device_id(simulator: Simulator) -> int:
+    """Return a device that is signed in to Anna's account, and may be removed."""
+    fields = {"client_identifier": OLD_BROWSER, "name": OLD_BROWSER}
+    return int(simulator.control.post(f"/accounts/{ANNA}/token", fields)["device_id"])
 
 
 def labels(simulator: Simulator) -> dict[str, str]:

@@ -176,9 +176,15 @@ class BadRequestError(PlexError):
 
 
 class UnexpectedAnswerError(PlexError):
-    """Report an answer that is none of Plex's: a redirect, a wrong shape, too large."""
+    """Report an answer that is none of Plex's: a redirect, a wrong shape."""
 
     message = "The answer was not understood"
+
+
+class TooLargeError(UnexpectedAnswerError):
+    """Report an answer that has more bytes than are read."""
+
+    message = "The answer is too large"
 
 
 class WrongServerError(PlexError):

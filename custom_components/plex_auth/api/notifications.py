@@ -18,7 +18,8 @@ _LOGGER = logging.getLogger(__name__)
 # The first is short: a server that is back by then was never gone.
 _PAUSES: Final = (2.0, *repeat(5.0, 12), 15.0, 30.0, 60.0, 120.0, 240.0)
 _LONGEST_PAUSE: Final = 300.0
-_PAUSE_AFTER_ANSWER: Final = 3600.0
+# Who answers and has no socket to give will hardly have one soon.
+_PAUSE_WITHOUT_SOCKETS: Final = 3600.0
 _LONGEST_RETRY_AFTER: Final = 900.0
 # A socket that is lost sooner is no reason to be quick again.
 _STEADY_SECONDS: Final = 300.0
@@ -36,11 +37,14 @@ class Notifications:
     open again. That proves nothing, so whoever is told asks the server.
     """
 
-    def __init__(self, machine_identifier: str, on_news: Callable[[], None]) -> None:
+    def __init__(
+        self, machine_identifier: str, on_news: Callable[[bool], None]
+    ) -> None:
         """Take whom the server has to be, and what is called when there is news.
 
-        News is that the socket is open again, that it does not open again, and that
-        nothing is heard of the server.
+        It is called with whether the server answers: with true when the socket is open
+        again, or does not open though the server is back; with false when it does not
+        answer, each time that it is tried, and when nothing is heard of it any more.
         """
         self.is_open = False
         self.failure: PlexError | None = None
@@ -92,14 +96,16 @@ class Notifications:
 
     async def _keep_open(self, server: PlexServer, token: str) -> None:
         """Open the socket again and again, until it is refused."""
-        pauses, was_open, is_identified = _pauses(), False, True
+        pauses, was_open = _pauses(), False
         for is_again in chain((False,), repeat(True)):
+            # Whoever listens has just asked.
+            answers = not is_again
             try:
-                if not is_identified:
+                if is_again:
                     # Another machine may have got the address; a socket may open before
                     # the server is ready.
                     require_started(await server.identity(self._machine_identifier))
-                    is_identified = True
+                    answers = True
                 socket = await server.notifications(token)
             except PlexError as err:
                 if asyncio.current_task() is not self._task:
@@ -107,21 +113,19 @@ class Notifications:
                     return
                 self.failure = err.with_traceback(None)
                 _LOGGER.debug("The notification socket does not open: %s", err)
-                is_answer = is_identified and err.status is not None
-                if is_answer and isinstance(err, NotPermittedError) and not was_open:
+                if answers and isinstance(err, NotPermittedError) and not was_open:
                     return
-                if was_open or not is_answer:
-                    self._on_news()
-                pause = max(
-                    _PAUSE_AFTER_ANSWER if is_answer else next(pauses),
-                    min(err.retry_after or 0.0, _LONGEST_RETRY_AFTER),
-                )
+                if was_open or not answers:
+                    self._on_news(answers)
+                pause = next(pauses)
+                if answers and (not was_open or pause >= _LONGEST_PAUSE):
+                    pause = _PAUSE_WITHOUT_SOCKETS
+                pause = max(pause, min(err.retry_after or 0.0, _LONGEST_RETRY_AFTER))
             else:
                 was_open = True
                 if await self._is_steady(socket, is_news=is_again):
                     pauses = _pauses()
                 pause = next(pauses)
-            is_identified = False
             await self._wait(pause)
 
     async def _is_steady(self, socket: Socket, *, is_news: bool) -> bool:
@@ -130,13 +134,15 @@ class Notifications:
         self.failure, opened_at = None, clock()
         async with socket:
             self.is_open = True
-            if is_news:
-                self._on_news()
-            await socket.drop_messages()
-        self.is_open = False
+            try:
+                if is_news:
+                    self._on_news(True)
+                await socket.drop_messages()
+            finally:
+                self.is_open = False
         _LOGGER.debug("The notification socket is lost, code %s", socket.close_code)
         if socket.is_silent:
-            self._on_news()
+            self._on_news(False)
         return clock() - opened_at >= _STEADY_SECONDS
 
     async def _wait(self, seconds: float) -> None:

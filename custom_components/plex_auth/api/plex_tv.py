@@ -1,15 +1,19 @@
-"""The calls to plex.tv: sign in, link, user, servers, sign out."""
+"""The calls to plex.tv: sign in, link, user, servers, devices, sign out."""
 
 from typing import Final
 
 from yarl import URL
 
+from .devices import Device
+from .errors import NotFoundError, PlexError, TooLargeError
 from .failures import link_error, plex_tv_error, sign_in_error
 from .models import Account, ListedServer, Pin, SignIn
 from .transport import Transport
 
 PLEX_TV_API: Final = "https://plex.tv/api/v2"
 
+_API_PATH: Final = "/api/v2"
+_NO_SUCH_CALL: Final = frozenset({404, 405, 410})
 _RESOURCES_PARAMS: Final = {
     "includeHttps": "1",
     "includeRelay": "1",
@@ -25,13 +29,15 @@ class PlexTv:
 
     def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
         """Take the base address of the calls, plex.tv's own unless another is meant."""
-        base = URL(api_url)
+        api = self._api = URL(api_url)
+        self._first_api = api.with_path(api.path.removesuffix(_API_PATH))
         self._transport = transport
-        self._sign_in_url = base / "users" / "signin"
-        self._sign_out_url = base / "users" / "signout"
-        self._user_url = base / "user"
-        self._resources_url = (base / "resources").with_query(_RESOURCES_PARAMS)
-        self._pins_url = base / "pins"
+        self._resources_url = (api / "resources").with_query(_RESOURCES_PARAMS)
+        # The first API has the same list in XML, which is shorter.
+        self._devices_urls: tuple[URL, ...] = (
+            api / "devices",
+            self._first_api / "devices.xml",
+        )
 
     async def sign_in(
         self, login: str, password: str, verification_code: str | None = None
@@ -47,7 +53,7 @@ class PlexTv:
             form["verificationCode"] = verification_code
         return SignIn.parse(
             await self._transport.request(
-                "POST", self._sign_in_url, sign_in_error, form=form
+                "POST", self._api / "users" / "signin", sign_in_error, form=form
             )
         )
 
@@ -55,7 +61,7 @@ class PlexTv:
         """Return the account that a token belongs to (plex-api.md §2)."""
         return Account.parse(
             await self._transport.request(
-                "GET", self._user_url, plex_tv_error, token=token
+                "GET", self._api / "user", plex_tv_error, token=token
             )
         )
 
@@ -70,10 +76,54 @@ class PlexTv:
             )
         )
 
+    async def devices(self, token: str) -> tuple[Device, ...]:
+        """Return the devices that are signed in to an account (plex-api.md §16.1).
+
+        There are two ways to ask. Where the first one does not exist, or its answer is
+        too large, the second one is taken, from then on if it works. Raises
+        NotFoundError or TooLargeError where that is so for both.
+        """
+        url, *others = self._devices_urls
+        try:
+            return await self._devices(token, url)
+        except NotFoundError, TooLargeError:
+            if not others:
+                raise
+        devices = await self._devices(token, others[0])
+        self._devices_urls = tuple(others)
+        return devices
+
+    async def _devices(self, token: str, url: URL) -> tuple[Device, ...]:
+        """Return the devices, asked for in one of the ways."""
+        return Device.parse_devices(
+            await self._transport.request("GET", url, plex_tv_error, token=token)
+        )
+
+    async def remove_device(self, token: str, device_id: int) -> None:
+        """Remove a device from an account, which ends its token (plex-api.md §16.2).
+
+        There are two ways to ask; the second one is taken where the first one does not
+        exist. Raises NotFoundError where plex.tv knows no such device.
+        """
+        try:
+            await self._delete(token, self._first_api / "devices" / f"{device_id}.xml")
+        except PlexError as err:
+            if err.status not in _NO_SUCH_CALL:
+                raise
+        else:
+            return
+        await self._delete(token, self._api / "devices" / str(device_id))
+
+    async def _delete(self, token: str, url: URL) -> None:
+        """End what an address stands for."""
+        await self._transport.request(
+            "DELETE", url, plex_tv_error, token=token, has_data=False
+        )
+
     async def create_pin(self) -> Pin:
         """Return a new code to type at plex.tv/link (plex-api.md §7.1)."""
         return Pin.parse(
-            await self._transport.request("POST", self._pins_url, link_error)
+            await self._transport.request("POST", self._api / "pins", link_error)
         )
 
     async def check_pin(self, pin_id: int) -> Pin:
@@ -83,12 +133,10 @@ class PlexTv:
         """
         return Pin.parse(
             await self._transport.request(
-                "GET", self._pins_url / str(pin_id), link_error
+                "GET", self._api / "pins" / str(pin_id), link_error
             )
         )
 
     async def sign_out(self, token: str) -> None:
         """End the sign-in that a token stands for (plex-api.md §9)."""
-        await self._transport.request(
-            "DELETE", self._sign_out_url, plex_tv_error, token=token, has_data=False
-        )
+        await self._delete(token, self._api / "users" / "signout")

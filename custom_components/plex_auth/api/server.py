@@ -56,6 +56,15 @@ def require_started(identity: Identity) -> Identity:
     return identity
 
 
+def _refuse_jwt(token: str) -> None:
+    """Raise NotPermittedError for a Plex JWT, which is never sent to a server.
+
+    All servers say 401 to it (plex-api.md §8).
+    """
+    if is_jwt(token):
+        raise NotPermittedError
+
+
 def playable(base: URL, path: URL, token: str) -> URL:
     """Return an address with the token in it, for players that send no headers.
 
@@ -187,6 +196,7 @@ class PlexServer:
         Raises NotPermittedError where the server refuses it, perhaps to all but its
         owner, and with a status any error for an answer that is no socket.
         """
+        _refuse_jwt(token)
         return await self._transport.open_socket(
             self._notifications_url, server_error, token=token
         )
@@ -216,12 +226,9 @@ class PlexServer:
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
     ) -> Json:
-        """Send a request to an address of the server.
-
-        A Plex JWT is never sent to a server: it says 401 to all of them (plex-api.md §8).
-        """
-        if token is not None and is_jwt(token):
-            raise NotPermittedError
+        """Send a request to an address of the server."""
+        if token is not None:
+            _refuse_jwt(token)
         try:
             return await self._transport.request(
                 method,

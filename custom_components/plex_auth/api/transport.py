@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
+import socket
 from typing import Any
 
 from aiohttp import (
@@ -23,6 +25,7 @@ from aiohttp import (
     ClientWSTimeout,
     DummyCookieJar,
     ServerDisconnectedError,
+    WSMsgType,
     WSServerHandshakeError,
 )
 from yarl import URL
@@ -37,6 +40,7 @@ from .errors import (
     DnsError,
     NotReachedError,
     PlexError,
+    TooLargeError,
     UnexpectedAnswerError,
 )
 from .failures import Failure, FailureReader
@@ -51,8 +55,9 @@ HEARTBEAT = 30.0
 
 # Nobody waits for the other side's consent.
 _CLOSING = ClientWSTimeout(ws_close=0.0)
-_BURST = 0.1
-_REST = 1.0
+_BURST = 0.01
+_REST = 2.0
+_MANY_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,21 +95,37 @@ class Socket(ClientWebSocketResponse[Any]):
         return isinstance(self.exception(), TimeoutError)
 
     async def drop_messages(self) -> None:
-        """Drop the messages until the socket is closed.
+        """Drop the messages until the socket is closed, and answer its pings.
 
-        They are taken in bursts: a flood costs little if it is not taken one by one.
+        They are taken in bursts: a flood costs little if it is not taken one by one, and
+        does not hold up others.
         """
-        clock, end_of_burst = asyncio.get_running_loop().time, 0.0
-        async for _ in self:
-            connection = self._response.connection
-            if clock() < end_of_burst or connection is None:
-                continue
-            if (transport := connection.transport) is None:
-                continue
-            transport.pause_reading()
-            await asyncio.sleep(_REST)
-            transport.resume_reading()
-            end_of_burst = clock() + _BURST
+        clock = asyncio.get_running_loop().time
+        end_of_burst: float | None = None
+        async for message in self:
+            if message.type is WSMsgType.PING:
+                # Whoever is gone cannot be answered; the next message says so.
+                with suppress(ClientError, OSError):
+                    await self.pong(message.data)
+            if end_of_burst is None:
+                end_of_burst = clock() + _BURST
+            elif clock() >= end_of_burst:
+                await self._rest()
+                end_of_burst = None
+
+    async def _rest(self) -> None:
+        """Let the system gather for a while what comes, but for the end of it."""
+        self._wake_at(_MANY_BYTES)
+        await asyncio.sleep(_REST)
+        self._wake_at(1)
+
+    def _wake_at(self, size: int) -> None:
+        """Let the system tell only of so many bytes, or of the end."""
+        connection = self.get_extra_info("socket")
+        if connection is not None:
+            # A system that cannot do it tells of each message.
+            with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 class Transport:
@@ -137,8 +158,9 @@ class Transport:
         The token goes into a header and `form` into the body. No redirect is followed:
         the token must not travel to another host. Raises CannotConnectError or one of
         its kinds, the error that `failure_reader` reads from an answer that is no
-        success, BadRequestError for what cannot be sent and UnexpectedAnswerError for
-        a body of more than LARGEST_BODY bytes, or one that is neither JSON nor XML.
+        success, BadRequestError for what cannot be sent, TooLargeError for a body of
+        more than LARGEST_BODY bytes and UnexpectedAnswerError for one that is neither
+        JSON nor XML.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -161,7 +183,7 @@ class Transport:
         else:
             outcome = str(response.status)
             if body is None:
-                error = UnexpectedAnswerError(status=response.status)
+                error = TooLargeError(status=response.status)
             elif not 200 <= response.status < 300:
                 error = failure_reader(
                     Failure(response.status, response.headers.get("Retry-After"), body)
@@ -199,10 +221,11 @@ class Transport:
                 middlewares=(_refuse_redirect,),
                 ws_response_class=Socket,
             ) as session:
-                socket = await session.ws_connect(
+                opened = await session.ws_connect(
                     url,
                     headers={**self._headers, "X-Plex-Token": token},
                     heartbeat=HEARTBEAT,
+                    autoping=False,
                     timeout=_CLOSING,
                     max_msg_size=LARGEST_BODY,
                     decode_text=False,
@@ -219,8 +242,8 @@ class Transport:
         _LOGGER.debug("Socket %s: %s", _shown(url), outcome)
         if error is not None:
             raise error
-        assert isinstance(socket, Socket)
-        return socket
+        assert isinstance(opened, Socket)
+        return opened
 
 
 async def _refuse_redirect(

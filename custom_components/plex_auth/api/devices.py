@@ -1,0 +1,79 @@
+"""The devices that are signed in to an account, as plex.tv lists them (plex-api.md §16).
+
+The list has the token of every device. None of them is read: what a `Device` holds is
+named here, field by field.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self
+
+from .bodies import Json
+from .errors import UnexpectedAnswerError
+from .fields import Fields
+from .models import model
+
+_SERVER_PRODUCT = "Plex Media Server"
+
+
+@model
+class Device:
+    """Describe a device that is signed in to an account, without its token."""
+
+    id: int
+    name: str | None
+    product: str | None
+    platform: str | None
+    device: str | None
+    version: str | None
+    created_at: datetime | None
+    last_seen_at: datetime | None
+    client_identifier: str | None
+    is_server: bool
+
+    @classmethod
+    def parse_devices(cls, data: Json) -> tuple[Self, ...]:
+        """Read the list of devices: a plain list, one with a name, or XML.
+
+        An entry without an id is left out. Raises UnexpectedAnswerError for an answer
+        that is no list, or has entries but not one with an id.
+        """
+        entries = list(_entries(data))
+        devices = tuple(filter(None, map(cls._parse, entries)))
+        if entries and not devices:
+            raise UnexpectedAnswerError
+        return devices
+
+    @classmethod
+    def _parse(cls, fields: Fields) -> Self | None:
+        """Read one entry; None where it has no id."""
+        if (device_id := fields.integer("id")) is None:
+            return None
+        product = fields.line("product")
+        provides = (fields.text("provides") or "").split(",")
+        return cls(
+            id=device_id,
+            name=fields.line("name"),
+            product=product,
+            platform=fields.line("platform"),
+            device=fields.line("device"),
+            version=fields.line("productVersion") or fields.line("version"),
+            created_at=fields.moment("createdAt"),
+            last_seen_at=fields.moment("lastSeenAt"),
+            client_identifier=fields.text("clientIdentifier"),
+            is_server="server" in provides or product == _SERVER_PRODUCT,
+        )
+
+
+def _entries(data: Json) -> Iterable[Fields]:
+    """Return the entries of a list; raise UnexpectedAnswerError if it is none."""
+    match data:
+        case list():
+            return map(Fields, data)
+        case {"MediaContainer": dict() as container}:
+            return Fields(container).children("Device")
+        case {"devices": list(listed)}:
+            return map(Fields, listed)
+        case {"devices": dict(listed)}:
+            return Fields(listed).children("device")
+    raise UnexpectedAnswerError

@@ -1,0 +1,177 @@
+"""The poll of the authorized devices of an account: who else is signed in."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from time import sleep
+from typing import Any, Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+
+from .api.devices import Device
+from .api.errors import (
+    NotFoundError,
+    NotPermittedError,
+    PlexError,
+    TokenRejectedError,
+    TooLargeError,
+)
+from .const import CONF_CLIENT_IDENTIFIER, LOGGER
+from .coordinator import AccountCoordinator
+from .known_devices import DeviceEvent, async_known_devices
+from .messages import invalid
+from .sessions import async_create_plex_tv
+from .shared_poll import SharedPollCoordinator
+
+DEVICES_INTERVAL: Final = timedelta(hours=1)
+UNTOLD_INTERVAL: Final = timedelta(days=1)
+"""How often plex.tv is asked where it does not tell, or tells too much."""
+
+# The state of an event entity is the millisecond of its event, so that two events need
+# two of them. They are those of the clock, not of the event loop.
+_BETWEEN_EVENTS: Final = 0.002
+
+type DeviceListener = Callable[[DeviceEvent, Device | None], None]
+
+
+class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
+    """Watch which devices are signed in to an account, by their ids.
+
+    `failure` is why plex.tv does not tell them now; the account logs it when plex.tv is
+    away. An account that may not ask, as a managed user, has none.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry[Any], account: AccountCoordinator
+    ) -> None:
+        """Take the account, which says whether plex.tv accepts the token."""
+        super().__init__(
+            hass,
+            entry,
+            name=f"devices of Plex account {entry.title}",
+            interval=DEVICES_INTERVAL,
+            always_update=True,
+        )
+        self.failure: PlexError | None = None
+        self._account = account
+        self._plex = async_create_plex_tv(hass, entry.data)
+        self._known = async_known_devices(hass, entry.entry_id)
+        self._one_at_a_time = asyncio.Lock()
+        self._is_late = False
+        self._event_listeners: list[DeviceListener] = []
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Poll at once, and when plex.tv is back or accepts the sign-in again.
+
+        Return how to stop that.
+        """
+        self.async_poll_now()
+
+        @callback
+        def async_account_changed() -> None:
+            if self._is_late and self._account.failure is None:
+                self._is_late = False
+                self.async_poll_now()
+
+        return self._account.async_add_listener(async_account_changed)
+
+    @callback
+    def async_listen(self, listener: DeviceListener) -> CALLBACK_TYPE:
+        """Call a listener with each event; return how to stop it."""
+        self._event_listeners.append(listener)
+        return lambda: self._event_listeners.remove(listener)
+
+    async def async_renew(self) -> dict[int, Device]:
+        """Return the devices that plex.tv lists now; raise PlexError if it does not."""
+        await self._async_check_account()
+        await self._poll.share()
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        return self.data or {}
+
+    def is_own(self, device: Device) -> bool:
+        """Return whether a device is this Home Assistant, by its client identifier."""
+        own: str = self.config_entry.data[CONF_CLIENT_IDENTIFIER]
+        return device.client_identifier == own
+
+    async def async_remove(self, device_id: int) -> Device:
+        """Remove a device, as plex.tv lists it now, and return it.
+
+        Raises PlexError, and ServiceValidationError for a device that is not listed, is
+        this Home Assistant or a server.
+        """
+        await self._async_check_account()
+        async with self._one_at_a_time:
+            devices = await self._async_ask()
+            device = devices.pop(device_id, None)
+            if device is None:
+                raise invalid("device_not_found", name=self.config_entry.title)
+            if self.is_own(device):
+                raise invalid("device_is_this", name=self.config_entry.title)
+            if device.is_server:
+                raise invalid("device_is_server", device=device.name or str(device_id))
+            try:
+                await self._plex.remove_device(
+                    self.config_entry.data[CONF_TOKEN], device_id
+                )
+            except NotFoundError as err:
+                raise invalid("device_not_found", name=self.config_entry.title) from err
+            await self._async_tell(devices)
+        self.async_set_updated_data(devices)
+        return device
+
+    @override
+    async def _async_update_data(self) -> dict[int, Device] | None:
+        """Ask plex.tv for the devices, unless the account waits for it.
+
+        plex.tv is away then, wants to be left alone, or rejects the token.
+        """
+        async with self._one_at_a_time:
+            self.update_interval = DEVICES_INTERVAL
+            try:
+                if (failure := self._account.failure) is not None:
+                    raise failure.with_traceback(None)
+                return await self._async_ask()
+            except PlexError as err:
+                self.failure = err
+                self._is_late = self._account.failure is not None
+                if isinstance(err, NotPermittedError | TooLargeError):
+                    self.update_interval = UNTOLD_INTERVAL
+                LOGGER.debug("The %s cannot be told: %s", self.name, err)
+        return self.data
+
+    async def _async_check_account(self) -> None:
+        """Ask for the account first where its last poll failed; raise what it raises."""
+        if self._account.failure is not None:
+            await self._account.async_verify()
+
+    async def _async_ask(self) -> dict[int, Device]:
+        """Return the devices that plex.tv lists now, and tell what has happened to them.
+
+        A rejection counts as one of the account, which is asked for at once.
+        """
+        try:
+            listed = await self._plex.devices(self.config_entry.data[CONF_TOKEN])
+        except TokenRejectedError:
+            with suppress(PlexError):
+                await self._account.async_verify()
+            raise
+        self.failure = None
+        devices = {device.id: device for device in listed}
+        await self._async_tell(devices)
+        return devices
+
+    async def _async_tell(self, devices: dict[int, Device]) -> None:
+        """Tell what has happened, one by one; what is not told by a shutdown is later."""
+        await self._known.async_load()
+        changes = self._known.async_changes(devices)
+        while not self._shutdown_requested:
+            if (change := next(changes, None)) is None:
+                break
+            for listener in self._event_listeners:
+                listener(*change)
+            await self.hass.async_add_executor_job(sleep, _BETWEEN_EVENTS)

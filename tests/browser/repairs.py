@@ -1,0 +1,85 @@
+"""The steps that repair what is wrong with a server."""
+
+from contextlib import suppress
+from functools import partial
+
+from playwright.sync_api import Error
+
+from scripts.shared.simulator import Simulator
+from tests.walks import ways
+from tests.walks.names import DOMAIN, Action, Field, Issue
+from tests.walks.texts import text
+from tests.walks.ways import Way
+from tests.walks.world import (
+    ANNAS_NAME,
+    BASEMENT,
+    CARLA,
+    SHARED,
+    machine_identifier,
+    person,
+)
+
+from . import entry
+from .dialog import PageDialog
+from .screen import Screen
+
+
+def forget_address(screen: Screen, simulator: Simulator) -> None:
+    """Let a server that was added by its address be found again, when it is away."""
+    server = f"/servers/{machine_identifier(simulator, BASEMENT)}"
+    url = simulator.server(BASEMENT)["http_url"]
+    simulator.control.post(f"{server}/stop")
+    way = ways.confirm_repair()
+    _repair(screen, Issue.ADDRESS_FAILS, BASEMENT, way, url=url)
+    simulator.control.post(f"{server}/start")
+
+
+def remove_unshared(screen: Screen, simulator: Simulator) -> None:
+    """Remove the shared server, when it is shared no longer."""
+    server = f"/servers/{machine_identifier(simulator, SHARED)}"
+    simulator.control.post(f"{server}/unshare")
+    _call(screen, Action.SERVERS)
+    _repair(screen, Issue.NOT_LISTED, SHARED, ways.confirm_repair())
+
+
+def renew_token(screen: Screen, simulator: Simulator) -> None:
+    """Add the server that is shared no longer by a token, and renew that when it ends."""
+    carla = person(simulator, CARLA)
+    entry.open_integration(screen)
+    url = simulator.server(SHARED)["http_url"]
+    way = ways.add_server_by_address(url, carla.token())
+    entry.add_server(screen, simulator, SHARED, way)
+    simulator.control.post(f"/accounts/{CARLA}/revoke_tokens")
+    devices = screen.ask("config/device_registry/list")
+    (device,) = (one["id"] for one in devices if one["name"] == SHARED)
+    with suppress(Error):
+        _call(screen, Action.TRANSIENT_TOKEN, {Field.DEVICE: device})
+    way = ways.renew_server_token(carla.token())
+    _repair(screen, Issue.TOKEN_REFUSED, SHARED, way)
+    entry.open_integration(screen)
+    entry.remove_server(screen, SHARED)
+
+
+def _repair(screen: Screen, issue: Issue, server: str, way: Way, **more: str) -> None:
+    """Find a repair under the settings, and go its way to the end."""
+    names = {"account": ANNAS_NAME, "server": server, **more}
+    title = partial(text, f"issues.{issue}.title", **names)
+    with screen.step(f"Find the repair: {title()}"):
+        screen.click("Settings")
+        row = screen.see(title())
+        screen.picture(issue, keep=False)
+        row.click()
+    PageDialog(screen, f"issues.{issue}.fix_flow", names).walk(way)
+
+
+def _call(
+    screen: Screen, action: Action, fields: dict[Field, str] | None = None
+) -> None:
+    """Call an action, whatever comes of it on the page."""
+    screen.ask(
+        "call_service",
+        domain=DOMAIN,
+        service=action,
+        service_data=fields or {},
+        return_response=True,
+    )
