@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.types import PropertyPath, SerializableData
 
 # Home Assistant finds the integration only when it was imported before it starts.
+from custom_components.plex_auth import devices_coordinator
 from custom_components.plex_auth.sensor import ATTR_URI
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -54,6 +55,15 @@ def use_this_integration(
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Return the snapshots in Home Assistant's form."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def freezer(
+    freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+) -> FrozenDateTimeFactory:
+    """Return the clock that stands still; nobody waits for it to go on."""
+    monkeypatch.setattr(devices_coordinator, "_BETWEEN_EVENTS", 0)
+    return freezer
 
 
 @pytest.fixture

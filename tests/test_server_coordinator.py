@@ -345,38 +345,6 @@ async def test_ends(ear: Ear, end: Callable[[Ear], Event]) -> None:
     assert not ear.home.simulator.requests_to("notifications")
 
 
-@pytest.fixture
-async def listening(home: Home) -> MockConfigEntry:
-    """Return Anna's entry, which listens to her server while time goes on by itself."""
-    home.server.notifications.allowed = True
-    entry = await home.add(home.anna, home.server)
-    coordinator = server_coordinator(entry, home.server)
-    await until(lambda: coordinator.notifications.is_open)
-    return entry
-
-
-async def poll_slowly(home: Home, entry: MockConfigEntry) -> None:
-    """Begin to poll a server that takes a moment to answer."""
-    home.server.faults.set("identity", Fault.delay(0.1), times=1)
-    home.simulator.requests.clear()
-    server_coordinator(entry, home.server).async_poll_now()
-    await async_arrival(home.simulator, "identity")
-
-
-async def test_address_changes_while_it_is_polled(
-    home: Home, listening: MockConfigEntry
-) -> None:
-    """A poll of the old address uses nothing that was typed since, and does not listen."""
-    await home.transient_token()
-    await poll_slowly(home, listening)
-    home.server.faults.set("identity", Fault.delay(1), times=1)
-    home.change_server(listening, home.server, url=home.server.http_url)
-    await until(lambda: len(home.simulator.requests_to("identity")) == 2)
-    await asyncio.sleep(0.1)
-    assert len(home.simulator.requests_to("root")) == 1
-    assert not home.simulator.requests_to("notifications")
-
-
 async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     """A poll that is under way at the end opens no socket any more."""
     coordinator = server_coordinator(ear.entry, ear.server)
@@ -402,3 +370,68 @@ async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> N
     assert poll.done()
     assert ear.server.notifications.opened == 1
     assert not ear.server.notifications
+
+
+@pytest.fixture
+async def listening(home: Home) -> MockConfigEntry:
+    """Return Anna's entry, which listens to her server while time goes on by itself."""
+    home.server.notifications.allowed = True
+    entry = await home.add(home.anna, home.server)
+    coordinator = server_coordinator(entry, home.server)
+    await until(lambda: coordinator.notifications.is_open)
+    return entry
+
+
+async def poll_slowly(home: Home, entry: MockConfigEntry) -> None:
+    """Begin to poll a server that takes a moment to answer."""
+    home.server.faults.set("identity", Fault.delay(0.1), times=1)
+    home.simulator.requests.clear()
+    server_coordinator(entry, home.server).async_poll_now()
+    await async_arrival(home.simulator, "identity")
+
+
+async def test_removed_while_it_is_polled(
+    home: Home, listening: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll that ends while the socket of a removed server is closed opens none."""
+    await poll_slowly(home, listening)
+    notifications = server_coordinator(listening, home.server).notifications
+    close = notifications.close
+
+    async def close_slowly() -> None:
+        await close()
+        await asyncio.sleep(0.3)
+
+    monkeypatch.setattr(notifications, "close", close_slowly)
+    await home.remove(listening, home.server)
+    await until(lambda: not home.server.notifications)
+    assert not home.simulator.requests_to("notifications")
+
+
+async def test_poll_that_outlives_home_assistant(
+    home: Home, listening: MockConfigEntry
+) -> None:
+    """A poll that ends while Home Assistant stops opens no socket any more."""
+    home.hass.set_state(CoreState.stopping)
+    home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await until(lambda: not home.server.notifications)
+    home.simulator.requests.clear()
+    await server_coordinator(listening, home.server).async_refresh()
+    await asyncio.sleep(0.1)
+    assert home.simulator.requests_to("identity")
+    assert not home.simulator.requests_to("notifications")
+    home.hass.set_state(CoreState.running)
+
+
+async def test_address_changes_while_it_is_polled(
+    home: Home, listening: MockConfigEntry
+) -> None:
+    """A poll of the old address uses nothing that was typed since, and does not listen."""
+    await home.transient_token()
+    await poll_slowly(home, listening)
+    home.server.faults.set("identity", Fault.delay(1), times=1)
+    home.change_server(listening, home.server, url=home.server.http_url)
+    await until(lambda: len(home.simulator.requests_to("identity")) == 2)
+    await asyncio.sleep(0.1)
+    assert len(home.simulator.requests_to("root")) == 1
+    assert not home.simulator.requests_to("notifications")

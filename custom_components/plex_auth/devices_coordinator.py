@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from time import sleep
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -30,8 +29,7 @@ DEVICES_INTERVAL: Final = timedelta(hours=1)
 UNTOLD_INTERVAL: Final = timedelta(days=1)
 """How often plex.tv is asked where it does not tell, or tells too much."""
 
-# The state of an event entity is the millisecond of its event, so that two events need
-# two of them. They are those of the clock, not of the event loop.
+# The state of an event entity is the millisecond of its event: two events need two.
 _BETWEEN_EVENTS: Final = 0.002
 
 type DeviceListener = Callable[[DeviceEvent, Device | None], None]
@@ -169,9 +167,7 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         """Tell what has happened, one by one; what is not told by a shutdown is later."""
         await self._known.async_load()
         changes = self._known.async_changes(devices)
-        while not self._shutdown_requested:
-            if (change := next(changes, None)) is None:
-                break
+        while not self._shutdown_requested and (change := next(changes, None)):
             for listener in self._event_listeners:
                 listener(*change)
-            await self.hass.async_add_executor_job(sleep, _BETWEEN_EVENTS)
+            await asyncio.sleep(_BETWEEN_EVENTS)

@@ -46,7 +46,7 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
     ) -> None:
         """Take what is polled, by the name that it has in the log, and how often.
 
-        `always_update` says whether listeners are told of what has not changed, too.
+        `always_update` says whether listeners are told when the data is as before.
         """
         super().__init__(
             hass,
