@@ -13,20 +13,24 @@ import pytest
 from pytest_homeassistant_custom_component import common
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 from syrupy.types import PropertyPath, SerializableData
 
 # Home Assistant finds the integration only when it was imported before it starts.
 from custom_components.plex_auth import devices_coordinator
+from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.sensor import ATTR_URI
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
 
+from .fix import Fix, OpenFix
 from .fixed_world import NOON, SnapshotPlatform, async_add_kind
-from .helpers import everything_enabled
+from .helpers import everything_enabled, subentry_of
 from .home import Home
-from .plex_simulator import PlexDirectResolver, PlexSimulator
+from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 
 
@@ -167,3 +171,18 @@ def plex_direct(dns: Dns, simulator: PlexSimulator) -> Iterator[None]:
         return_value=context,
     ):
         yield
+
+
+@pytest.fixture
+def open_fix(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenFix:
+    """Return what opens the fix of a server's issue that is there."""
+
+    async def _async_open(entry: MockConfigEntry, server: MediaServer, key: str) -> Fix:
+        assert await async_setup_component(hass, "repairs", {})
+        issue_id = f"{key}_{subentry_of(entry, server).subentry_id}"
+        assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
+        fix = Fix(await hass_client(), key, issue_id)
+        await fix.start()
+        return fix
+
+    return _async_open

@@ -19,5 +19,6 @@ def impatience(seconds: float) -> Iterator[None]:
         for function in (Transport.request, Transport.open_socket, PlexServer._request):
             assert function.__kwdefaults__ is not None
             patch.setitem(function.__kwdefaults__, "timeout", short)
-        patch.setattr(server_module, "PROBE_TIMEOUT", short)
+        for name in ("PROBE_TIMEOUT", "CLAIM_TIMEOUT"):
+            patch.setattr(server_module, name, short)
         yield

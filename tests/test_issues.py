@@ -34,6 +34,7 @@ SERVER_POLL = timedelta(minutes=5, seconds=10)
 SOURCE_POLL = timedelta(minutes=30, seconds=10)
 
 FIXABLE = {
+    "server_unclaimed",
     "server_not_listed",
     "server_token_refused",
     "plex_direct_not_resolved",
@@ -53,7 +54,8 @@ def issues(
         key = issue.translation_key
         assert key is not None
         assert issue.issue_id == f"{key}_{subentry.subentry_id}"
-        assert issue.severity is ir.IssueSeverity.WARNING
+        is_warning = issue.severity is ir.IssueSeverity.WARNING
+        assert is_warning is (key != "server_unclaimed")
         assert issue.is_fixable is (key in FIXABLE)
         assert issue.translation_placeholders == {
             "account": entry.title,
@@ -240,8 +242,8 @@ async def test_token_that_is_taken_again(
 async def test_unclaimed_server_is_no_matter_of_tokens(home: Home) -> None:
     """No new token is asked for where none is any good."""
     entry = await home.add(home.anna, with_typed_token(home.server))
-    home.server.claimed = False
-    refuse_tokens(home.server)
+    home.server.unclaim()
+    home.server.trusts_network = False
     failure = await home.failure("get_transient_token")
     assert failure.translation_key == "not_claimed"
     assert issues(home.hass, entry, home.server) == []

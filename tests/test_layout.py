@@ -27,6 +27,7 @@ API = (
     "shared",
     "race",
     "server_list",
+    "claim",
     "server_access",
 )
 MOST_LINES = 350

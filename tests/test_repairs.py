@@ -1,24 +1,16 @@
 """The fix flows of repairs, through Home Assistant's own API."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-import json
-import re
-from typing import Any
 
-from aiohttp.test_utils import TestClient
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
-from homeassistant.setup import async_setup_component
 
 from .conftest import Dns
+from .fix import OpenFix
 from .helpers import (
     account_coordinator,
     async_arrival,
@@ -31,69 +23,6 @@ from .helpers import (
 from .home import Home
 from .plex_simulator import Certificate, Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
-from .walks.texts import texts_of
-
-URL = "/api/repairs/issues/fix"
-
-
-class Fix:
-    """Walk through the fix of an issue as the page does, and check what is shown."""
-
-    def __init__(self, client: TestClient[Any, Any], key: str, issue_id: str) -> None:
-        """Take the client of an administrator."""
-        self._client = client
-        self._texts = texts_of(f"issues.{key}.fix_flow")
-        self._issue_id = issue_id
-        self.result: Mapping[str, Any] = {}
-
-    async def start(self) -> None:
-        """Open the dialog."""
-        await self._post(URL, {"handler": DOMAIN, "issue_id": self._issue_id})
-
-    async def submit(self, **typed: str) -> None:
-        """Submit the form."""
-        await self._post(f"{URL}/{self.result['flow_id']}", typed)
-
-    @property
-    def errors(self) -> Mapping[str, str]:
-        """Return the errors that the form shows."""
-        return self.result["errors"] or {}
-
-    async def _post(self, url: str, data: Mapping[str, str]) -> None:
-        response = await self._client.post(url, json=data)
-        assert response.status == 200, await response.text()
-        self.result = await response.json()
-        if self.result["type"] == "form":
-            texts = self._texts["step"][self.result["step_id"]]
-            needed = set(re.findall(r"\{(\w+)\}", json.dumps(texts)))
-            assert needed <= self.result["description_placeholders"].keys()
-            for field in self.result["data_schema"]:
-                assert texts["data"][field["name"]]
-                assert texts["data_description"][field["name"]]
-                assert "default" not in field
-                assert "description" not in field
-            for key in self.errors.values():
-                assert self._texts["error"][key]
-        elif self.result["type"] == "abort":
-            assert self._texts["abort"][self.result["reason"]]
-
-
-type OpenFix = Callable[[MockConfigEntry, MediaServer, str], Awaitable[Fix]]
-
-
-@pytest.fixture
-def open_fix(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenFix:
-    """Return what opens the fix of a server's issue that is there."""
-
-    async def _async_open(entry: MockConfigEntry, server: MediaServer, key: str) -> Fix:
-        assert await async_setup_component(hass, "repairs", {})
-        issue_id = f"{key}_{subentry_of(entry, server).subentry_id}"
-        assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
-        fix = Fix(await hass_client(), key, issue_id)
-        await fix.start()
-        return fix
-
-    return _async_open
 
 
 async def test_remove_a_server_that_is_not_listed(
@@ -180,10 +109,10 @@ async def test_new_token(
         await fix.submit(token=home.server.access_token_for(home.server.owner))
         assert fix.errors == {"base": key}
     home.server.faults.clear()
-    home.server.claimed = False
+    home.server.claimed = home.server.trusts_network = False
     await fix.submit(token="wrong")
     assert fix.errors == {"base": "not_claimed"}
-    home.server.claimed = True
+    home.server.claimed = home.server.trusts_network = True
     assert subentry_of(refused, home.server).data["token"] == "refused"
     await fix.submit(token=f" {home.server.access_token_for(home.server.owner)} ")
     assert fix.result["type"] == "create_entry"

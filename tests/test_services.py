@@ -993,11 +993,15 @@ async def test_source_of_an_old_server(home: Home) -> None:
 # What Plex does not do
 
 
-# What only a sign-in or a request for a source meets.
+# What only a sign-in, a claim or a request for a source meets.
 ELSEWHERE = {
+    errors.ClaimFailedError,
+    errors.ClaimedElsewhereError,
     errors.EmailRequiredError,
     errors.LinkExpiredError,
+    errors.NetworkNotTrustedError,
     errors.NotClaimedError,
+    errors.NotListedYetError,
     errors.NotOwnerError,
     errors.SignInBlockedError,
     errors.VerificationCodeWrongError,

@@ -62,6 +62,14 @@ SERVER_ERRORS = (
     errors.WrongServerError,
 )
 
+# What comes of a claim beyond that.
+CLAIM_ERRORS = (
+    errors.ClaimedElsewhereError,
+    errors.ClaimFailedError,
+    errors.NetworkNotTrustedError,
+    errors.NotListedYetError,
+)
+
 BODIES = (
     b"",
     b"<html>",
@@ -349,7 +357,34 @@ def test_steps_of_repairs() -> None:
         for issue in TEXTS["issues"].values()
         if "fix_flow" in issue
     ]
-    assert {reason for abort in texts for reason in abort} == reasons("repairs.py")
+    given = {
+        reason
+        for module in ("repairs.py", "flows/repair.py", "flows/claim.py")
+        for reason in reasons(module)
+    }
+    assert {reason for abort in texts for reason in abort} == given
+
+
+def test_errors_of_the_claim() -> None:
+    """Each error that a claim can meet has its text, and no text is left over.
+
+    It ends where the account has to sign in, and where somebody else has claimed.
+    """
+    needed = PLEX_TV_KEYS | SERVER_KEYS | {error_key(kind()) for kind in CLAIM_ERRORS}
+    ends = {
+        error_key(kind())
+        for kind in (
+            errors.ClaimedElsewhereError,
+            errors.NotClaimedError,
+            errors.TokenRejectedError,
+        )
+    }
+    texts = TEXTS["issues"]["server_unclaimed"]["fix_flow"]
+    assert set(texts["error"]) == needed - ends
+    assert len(set(texts["error"].values())) == len(texts["error"])
+    assert set(texts["abort"]) >= reasons("flows/claim.py")
+    for path, text in leaves({**texts["error"], **texts["abort"]}):
+        assert text.endswith("."), path
 
 
 def test_error_keys() -> None:
@@ -358,6 +393,8 @@ def test_error_keys() -> None:
         set(TEXTS["exceptions"])
         | set(TEXTS["config"]["error"])
         | set(TEXTS["config_subentries"]["server"]["error"])
+        | set(TEXTS["issues"]["server_unclaimed"]["fix_flow"]["error"])
+        | set(TEXTS["issues"]["server_unclaimed"]["fix_flow"]["abort"])
     )
     assert set(messages._KEYS.values()) <= known
 

@@ -132,6 +132,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         **_subentry(server.subentry),
         "listed": listed is not None,
         "owned": listed.owned if listed is not None else None,
+        "claimed": access.identity.claimed if access.identity is not None else None,
         "version": access.version,
         "connection": route.kind if route else None,
         "connection_scheme": route.url.scheme if route else None,

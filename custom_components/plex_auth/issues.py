@@ -25,6 +25,7 @@ from .server_coordinator import ServerCoordinator
 class Issue(StrEnum):
     """Name what can be wrong with a server."""
 
+    UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     TOO_OLD = "server_too_old"
@@ -35,9 +36,17 @@ class Issue(StrEnum):
 
 _LEARN_MORE: Final = "https://github.com/seed-6e2aef77/plex-auth/blob/main/docs/troubleshooting.md#repairs"
 
-_FIXABLE = frozenset(
-    {Issue.NOT_LISTED, Issue.TOKEN_REFUSED, Issue.PLEX_DIRECT, Issue.ADDRESS_FAILS}
+_FIXABLE: Final = frozenset(
+    {
+        Issue.UNCLAIMED,
+        Issue.NOT_LISTED,
+        Issue.TOKEN_REFUSED,
+        Issue.PLEX_DIRECT,
+        Issue.ADDRESS_FAILS,
+    }
 )
+# What is dangerous already; anything else is a warning.
+_ERRORS: Final = frozenset({Issue.UNCLAIMED})
 
 
 @callback
@@ -62,7 +71,9 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
                 DOMAIN,
                 issue_id,
                 is_fixable=issue in _FIXABLE,
-                severity=ir.IssueSeverity.WARNING,
+                severity=ir.IssueSeverity.ERROR
+                if issue in _ERRORS
+                else ir.IssueSeverity.WARNING,
                 translation_key=issue,
                 translation_placeholders={
                     "account": entry.title,
@@ -112,7 +123,9 @@ def local_addresses(server: ServerCoordinator) -> list[URL]:
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield what is wrong with a server now."""
     data = server.subentry.data
-    if (
+    if server.access.is_unclaimed:
+        yield Issue.UNCLAIMED
+    elif (
         CONF_TOKEN not in data
         and server.account.servers.is_known
         and server.access.target.listed is None
@@ -136,11 +149,19 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 def _undecided(server: ServerCoordinator) -> set[Issue]:
     """Return the issues that nobody can tell of now: they stay as they are.
 
-    A name that does not resolve says nothing while the internet may be missing.
+    A name that does not resolve says nothing while the internet may be missing, and a
+    server that has not been asked yet may be one that belongs to nobody.
     """
+    undecided = set[Issue]()
     account = server.account
     is_answered = account.last_update_success or account.token_rejected
-    return set() if is_answered or _is_local(server) else {Issue.PLEX_DIRECT}
+    if not is_answered and not _is_local(server):
+        undecided.add(Issue.PLEX_DIRECT)
+    if server.access.identity is None:
+        undecided.add(Issue.UNCLAIMED)
+        if server.last_update_success:
+            undecided.add(Issue.NOT_LISTED)
+    return undecided
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:

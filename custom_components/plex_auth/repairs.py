@@ -1,10 +1,8 @@
 """Fix flows of the repairs."""
 
-from abc import ABC, abstractmethod
-from typing import Any, Final, override
+from typing import Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 
@@ -21,9 +19,9 @@ from .api.server import PlexServer
 from .const import CONF_CLIENT_IDENTIFIER
 from .flows import checks, forms
 from .flows.checks import FormError
+from .flows.claim import ClaimServerFlow
+from .flows.repair import ConfirmFlow, ServerRepairFlow
 from .issues import Issue, local_addresses
-from .runtime_data import PlexAuthConfigEntry
-from .server_coordinator import ServerCoordinator
 from .sessions import async_create_transport
 
 
@@ -43,84 +41,7 @@ async def async_create_fix_flow(
     )
 
 
-class _ServerRepairFlow(RepairsFlow):
-    """Fix an issue of a server."""
-
-    first_step = "confirm"
-
-    def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
-        """Take the server: its account and its subentry."""
-        self._entry = entry
-        self._subentry = subentry
-
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Begin with the first step."""
-        result: RepairsFlowResult = await getattr(
-            self, f"async_step_{self.first_step}"
-        )()
-        return result
-
-    @property
-    def _placeholders(self) -> dict[str, str]:
-        """Return the names that the texts mention."""
-        return {"account": self._entry.title, "server": self._subentry.title}
-
-    @property
-    def _server(self) -> ServerCoordinator | None:
-        """Return the server's coordinator, None while the entry is not loaded."""
-        if self._entry.state is not ConfigEntryState.LOADED:
-            return None
-        return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
-
-    def _is_removed(self) -> bool:
-        """Return whether the server or its account is no longer in Home Assistant."""
-        entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
-        return entry is None or self._subentry.subentry_id not in entry.subentries
-
-    def _abort(self, reason: str) -> RepairsFlowResult:
-        """End without a change."""
-        return self.async_abort(
-            reason=reason, description_placeholders=self._placeholders
-        )
-
-    def _update(self, data: dict[str, Any]) -> RepairsFlowResult:
-        """Store changed data, which the server takes over."""
-        self.hass.config_entries.async_update_subentry(
-            self._entry, self._subentry, data={**self._subentry.data, **data}
-        )
-        return self.async_create_entry(data={})
-
-
-class _ConfirmFlow(_ServerRepairFlow, ABC):
-    """Fix an issue of a server once the user agrees."""
-
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Ask, and fix the issue once the user agrees."""
-        if self._is_removed():
-            return self._abort("server_removed")
-        return await self._async_confirm(is_agreed=user_input is not None)
-
-    @abstractmethod
-    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Ask, or fix the issue where the user agrees."""
-
-    def _ask(
-        self, error: PlexError | None = None, **placeholders: str
-    ) -> RepairsFlowResult:
-        """Show the question."""
-        return self.async_show_form(
-            step_id="confirm",
-            data_schema=forms.EMPTY_SCHEMA,
-            errors=checks.form_errors(error),
-            description_placeholders=self._placeholders | placeholders,
-        )
-
-
-class RemoveServerFlow(_ConfirmFlow):
+class RemoveServerFlow(ConfirmFlow):
     """Remove a server that the account has no longer."""
 
     @override
@@ -146,7 +67,7 @@ class RemoveServerFlow(_ConfirmFlow):
         return self.async_create_entry(data={})
 
 
-class NewTokenFlow(_ServerRepairFlow):
+class NewTokenFlow(ServerRepairFlow):
     """Take a new token for a server that refuses the typed one."""
 
     first_step = "token"
@@ -186,7 +107,7 @@ class NewTokenFlow(_ServerRepairFlow):
         return token
 
 
-class LocalAddressFlow(_ConfirmFlow):
+class LocalAddressFlow(ConfirmFlow):
     """Use a server's local address, which needs no name resolution."""
 
     @override
@@ -215,7 +136,7 @@ class LocalAddressFlow(_ConfirmFlow):
         return await PlexServer(transport, route.url).identity(self._subentry.unique_id)
 
 
-class AutomaticAddressFlow(_ConfirmFlow):
+class AutomaticAddressFlow(ConfirmFlow):
     """Forget the stored address of a server, and use those that plex.tv lists."""
 
     @override
@@ -234,9 +155,10 @@ class AutomaticAddressFlow(_ConfirmFlow):
         return self.async_create_entry(data={})
 
 
-_FLOWS: Final[dict[Issue, type[_ServerRepairFlow]]] = {
+_FLOWS: Final[dict[Issue, type[ServerRepairFlow]]] = {
     Issue.ADDRESS_FAILS: AutomaticAddressFlow,
     Issue.NOT_LISTED: RemoveServerFlow,
     Issue.PLEX_DIRECT: LocalAddressFlow,
     Issue.TOKEN_REFUSED: NewTokenFlow,
+    Issue.UNCLAIMED: ClaimServerFlow,
 }

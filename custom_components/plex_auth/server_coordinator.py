@@ -31,6 +31,7 @@ class ServerData:
 
     route: Route
     version: str | None
+    claimed: bool | None
 
 
 class ServerCoordinator(SharedPollCoordinator[ServerData]):
@@ -140,17 +141,25 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """Ask the server who it is, then whether the transient token still lives."""
         self.update_interval = SERVER_INTERVAL
         access = self.access
+        was_unclaimed = access.is_unclaimed
         try:
             identity, route = await access.identify()
         except PlexError as err:
             raise update_failed(
                 err, self.subentry.title, SERVER_INTERVAL, _SERVER_PAUSE
             ) from err
-        await access.recheck_refused_token()
-        await self.issued_token.check(access.check_transient_token)
-        if access is self.access:
-            self._listen(route)
-        return ServerData(route, identity.version)
+        if access.is_unclaimed:
+            # It looks at no token, and gets none (plex-api.md §17.1).
+            self.notifications.stop()
+        else:
+            if was_unclaimed:
+                # Whoever has claimed it: its tokens are new (plex-api.md §17.4).
+                await access.target.renew(now=True)
+            await access.recheck_refused_token()
+            await self.issued_token.check(access.check_transient_token)
+            if access is self.access:
+                self._listen(route)
+        return ServerData(route, identity.version, identity.claimed)
 
     def _listen(self, route: Route) -> None:
         """Listen to the server by a route by which it has just told who it is."""

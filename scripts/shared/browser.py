@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--main",
         action="store_true",
-        help="only add an account, call an action, sign in again and remove it",
+        help="only add an account, call an action, sign in again, claim a server, remove it",
     )
     parser.add_argument(
         "--screenshots",

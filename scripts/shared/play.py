@@ -31,6 +31,12 @@ def deeds(simulator: Simulator, link_code: str = "CODE") -> Iterator[Deed]:
         (f"Tell the verification code of {_ANNA}", "GET", f"{account}/code", None),
         (f"Confirm the link code {link_code} as {_BEN}", "POST", link, person),
         (f"Reject the sign-in of {_ANNA}", "POST", f"{account}/revoke_tokens", None),
+        (
+            f"Sign out connected devices of {_ANNA}, her servers too: nobody owns them then",
+            "POST",
+            f"{account}/sign_out_devices",
+            None,
+        ),
         (f"Stop the server {_SERVER}", "POST", f"{server}/stop", None),
         ("Start it again", "POST", f"{server}/start", None),
         ("Restart it, which destroys its tokens", "POST", f"{server}/restart", None),

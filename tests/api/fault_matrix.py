@@ -74,6 +74,12 @@ async def _pin(scene: Scene) -> str:
     return str(scene.simulator.pins.create("client-1").id)
 
 
+async def _claim_token(scene: Scene) -> str:
+    """Let the server belong to nobody, and return what the owner can claim it by."""
+    scene.population.server.unclaim()
+    return scene.simulator.claim_tokens.create(scene.population.owner)
+
+
 CALLS: Final = (
     Call(
         "sign_in",
@@ -136,6 +142,13 @@ CALLS: Final = (
         lambda scene, token: scene.account.sign_out(token),
     ),
     Call(
+        "claim_token",
+        "claim_token",
+        False,
+        _account_token,
+        lambda scene, token: scene.account.claim_token(token),
+    ),
+    Call(
         "identity",
         "identity",
         True,
@@ -173,6 +186,13 @@ CALLS: Final = (
         True,
         _server_token,
         lambda scene, token: scene.server.part(token, scene.population.film),
+    ),
+    Call(
+        "claim",
+        "claim",
+        True,
+        _claim_token,
+        lambda scene, claim_token: scene.server.claim(claim_token),
     ),
 )
 
@@ -407,13 +427,12 @@ def _rate_limits() -> Iterable[FaultCase]:
         )
 
 
-# Signing out takes every answer with a status of success (plex-api.md §12.11), and so
-# does removing a device (§16.2).
-_DELETING_SUCCEEDS: Final[dict[str, Outcome]] = {
-    "sign_out": None,
-    "remove_device": None,
-}
-
+# An answer that has no body cannot be spoilt.
+_WITHOUT_BODY_SUCCEED: Final[dict[str, Outcome]] = {"sign_out": None}
+# These take every answer with a status of success (plex-api.md §12.11, §16.2, §17.3).
+_WITHOUT_DATA_SUCCEED: Final[dict[str, Outcome]] = dict.fromkeys(
+    ("sign_out", "remove_device", "claim")
+)
 # What is asked in a second way where there is no first one (plex-api.md §16).
 _SECOND_WAY: Final[dict[str, Outcome]] = {"devices": None, "remove_device": None}
 
@@ -451,14 +470,14 @@ FAULTS: Final = (
         errors.ConnectionTimeoutError,
         errors.ConnectionTimeoutError,
         is_slow=True,
-        others=_DELETING_SUCCEEDS,
+        others=_WITHOUT_BODY_SUCCEED | {"remove_device": None},
     ),
     _answer(
         "half a body",
         Fault.half_body(),
         errors.CannotConnectError,
         errors.CannotConnectError,
-        others={"sign_out": None},
+        others=_WITHOUT_BODY_SUCCEED,
     ),
     _answer(
         "body over the limit",
@@ -475,14 +494,14 @@ FAULTS: Final = (
         _changed("latin-1", _in_latin_1),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_DELETING_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "HTML with 200",
         Fault.html(200),
         errors.PageError,
         errors.PageError,
-        others=_DELETING_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "HTML with 401",
@@ -530,14 +549,14 @@ FAULTS: Final = (
         Fault.body(""),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_DELETING_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     _answer(
         "invalid JSON",
         Fault.body('{"MediaContainer": {'),
         errors.UnexpectedAnswerError,
         errors.UnexpectedAnswerError,
-        others=_DELETING_SUCCEEDS,
+        others=_WITHOUT_DATA_SUCCEED,
     ),
     *(
         _answer(
@@ -545,7 +564,7 @@ FAULTS: Final = (
             Fault.body(shape),
             errors.UnexpectedAnswerError,
             errors.UnexpectedAnswerError,
-            others=_DELETING_SUCCEEDS,
+            others=_WITHOUT_DATA_SUCCEED,
         )
         for shape in (
             "null",

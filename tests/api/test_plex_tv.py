@@ -90,7 +90,12 @@ async def test_rejected_token(
     token = population.token
     await account.user(token)
     population.owner.revoke_tokens()
-    for ask in (account.user(token), account.servers(token), account.sign_out(token)):
+    for ask in (
+        account.user(token),
+        account.servers(token),
+        account.claim_token(token),
+        account.sign_out(token),
+    ):
         with pytest.raises(errors.TokenRejectedError):
             await ask
 
@@ -180,3 +185,20 @@ async def test_sign_out(
     assert (request.method, request.status) == ("DELETE", 204)
     with pytest.raises(errors.PlexError):
         await account.user(token)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.xml_instead()])
+async def test_claim_token(
+    plex: PlexSimulator, account: PlexTv, population: Population, fault: Fault | None
+) -> None:
+    """A claim token is asked for beside the second API, and is of the account."""
+    if fault is not None:
+        plex.faults.set("claim_token", fault)
+    claim_token = await account.claim_token(population.token)
+    (request,) = plex.requests_to("claim_token")
+    assert (request.path, dict(request.query)) == ("/api/claim/token.json", {})
+    assert plex.claim_tokens.redeem(claim_token) is population.owner
+    assert plex.claim_tokens.redeem(claim_token) is None
+    plex.faults.set("claim_token", Fault.body('{"token": ""}'))
+    with pytest.raises(errors.UnexpectedAnswerError):
+        await account.claim_token(population.token)

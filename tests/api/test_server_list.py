@@ -1,9 +1,11 @@
 """The servers of an account, asked for once for all who wish."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from yarl import URL
 
 from custom_components.plex_auth.api.errors import (
     NotPermittedError,
@@ -180,6 +182,50 @@ async def test_listed_before_stored_and_typed_before_all(plex: PlexTv) -> None:
     assert [len(one) for one in ranks] == [0, 2]
     with pytest.raises(NotPermittedError):
         _ = AccountServer(plex.list, "b", lambda: stored(None)).token
+
+
+def test_private_ranks(plex: PlexTv) -> None:
+    """What leads to a server within its own network: private addresses, no relay."""
+
+    def connection(uri: str, address: str, **more: bool) -> Connection:
+        url = URL(uri)
+        assert url.port is not None
+        return Connection(
+            protocol=url.scheme,
+            address=address,
+            port=url.port,
+            uri=uri,
+            local=more.get("local", False),
+            relay=more.get("relay", False),
+        )
+
+    known = KnownServer(
+        token="token",
+        connections=(
+            connection("https://10-0-0-1.x.plex.direct:32400", "10.0.0.1", local=True),
+            connection("https://8-8-8-8.x.plex.direct:32400", "8.8.8.8"),
+            connection("https://10-0-0-2.x.plex.direct:8443", "10.0.0.2", relay=True),
+            connection("https://nas.example.com:32400", "nas.example.com", local=True),
+        ),
+        https_required=False,
+    )
+
+    def uris(url: str | None = None, *, https_required: bool = False) -> list[str]:
+        server = AccountServer(
+            plex.list,
+            "one",
+            lambda: replace(known, https_required=https_required),
+            url=URL(url) if url else None,
+        )
+        return [route.uri for rank in server.private_ranks for route in rank]
+
+    secure = "https://10-0-0-1.x.plex.direct:32400"
+    assert uris() == [secure, "http://10.0.0.1:32400"]
+    assert uris(https_required=True) == [secure]
+    for url in ("http://10.0.0.9:32400", "http://nas:32400", "https://nas.local:443"):
+        assert uris(url) == [str(URL(url)).rstrip("/")]
+    for url in ("http://8.8.8.8:32400", "https://plex.example.com:443"):
+        assert uris(url) == []
 
 
 async def test_relocation(plex: PlexTv) -> None:

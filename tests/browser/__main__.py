@@ -72,11 +72,12 @@ def main() -> int:
 
 
 def _main(screen: Screen, simulator: Simulator) -> None:
-    """Call an action and sign in again."""
+    """Call an action, sign out connected devices, sign in again and claim a server."""
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
-    actions.revoke_sign_in(screen, simulator)
+    actions.sign_out_devices(screen, simulator)
     sign_in.sign_in_again(screen, simulator)
+    repairs.claim_server(screen, simulator)
     wrong_person.sign_in_as_both(screen, simulator)
     entry.open_integration(screen)
 
@@ -92,9 +93,10 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     automation.make_automation(screen)
     dashboard.paste_card(screen)
     actions.open_actions(screen)
-    actions.revoke_sign_in(screen, simulator)
+    actions.sign_out_devices(screen, simulator)
     dashboard.see_rejection(screen)
     sign_in.sign_in_again(screen, simulator)
+    repairs.claim_server(screen, simulator)
     wrong_person.sign_in_as_both(screen, simulator)
     entry.open_integration(screen)
     entry.add_server_by_address(screen, simulator, BASEMENT)

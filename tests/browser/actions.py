@@ -66,10 +66,10 @@ def call(screen: Screen, simulator: Simulator, action: Action) -> list[str]:
     return lines
 
 
-def revoke_sign_in(screen: Screen, simulator: Simulator) -> None:
-    """Let Plex reject the token, and see an action say so."""
+def sign_out_devices(screen: Screen, simulator: Simulator) -> None:
+    """Sign out connected devices at Plex, own servers too; see an action say so."""
     with screen.step("Find the sign-in rejected"):
-        simulator.control.post(f"/accounts/{ANNA}/revoke_tokens")
+        simulator.control.post(f"/accounts/{ANNA}/sign_out_devices")
         _choose_action(screen, Action.TOKEN_DETAILS)
         screen.press("Perform action")
         screen.see(text("exceptions.invalid_token.message", name=ANNAS_NAME))

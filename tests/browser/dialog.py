@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.walks.names import SECRET_FIELDS, Field, Step
 from tests.walks.texts import ENGLISH, text, texts_of
-from tests.walks.ways import Choose, Created, Ended, Move, Submit, Watch, Way
+from tests.walks.ways import Choose, Created, Ended, Move, Submit, Wait, Watch, Way
 
 from .screen import Screen
 
@@ -82,6 +82,11 @@ class PageDialog:
                 code = self._code()
                 with self.seen(step):
                     use(code)
+            case Wait(step):
+                # Home Assistant's page finds no title of a repair's progress.
+                with self.screen.step(self.text(f"progress.{step}")):
+                    self.screen.see(self.text(f"progress.{step}"))
+                    self._picture(step)
             case Created():
                 self._end(*_CREATED.get(self.texts, _REPAIRED))
             case Ended(reason):

@@ -2,8 +2,9 @@
 
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
-from playwright.sync_api import Error
+from playwright.sync_api import Error, expect
 
 from scripts.shared.simulator import Simulator
 from tests.walks import ways
@@ -11,17 +12,59 @@ from tests.walks.names import DOMAIN, Action, Field, Issue
 from tests.walks.texts import text
 from tests.walks.ways import Way
 from tests.walks.world import (
+    ANNA,
     ANNAS_NAME,
     BASEMENT,
+    BEN,
     CARLA,
+    LIVING_ROOM,
     SHARED,
     machine_identifier,
     person,
 )
 
-from . import entry
+from . import actions, entry
 from .dialog import PageDialog
 from .screen import Screen
+
+
+def claim_server(screen: Screen, simulator: Simulator) -> None:
+    """Claim a server of nobody by its repair, and see that everything works again."""
+    issue = f"issues.{Issue.UNCLAIMED}"
+    names = {"account": ANNAS_NAME, "server": LIVING_ROOM}
+    with screen.step("See that a server belongs to nobody"):
+        screen.ask(
+            "call_service",
+            domain="button",
+            service="press",
+            target={"entity_id": f"button.{ANNA}_check_now"},
+        )
+        screen.click("Settings")
+        found = screen.see(text(f"{issue}.title", **names))
+        screen.picture("unclaimed", keep=False)
+        found.click()
+    server = simulator.server(LIVING_ROOM)
+    host = server["machine_identifier"]
+    slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 2}
+    simulator.control.post("/faults", {**slow, "host": host})
+    simulator.control.post(f"/servers/{host}/distrust")
+    dialog = PageDialog(screen, f"{issue}.fix_flow", names)
+    dialog.walk(islice(ways.claim_server(), 2))
+    with screen.step("See that the server trusts another network only"):
+        url = f"{server['http_url']}/web"
+        screen.see(dialog.text("error.network_not_trusted", url=url))
+        screen.picture("claim-not-trusted", dialog=True, keep=False)
+    simulator.control.post(f"/servers/{host}/trust")
+    dialog.walk(ways.claim_server())
+    with screen.step("See that nothing is left to repair"):
+        repair = screen.page.get_by_text(text(f"{issue}.title", **names))
+        expect(repair, "the repair").to_have_count(0)
+    actions.open_actions(screen)
+    actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    # What a person does elsewhere: claim the other server, and share this one again.
+    other = machine_identifier(simulator, BASEMENT)
+    simulator.control.post(f"/servers/{other}/claim", {"username": ANNA})
+    simulator.control.post(f"/servers/{host}/share", {"username": BEN})
 
 
 def forget_address(screen: Screen, simulator: Simulator) -> None:

@@ -25,8 +25,12 @@ SIGTERM, and is steered at its `control_url`:
     POST   servers/<identifier>/<what>   restart [boot_state], ready, stop, start,
                                          change_port, renew_certificate,
                                          rotate_access_tokens, vanish, reappear,
-                                         flood rate (a second), calm
+                                         flood rate (a second), calm,
+                                         share username, unshare, claim username,
+                                         unclaim, trust, distrust (its network)
     POST   accounts/<name>/revoke_tokens
+    POST   accounts/<name>/sign_out_devices
+                                         revoke_tokens, and its servers are unclaimed
     GET    accounts/<name>/code          the verification code that is right now
     POST   pins/<code>/link              username: who claims the link code
     POST   faults                        endpoint, kind, what that kind takes, times,

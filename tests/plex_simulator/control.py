@@ -42,6 +42,9 @@ class ControlRoutes:
             web.get(f"{CONTROL_PREFIX}world", self._control(self._world)),
             web.post(f"{server}/{{action}}", self._control(self._server_action)),
             web.post(f"{account}/revoke_tokens", self._control(self._revoke_tokens)),
+            web.post(
+                f"{account}/sign_out_devices", self._control(self._sign_out_devices)
+            ),
             web.post(f"{account}/token", self._control(self._token)),
             web.get(f"{account}/code", self._control(self._code)),
             web.post(f"{CONTROL_PREFIX}pins/{{code}}/link", self._control(self._link)),
@@ -80,6 +83,9 @@ class ControlRoutes:
 
     def _account(self, request: web.Request) -> Account:
         return self._simulator.accounts[request.match_info["account"]]
+
+    def _person(self, fields: dict[str, object]) -> Account:
+        return self._simulator.accounts[str(fields.get("username"))]
 
     def _faults(self, host: object) -> Faults:
         if host in (None, "plex.tv"):
@@ -121,8 +127,18 @@ class ControlRoutes:
             server.renew_certificate()
         elif action == "rotate_access_tokens":
             server.rotate_access_tokens()
+        elif action == "share":
+            server.shared_with.append(self._person(fields))
         elif action == "unshare":
             server.shared_with.clear()
+        elif action == "claim":
+            server.claim(self._person(fields))
+        elif action == "unclaim":
+            server.unclaim()
+        elif action == "distrust":
+            server.trusts_network = False
+        elif action == "trust":
+            server.trusts_network = True
         else:
             raise LookupError(action)
         return describe_server(server)
@@ -131,6 +147,12 @@ class ControlRoutes:
         self, request: web.Request, fields: dict[str, object]
     ) -> object:
         self._account(request).revoke_tokens()
+        return {}
+
+    async def _sign_out_devices(
+        self, request: web.Request, fields: dict[str, object]
+    ) -> object:
+        self._simulator.sign_out_devices(self._account(request))
         return {}
 
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:
@@ -145,7 +167,7 @@ class ControlRoutes:
         return {"code": self._account(request).code()}
 
     async def _link(self, request: web.Request, fields: dict[str, object]) -> object:
-        account = self._simulator.accounts[str(fields.get("username"))]
+        account = self._person(fields)
         code = request.match_info["code"]
         if not self._simulator.pins.link(code, account):
             raise LookupError(code)

@@ -1,14 +1,15 @@
-"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6, §21)."""
+"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6, §17, §21)."""
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
+from .claiming import ClaimTokens
 from .clock import epoch
 from .errors import MediaServerError, SimulatedError
 from .library import Item
-from .rendering import error_page, media_container, wants_json
+from .rendering import answer, error_page, media_container, wants_json
 from .servers import Caller, MediaServer
 
 # One transparent dot: what a client gets that plays an address with a token in it.
@@ -44,9 +45,10 @@ def render_error(
 class MediaServerRoutes:
     """Answer the requests to one server."""
 
-    def __init__(self, server: MediaServer) -> None:
-        """Take the server whose state decides on the answers."""
+    def __init__(self, server: MediaServer, claim_tokens: ClaimTokens) -> None:
+        """Take the server whose state decides on the answers, and plex.tv's tokens."""
         self._server = server
+        self._claim_tokens = claim_tokens
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses; their names are those of faults and records."""
@@ -68,6 +70,10 @@ class MediaServerRoutes:
                 "/:/websockets/notifications",
                 self._when_ready(self._notifications),
                 name="notifications",
+            ),
+            web.post("/myplex/claim", self._when_ready(self._claim), name="claim"),
+            web.delete(
+                "/myplex/account", self._when_ready(self._unclaim), name="unclaim"
             ),
             web.get(
                 "/library/metadata/{key}/{art:thumb|art}{stamp:(/.*)?}",
@@ -127,6 +133,7 @@ class MediaServerRoutes:
                 "allowTuners": False,
                 "backgroundProcessing": True,
                 "certificate": True,
+                "claimed": server.claimed,
                 "companionProxy": True,
                 "countryCode": "deu",
                 "diagnostics": "logs,databases,streaminglogs",
@@ -141,9 +148,9 @@ class MediaServerRoutes:
                 "musicAnalysis": 2,
                 "myPlex": True,
                 "myPlexMappingState": "mapped",
-                "myPlexSigninState": "ok",
+                "myPlexSigninState": "ok" if server.claimed else "none",
                 "myPlexSubscription": server.owner.subscription.active,
-                "myPlexUsername": server.owner.email,
+                "myPlexUsername": server.owner.email if server.claimed else "",
                 "offlineTranscode": 1,
                 "ownerFeatures": "pass,session_kick,session_bandwidth_restrictions",
                 "platform": server.platform,
@@ -229,6 +236,42 @@ class MediaServerRoutes:
         return media_container(
             request,
             {"size": 1, "Device": [device] if server.device_as_list else device},
+        )
+
+    async def _claim(self, request: web.Request) -> web.StreamResponse:
+        server = self._server
+        if server.claimed or not server.trusts_network:
+            raise MediaServerError(401)
+        # The token counts in the query alone (plex-api.md §17.3).
+        account = self._claim_tokens.redeem(request.query.get("token", ""))
+        if account is None:
+            raise MediaServerError(500)
+        server.claim(account)
+        return self._account(request, server.access_token_for(account))
+
+    async def _unclaim(self, request: web.Request) -> web.StreamResponse:
+        caller = self._caller(request)
+        if not caller.is_owner:
+            raise MediaServerError(403)
+        self._server.unclaim()
+        return self._account(request)
+
+    def _account(
+        self, request: web.Request, token: str | None = None
+    ) -> web.StreamResponse:
+        """Return what a server tells of its account: with a token (§19.1)."""
+        return answer(
+            request,
+            "MyPlex",
+            {
+                "authToken": token,
+                "username": self._server.owner.email if token else None,
+                "mappingState": "mapped" if token else "unknown",
+                "mappingError": "",
+                "signInState": "ok" if token else "none",
+                "publicAddress": self._server.public_address,
+                "privatePort": self._server.port,
+            },
         )
 
     async def _media(self, request: web.Request) -> web.StreamResponse:

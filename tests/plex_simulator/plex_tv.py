@@ -1,4 +1,4 @@
-"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9, §16)."""
+"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9, §16, §17)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from secrets import token_hex
 from aiohttp import web
 
 from .accounts import Account, AccountToken, Client
+from .claiming import ClaimTokens
 from .clock import Clock, iso
 from .devices import DeviceRoutes
 from .errors import CODES_WITHOUT_STATUS, PLEX_ERRORS, PlexTvError, SimulatedError
@@ -16,7 +17,8 @@ from .rendering import plex_tv_answer, plex_tv_error, wants_json
 from .servers import MediaServer
 from .site import FORM
 
-API_PATH = "/api/v2"
+FIRST_API_PATH = "/api"
+API_PATH = f"{FIRST_API_PATH}/v2"
 SESSION_COOKIE = "_my-plex_session_35"
 
 _FORMAT = r"{format:(\.json|\.xml)?}"
@@ -109,6 +111,7 @@ class PlexTvRoutes:
         accounts: Mapping[str, Account],
         servers: Mapping[str, MediaServer],
         pins: Pins,
+        claim_tokens: ClaimTokens,
         guard: SignInGuard,
     ) -> None:
         """Take the state that decides on the answers."""
@@ -116,6 +119,7 @@ class PlexTvRoutes:
         self._accounts = accounts
         self._servers = servers
         self._pins = pins
+        self._claim_tokens = claim_tokens
         self._guard = guard
 
     def routes(self) -> list[web.RouteDef]:
@@ -131,6 +135,11 @@ class PlexTvRoutes:
             web.get(rf"{api}/pins/{{id:\d+}}{end}", self._check_pin, name="pins_check"),
             web.get(f"{api}/ping{end}", self._ping, name="ping"),
             *DeviceRoutes(self._servers, self._known_client).routes(api, end),
+            web.get(
+                f"{FIRST_API_PATH}/claim/token{end}",
+                self._claim_token,
+                name="claim_token",
+            ),
         ]
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
@@ -218,7 +227,7 @@ class PlexTvRoutes:
                 ipv6=query.get("includeIPv6") in _YES,
             )
             for server in self._servers.values()
-            if server.has_access(account)
+            if server.is_listed_for(account)
         ]
         listed += [
             _client_resource(token)
@@ -309,6 +318,15 @@ class PlexTvRoutes:
     def _known_client(self, request: web.Request) -> tuple[Account, AccountToken]:
         _client_identifier(request)
         return self._authenticated(request)
+
+    async def _claim_token(self, request: web.Request) -> web.StreamResponse:
+        account, _ = self._known_client(request)
+        if account.restricted:
+            # What Plex says to a managed user is not known; here it is refused.
+            raise PlexTvError(1009)
+        return plex_tv_answer(
+            request, "MediaContainer", {"token": self._claim_tokens.create(account)}
+        )
 
     def _authenticated(self, request: web.Request) -> tuple[Account, AccountToken]:
         found = self._find_token(_plex_value(request, "Token"))

@@ -75,13 +75,18 @@ def plex_tv_error(
 
 
 def media_container(request: web.BaseRequest, content: Fields) -> web.Response:
-    """Return an answer of a media server: a `MediaContainer`.
+    """Return an answer of a media server: a `MediaContainer`."""
+    return answer(request, "MediaContainer", content)
+
+
+def answer(request: web.BaseRequest, root: str, content: Fields) -> web.Response:
+    """Return an answer of a media server.
 
     In XML its lists have no element around them. See plex-api.md §3, §4, §6.
     """
     if wants_json(request):
-        return _json({"MediaContainer": content}, 200)
-    return _xml(_element("MediaContainer", content, wrap_lists=False), 200, "text/xml")
+        return _json({root: content}, 200)
+    return _xml(_element(root, content, wrap_lists=False), 200, "text/xml")
 
 
 def error_page(status: int, text: str = "", script: str = "") -> web.Response:

@@ -119,6 +119,8 @@ class MediaServer:
         self.home = fields.get("home", False)
         self.version = fields.get("version", DEFAULT_VERSION)
         self.claimed = True
+        self.trusts_network = True
+        self.answers_without_it = 0
         self.platform: str | None = "Linux"
         self.platform_version: str | None = "6.12"
         self.presence: bool | None = None
@@ -255,10 +257,46 @@ class MediaServer:
     # Who may use it
 
     def has_access(self, account: Account) -> bool:
-        """Return whether the account owns the server or has it shared."""
-        return account is self.owner or any(
-            account is other for other in self.shared_with
+        """Return whether the account owns the server or has it shared.
+
+        Nobody does while it belongs to nobody; `owner` is who did last.
+        """
+        return self.claimed and (
+            account is self.owner or any(account is other for other in self.shared_with)
         )
+
+    def is_listed_for(self, account: Account) -> bool:
+        """Return whether plex.tv lists the server for the account, asked once more.
+
+        `answers_without_it` is how often it is not listed yet after it was claimed.
+        See plex-api.md §17.3.
+        """
+        if not self.has_access(account):
+            return False
+        if self.answers_without_it:
+            self.answers_without_it -= 1
+            return False
+        return True
+
+    def unclaim(self) -> None:
+        """Let the server belong to nobody: its shares and all its tokens are gone.
+
+        See plex-api.md §17.1, §17.4.
+        """
+        self.claimed = False
+        self.shared_with.clear()
+        self.transient_tokens.clear()
+        self._accepted.clear()
+        self.rotate_access_tokens()
+
+    def claim(self, account: Account) -> None:
+        """Let the server belong to an account, which gets new tokens for it.
+
+        See plex-api.md §17.3, §17.4.
+        """
+        self.owner = account
+        self.claimed = True
+        self.transient_tokens.clear()
 
     def access_token_for(self, account: Account) -> str:
         """Return the token that `/resources` gives this account for this server.
@@ -279,19 +317,21 @@ class MediaServer:
 
         The server's own token of an account passes, and so does the account
         token at a server of one's own; a transient token has the rights of its
-        minter. With `allowed_networks` everyone passes (plex-api.md §6.4), and
-        so does one without a token where the server is not claimed. With
+        minter. With `allowed_networks` everyone passes (plex-api.md §6.4). With
         `caches_tokens` a token that passed once passes until the next restart
-        (plex-api.md §9).
+        (plex-api.md §9). Where the server is not claimed no token counts: everyone
+        passes in a network that it trusts, and nobody elsewhere (§17.1).
 
         See plex-api.md §5.3, §6.2.
         """
+        if not self.claimed:
+            return Caller(account=None, is_owner=True) if self.trusts_network else None
         account = self._account_of(token) if token else None
         if account is not None:
             if self.caches_tokens:
                 self._accepted[token] = account
             return Caller(account=account, is_owner=account is self.owner)
-        if self.allowed_networks or not (token or self.claimed):
+        if self.allowed_networks:
             return Caller(account=None, is_owner=True)
         return None
 

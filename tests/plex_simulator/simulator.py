@@ -9,6 +9,7 @@ import trustme
 from . import media_server, plex_tv
 from .accounts import Account, AccountFields
 from .certificates import Certificate
+from .claiming import ClaimTokens
 from .clock import Clock
 from .control import ControlRoutes
 from .faults import Faults
@@ -56,10 +57,16 @@ class PlexSimulator:
         self.accounts: dict[str, Account] = {}
         self.servers: dict[str, MediaServer] = {}
         self.pins = Pins(self.clock)
+        self.claim_tokens = ClaimTokens(self.clock)
         self.sign_in_guard = SignInGuard(self.clock)
         self._surroundings = Surroundings(self.clock, self.authority)
         routes = PlexTvRoutes(
-            self.clock, self.accounts, self.servers, self.pins, self.sign_in_guard
+            self.clock,
+            self.accounts,
+            self.servers,
+            self.pins,
+            self.claim_tokens,
+            self.sign_in_guard,
         )
         self._site = Site(
             PLEX_TV,
@@ -198,7 +205,9 @@ class PlexSimulator:
             owner,
             self._surroundings,
             self.servers,
-            routes=lambda server: media_server.MediaServerRoutes(server).routes(),
+            routes=lambda server: media_server.MediaServerRoutes(
+                server, self.claim_tokens
+            ).routes(),
             render_error=media_server.render_error,
             host=self.host,
             **fields,
@@ -213,6 +222,17 @@ class PlexSimulator:
         await server.close()
         del self.servers[server.machine_identifier]
 
+    def sign_out_devices(self, account: Account) -> None:
+        """Do what "sign out connected devices" does.
+
+        All tokens of the account are dead, and its servers belong to nobody.
+        See plex-api.md §17.4.
+        """
+        account.revoke_tokens()
+        for server in self.servers.values():
+            if server.claimed and server.owner is account:
+                server.unclaim()
+
     def remove_account(self, account: Account) -> None:
         """Delete an account; its tokens are dead with it."""
         account.revoke_tokens()
@@ -221,11 +241,11 @@ class PlexSimulator:
     def secrets(self) -> set[str]:
         """Return every secret of this world, dead ones included.
 
-        That is passwords, keys, tokens of all kinds and link codes.
+        That is passwords, keys, tokens of all kinds, claim tokens and link codes.
 
         What must be found in no log and in no state is looked up with it.
         """
-        found: set[str] = {pin.code for pin in self.pins}
+        found: set[str] = {pin.code for pin in self.pins} | self.claim_tokens.given
         for account in self.accounts.values():
             found |= account.secrets()
         for server in self.servers.values():

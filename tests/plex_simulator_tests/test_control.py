@@ -44,6 +44,9 @@ async def test_accounts(stage: Stage, token: str) -> None:
     assert made["token"] == stage.ben.tokens["x"]
     await control(stage, "POST", "accounts/ben/revoke_tokens")
     assert not stage.ben.tokens
+    stage.anna.sign_in_token("y")
+    await control(stage, "POST", "accounts/anna/sign_out_devices")
+    assert (dict(stage.anna.tokens), stage.server.claimed) == ({}, False)
     pin = stage.simulator.pins.create(CLIENT)
     await control(stage, "POST", f"pins/{pin.code}/link", username="ben")
     assert pin.auth_token == stage.ben.tokens[CLIENT]
@@ -75,6 +78,14 @@ async def test_servers(stage: Stage) -> None:
     assert (server.port != port, server.access_token_for(anna) != token) == (True, True)
     await act("unshare")
     assert not server.shared_with
+    await act("share", username="ben")
+    assert server.shared_with == [stage.ben]
+    await act("unclaim")
+    await act("distrust")
+    assert (server.claimed, server.trusts_network) == (False, False)
+    await act("trust")
+    await act("claim", username="ben")
+    assert (server.trusts_network, server.owner) == (True, stage.ben)
 
 
 async def test_faults(stage: Stage) -> None:

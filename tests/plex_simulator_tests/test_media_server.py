@@ -72,12 +72,71 @@ async def test_revocation(stage: Stage, caches: bool) -> None:
 
 
 async def test_everyone_is_let_in(stage: Stage) -> None:
-    """A network may need no token; a server that nobody has claimed takes none at all."""
+    """A network may need no token; a server of nobody looks at no token at all."""
     stage.server.allowed_networks = True
-    assert [await stage.status("server/", one) for one in ("x", None)] == [200, 200]
+    tokens = ("x", None, stage.server.access_token_for(stage.anna))
+    assert [await stage.status("server/", one) for one in tokens] == [200] * 3
     stage.server.allowed_networks = False
     stage.server.claimed = False
-    assert [await stage.status("server/", one) for one in ("x", None)] == [401, 200]
+    assert [await stage.status("server/", one) for one in tokens] == [200] * 3
+    stage.server.trusts_network = False
+    assert [await stage.status("server/", one) for one in tokens] == [401] * 3
+    assert await stage.status("server/identity") == 200
+
+
+async def test_claim(stage: Stage) -> None:
+    """A claim token works once and for 4 minutes, and only where nobody is owner."""
+    claim_tokens, server = stage.simulator.claim_tokens, stage.server
+    old, transient = server.access_token_for(stage.anna), "server/?X-Plex-Token="
+    transient += server.issue_transient_token(stage.anna)
+
+    async def claim(token: str, account_token: str | None = None) -> int:
+        path = f"server/myplex/claim?token={token}"
+        return (await stage.ask("POST", path, account_token)).status
+
+    async def listed() -> list[str]:
+        rows = (await stage.get("/resources", stage.ben.sign_in_token(CLIENT))).json
+        return [row["name"] for row in rows if row["provides"] == "server"]
+
+    assert await claim(claim_tokens.create(stage.anna)) == 401
+    assert await listed() == ["Living Room"]
+    server.unclaim()
+    assert await listed() == []
+    late = claim_tokens.create(stage.ben)
+    stage.simulator.clock.advance(timedelta(minutes=4))
+    assert await claim(late) == 500
+    server.trusts_network = False
+    assert await claim(claim_tokens.create(stage.ben), "x") == 401
+    server.trusts_network = True
+    good = claim_tokens.create(stage.ben)
+    server.answers_without_it = 1
+    assert await claim(good) == 200
+    assert (server.owner, claim_tokens.redeem(good)) == (stage.ben, None)
+    assert [await listed() for _ in range(2)] == [[], ["Living Room"]]
+    assert [await stage.status("server/", old), await stage.status(transient)] == [
+        401,
+        401,
+    ]
+    assert good in stage.simulator.secrets()
+
+
+async def test_sign_out_connected_devices(stage: Stage) -> None:
+    """It ends the sign-ins of the account, and nobody owns its servers then."""
+    token = stage.anna.sign_in_token(CLIENT)
+    stage.simulator.sign_out_devices(stage.anna)
+    assert await stage.status("/user", token) == 401
+    assert not stage.server.claimed
+    assert not stage.other.claimed
+    assert not stage.server.shared_with
+
+
+async def test_only_the_owner_unclaims(stage: Stage) -> None:
+    """Somebody with whom a server is shared cannot give it up."""
+    for account, status in ((stage.ben, 403), (stage.anna, 200)):
+        token = stage.server.access_token_for(account)
+        answer = await stage.ask("DELETE", "server/myplex/account", token)
+        assert answer.status == status
+    assert not stage.server.claimed
 
 
 async def test_errors_are_pages(stage: Stage) -> None:

@@ -15,7 +15,6 @@ from plexapi.server import PlexServer
 import pyotp
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 
 from tests.plex_simulator import (
     Account,
@@ -31,22 +30,19 @@ CLIENT = "python-plexapi"
 TRANSIENT_PREFIX = "transient-"
 
 
-class AddressOf(HTTPAdapter):
-    """Send to the simulator what is addressed to plex.tv in the code itself."""
+class Redirected(requests.Session):
+    """Send what goes to plex.tv to the simulator: some addresses are written in calls."""
 
-    def __init__(self, simulator: PlexSimulator) -> None:
-        """Take the simulator."""
+    def __init__(self, base_url: str) -> None:
+        """Take the address of the simulator."""
         super().__init__()
-        self._simulator = simulator
+        self._base_url = base_url
 
     @override
-    def send(
-        self, request: requests.PreparedRequest, *arguments: Any, **more: Any
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
         """Send a request."""
-        assert request.url is not None
-        request.url = request.url.replace(PLEX_TV, self._simulator.base_url)
-        return super().send(request, *arguments, **more)
+        request.url = (request.url or "").replace(PLEX_TV, self._base_url)
+        return super().send(request, **more)
 
 
 class Friend:
@@ -58,10 +54,9 @@ class Friend:
         """Trust the simulator's authority."""
         self.simulator = simulator
         self.world = world
-        self.session = requests.Session()
+        self.session = Redirected(simulator.base_url)
         self.session.trust_env = False
         self.session.verify = str(authority)
-        self.session.mount(f"{PLEX_TV}/", AddressOf(simulator))
         self._executor = ThreadPoolExecutor()
 
     async def call[Result](
@@ -387,3 +382,30 @@ async def test_devices(friend: Friend) -> None:
     await friend.call(own.delete)
     with pytest.raises(Unauthorized):
         await friend.call(account.devices)
+
+
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+async def test_claim_and_unclaim(friend: Friend, plex_direct: bool) -> None:
+    """It lets a server belong to nobody and claims it again, which gives new tokens."""
+    anna, server = friend.world.two_factor, friend.world.basement
+    old = server.access_token_for(anna)
+    account = await friend.sign_in(anna, code=anna.code())
+    client = await friend.server(server.http_url, old)
+    told = await friend.call(client.unclaim)
+    assert (told.signInState, server.claimed) == ("none", False)
+    assert "Basement" not in {one.name for one in await friend.call(account.resources)}
+
+    unclaimed = await friend.server(server.http_url, "")
+    assert unclaimed.myPlexSigninState == "none"
+    told = await friend.call(unclaimed.claim, account)
+    assert (told.signInState, told.username) == ("ok", anna.email)
+    (request,) = friend.simulator.requests_to("claim")
+    assert request.query["token"] in friend.simulator.claim_tokens.given
+    resource = await friend.call(account.resource, "Basement")
+    assert (resource.owned, resource.accessToken == old) == (True, False)
+    await friend.server(server.http_url, resource.accessToken)
+    with pytest.raises(Unauthorized):
+        await friend.server(server.http_url, old)
+    with pytest.raises(Unauthorized):
+        await friend.call(unclaimed.claim, account)
+    assert (await friend.call(account.claimToken)).startswith("claim-")

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from homeassistant.helpers import issue_registry as ir
 from scripts.shared.play import deeds, show_how_to_play
 from scripts.shared.simulator import Simulator
 from tests.helpers import account_coordinator, server_coordinator
@@ -35,7 +36,7 @@ async def test_commands(home: Home) -> None:
     commands = [
         deed.command for deed in deeds(Simulator(describe(home.simulator)), pin.code)
     ]
-    code, link, reject, stop, start, restart, disorder, order = commands
+    code, link, reject, sign_out, stop, start, restart, disorder, order = commands
 
     assert home.anna.accepts_code(json.loads(await run(code))["code"])
     await run(link)
@@ -66,6 +67,10 @@ async def test_commands(home: Home) -> None:
     await run(reject)
     assert not await asked()
     assert home.reauth_flows(entry)
+    await run(sign_out)
+    assert await reachable() == "on"
+    told = {issue.translation_key for issue in ir.async_get(home.hass).issues.values()}
+    assert "server_unclaimed" in told
 
 
 async def test_what_is_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
+from custom_components.plex_auth.api import claim
 from custom_components.plex_auth.flows import link
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -77,6 +78,8 @@ async def walk(
     for server in simulator.servers.values():
         server.notifications.allowed = True
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(claim, "_PAUSE", 0.0)
+    monkeypatch.setattr(claim, "_LOOKS", 2)
     return Walk(
         hass=watched,
         api=Api(await hass_client(), partial(audit.add, Place.FLOW)),

@@ -20,7 +20,8 @@ def _told(exchange: Exchange) -> str:
     """Return everything secret that a request carries."""
     request = exchange.request
     token = request.headers.get("X-Plex-Token", "")
-    return " ".join([token, *(str(value) for value in request[FORM].values())])
+    typed = [*request.query.values(), *request[FORM].values()]
+    return " ".join([token, *map(str, typed)])
 
 
 def _echo(

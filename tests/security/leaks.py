@@ -28,6 +28,7 @@ class Kind(StrEnum):
     TRANSIENT_TOKEN = "transient token"
     SERVICE_SECRET = "token or secret of a service"
     LINK_CODE = "link code"
+    CLAIM_TOKEN = "claim token"
     HOME_PIN = "hashed pin of Plex Home"
     EMAIL = "e-mail address"
 

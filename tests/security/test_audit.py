@@ -156,6 +156,8 @@ SHOWN = f"{Step.LINK}/description_placeholders/code"
         (Kind.LINK_CODE, Place.FLOW, SHOWN.replace("code", "qr"), True),
         (Kind.LINK_CODE, Place.FLOW, SHOWN.replace("code", "name"), False),
         (Kind.LINK_CODE, Place.LOG, SHOWN, False),
+        (Kind.CLAIM_TOKEN, Place.STORAGE, ENTRY, False),
+        (Kind.CLAIM_TOKEN, Place.FLOW, Step.CLAIM, False),
         (Kind.PASSWORD, Place.STORAGE, ENTRY, False),
         (Kind.CODE, Place.FLOW, Step.CODE, False),
         (Kind.SERVICE_SECRET, Place.STORAGE, ENTRY, False),

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,11 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
+from custom_components.plex_auth.api.claim import claim
+from custom_components.plex_auth.api.errors import PlexError
+from custom_components.plex_auth.sessions import async_create_plex_tv
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.helpers import device_registry as dr
 from tests.helpers import (
@@ -193,6 +197,18 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         await act(Action.TRANSIENT_TOKEN)
         await server.async_refresh()
 
+    async def claim_server() -> None:
+        asked.unclaim()
+        plex = async_create_plex_tv(walk.hass, entry.data)
+        calls = server.access.routing.server.at(URL(asked.http_url))
+        try:
+            await claim(plex, entry.data["token"], calls, server.access.target)
+        except PlexError as error:
+            walk.audit.add_exception(error, "claim")
+        asked.claim(walk.world.two_factor)
+        with suppress(PlexError):
+            await account.servers.renew(now=True)
+
     async def listen() -> None:
         notifications = server.notifications
         notifications.stop()
@@ -221,6 +237,8 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         ("root", asked.faults, check_transient_token),
         ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
         ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("claim_token", plex_tv, claim_server),
+        ("claim", asked.faults, claim_server),
         ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
         ("notifications", asked.faults, listen),
     )
@@ -248,13 +266,22 @@ async def async_lose_and_renew(walk: Walk, entry: MockConfigEntry) -> None:
     hass, server = walk.hass, walk.world.living_room
     walk.simulator.sign_in_guard.clear()
     walk.simulator.sign_in_guard.limit = None
-    walk.world.two_factor.revoke_tokens()
+    walk.simulator.sign_out_devices(walk.world.two_factor)
     assert not await walk.act(Action.TOKEN_DETAILS, {Field.ENTRY: entry.entry_id})
     flow = next(iter(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
     dialog = walk.api.find_account(flow["flow_id"])
     await dialog.look()
     anna = replace(walk.anna, username=walk.world.two_factor.email)
     await walk.walk(dialog, stumbling(ways.renew(anna, Step.PASSWORD, REAUTH), WRONG))
+    await server_coordinator(entry, server).async_refresh()
+    walk.audit.take_registries(hass)
+    subentry_id = subentry_of(entry, server).subentry_id
+    dialog = await walk.api.open_repair(f"{Issue.UNCLAIMED}_{subentry_id}")
+    server.trusts_network = False
+    await walk.walk(dialog, islice(ways.claim_server(), 2))
+    assert dialog.errors == {"base": "network_not_trusted"}
+    server.trusts_network = True
+    await walk.walk(dialog, ways.claim_server())
     other: Wrong = {
         Step.TOKEN: [({Field.TOKEN: walk.ben.token()}, {"base": "wrong_account"})]
     }

@@ -69,6 +69,7 @@ def secrets_of(simulator: PlexSimulator) -> list[Secret]:
         Secret(Kind.CODE, WRONG_CODE),
         Secret(Kind.ACCOUNT_TOKEN, WRONG_TOKEN),
         *(Secret(Kind.LINK_CODE, pin.code) for pin in simulator.pins),
+        *(Secret(Kind.CLAIM_TOKEN, one) for one in simulator.claim_tokens.given),
     ]
     for account in simulator.accounts.values():
         values = (

@@ -39,11 +39,11 @@ def answer(fault: Fault) -> Active:
 
 @asynccontextmanager
 async def unclaimed(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
-    """Let a server belong to nobody meanwhile."""
+    """Let a server belong to nobody meanwhile, and not trust our network."""
     assert isinstance(host, MediaServer)
-    host.claimed = False
+    host.claimed = host.trusts_network = False
     yield
-    host.claimed = True
+    host.claimed = host.trusts_network = True
 
 
 def _certificate(kind: Certificate) -> Active:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .names import Step
 from .texts import texts_of
-from .ways import Choose, Created, Ended, Move, Submit, Watch, Way
+from .ways import Choose, Created, Ended, Move, Submit, Wait, Watch, Way
 
 _LONGEST_WAIT = 30
 
@@ -57,10 +57,10 @@ class Driver(ABC):
             case Watch(step, use):
                 self._expect("progress", step_id=step)
                 use(self.result["description_placeholders"]["code"])
-                async with asyncio.timeout(_LONGEST_WAIT):
-                    while self.result["type"] == "progress":
-                        await asyncio.sleep(0.02)
-                        await self.look()
+                await self._wait()
+            case Wait(step):
+                self._expect("progress", step_id=step)
+                await self._wait()
             case Created():
                 self._expect("create_entry")
             case Ended(reason):
@@ -73,6 +73,13 @@ class Driver(ABC):
     @abstractmethod
     async def look(self) -> None:
         """Ask what is shown now."""
+
+    async def _wait(self) -> None:
+        """Look again and again until a progress is over."""
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while self.result["type"] == "progress":
+                await asyncio.sleep(0.02)
+                await self.look()
 
     def _expect(self, kind: str, **wanted: object) -> None:
         found = {name: self.result.get(name) for name in ("type", *wanted)}

@@ -22,6 +22,7 @@ class Step(StrEnum):
     LISTED = "listed"
     ADDRESS = "address"
     CONFIRM = "confirm"
+    CLAIM = "claim"
 
 
 class Field(StrEnum):
@@ -75,6 +76,7 @@ class Entity(StrEnum):
 class Issue(StrEnum):
     """Name the issues that a dialog repairs."""
 
+    UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     NOT_RESOLVED = "plex_direct_not_resolved"

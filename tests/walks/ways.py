@@ -40,6 +40,13 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Wait until a page that shows a progress goes on."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
 class Created:
     """See that something was added or repaired."""
 
@@ -51,7 +58,7 @@ class Ended:
     reason: str
 
 
-type Move = Choose | Submit | Watch | Created | Ended
+type Move = Choose | Submit | Watch | Wait | Created | Ended
 type Typed = dict[str, Any]
 type Way = Iterator[Move]
 type Wrong = Mapping[Step, Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]]
@@ -170,6 +177,13 @@ def change_address(url: str, token: str) -> Way:
 def confirm_repair() -> Way:
     """Agree to a repair that needs nothing else."""
     yield Submit(Step.CONFIRM)
+    yield Created()
+
+
+def claim_server() -> Way:
+    """Repair a server that belongs to nobody."""
+    yield Submit(Step.CONFIRM)
+    yield Wait(Step.CLAIM)
     yield Created()
 
 

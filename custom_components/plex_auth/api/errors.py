@@ -157,6 +157,30 @@ class NotClaimedError(NotPermittedError):
     message = "No account has claimed the server"
 
 
+class NetworkNotTrustedError(NotPermittedError):
+    """Report that a server of nobody does not trust our network (plex-api.md §17.1)."""
+
+    message = "The server does not trust the network that the claim came from"
+
+
+class ClaimedElsewhereError(PlexError):
+    """Report that somebody else has claimed the server (plex-api.md §17.3)."""
+
+    message = "The server belongs to another account"
+
+
+class ClaimFailedError(PlexError):
+    """Report that a server could not finish its claim with plex.tv (§17.3)."""
+
+    message = "The server could not finish the claim with plex.tv"
+
+
+class NotListedYetError(PlexError):
+    """Report that plex.tv does not list a claimed server in time (plex-api.md §17.3)."""
+
+    message = "plex.tv does not list the claimed server yet"
+
+
 class NotOwnerError(NotPermittedError):
     """Report that a server tells this to its owner only (plex-api.md §4)."""
 

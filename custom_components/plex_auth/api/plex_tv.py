@@ -1,12 +1,13 @@
-"""The calls to plex.tv: sign in, link, user, servers, devices, sign out."""
+"""The calls to plex.tv: sign in, link, user, servers, devices, claim, sign out."""
 
 from typing import Final
 
 from yarl import URL
 
 from .devices import Device
-from .errors import NotFoundError, PlexError, TooLargeError
+from .errors import NotFoundError, PlexError, TooLargeError, UnexpectedAnswerError
 from .failures import link_error, plex_tv_error, sign_in_error
+from .fields import unwrap
 from .models import Account, ListedServer, Pin, SignIn
 from .transport import Transport
 
@@ -136,6 +137,18 @@ class PlexTv:
                 "GET", self._api / "pins" / str(pin_id), link_error
             )
         )
+
+    async def claim_token(self, token: str) -> str:
+        """Return a new claim token of the account that a token belongs to (§17.2).
+
+        It works once, for 4 minutes. Raises UnexpectedAnswerError without one.
+        """
+        url = self._api.parent / "claim" / "token.json"  # of the first API
+        data = await self._transport.request("GET", url, plex_tv_error, token=token)
+        claim_token = unwrap(data, "MediaContainer").text("token")
+        if claim_token is None:
+            raise UnexpectedAnswerError
+        return claim_token
 
     async def sign_out(self, token: str) -> None:
         """End the sign-in that a token stands for (plex-api.md §9)."""

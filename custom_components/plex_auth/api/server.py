@@ -22,6 +22,8 @@ from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
+CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
+
 _SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
@@ -159,20 +161,37 @@ class PlexServer:
         if identity.claimed is False:
             raise NotClaimedError
 
+    async def claim(self, claim_token: str) -> None:
+        """Let a server of nobody belong to whose claim token it is (plex-api.md §17.3).
+
+        It goes into the query, where alone it works, and no other token with it. What
+        the server answers holds a permanent token and is not looked at (§19.1). Raises
+        NotPermittedError where the server is claimed, or does not trust our network.
+        Never repeat it by yourself: one whose answer is lost may have come about.
+        """
+        url = (self.url / "myplex/claim").with_query(token=claim_token)
+        await self._request("POST", url, timeout=CLAIM_TIMEOUT, has_data=False)
+
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).
 
         POST is the documented way, GET the one of older servers (§12.1): the way that
         worked is kept. Raises NotPermittedError when the server does not take the token.
         """
+
+        async def issue(method: str) -> TransientToken:
+            return TransientToken.parse(
+                await self._request(method, self._token_url, token=token)
+            )
+
         method = self._token_method
         try:
-            return TransientToken.parse(await self._issue_token(method, token))
+            return await issue(method)
         except PlexError as err:
             if err.status not in _OTHER_METHOD_STATUSES:
                 raise
         other: Literal["POST", "GET"] = "GET" if method == "POST" else "POST"
-        issued = TransientToken.parse(await self._issue_token(other, token))
+        issued = await issue(other)
         self._token_method = other
         return issued
 
@@ -214,10 +233,6 @@ class PlexServer:
                 return path
         return None
 
-    async def _issue_token(self, method: str, token: str) -> Json:
-        """Ask for a transient token."""
-        return await self._request(method, self._token_url, token=token)
-
     async def _request(
         self,
         method: str,
@@ -225,8 +240,9 @@ class PlexServer:
         *,
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
+        has_data: bool = True,
     ) -> Json:
-        """Send a request to an address of the server."""
+        """Send a request to an address of the server; return what `has_data` says."""
         if token is not None:
             _refuse_jwt(token)
         try:
@@ -236,6 +252,7 @@ class PlexServer:
                 server_error,
                 token=token,
                 timeout=timeout,
+                has_data=has_data,
             )
         except ConnectionClosedError:
             if self.url.scheme != "http":

@@ -176,7 +176,7 @@ class ServerAccess:
         self.routing = Routing(transport, target)
         self.token_refused = False
         self._on_token_refused = on_token_refused
-        self._identity: Identity | None = None
+        self.identity: Identity | None = None
 
     @property
     def typed(self) -> tuple[URL | None, str | None, bool]:
@@ -184,10 +184,15 @@ class ServerAccess:
         return self.target.url, self.target.typed_token, self.routing.server.verifies
 
     @property
+    def is_unclaimed(self) -> bool:
+        """Return whether the server told last that it belongs to nobody (§17.1)."""
+        return self.identity is not None and self.identity.claimed is False
+
+    @property
     def version(self) -> str | None:
         """Return the server's version as it told it last, else as plex.tv lists it."""
-        if self._identity is not None and self._identity.version is not None:
-            return self._identity.version
+        if self.identity is not None and self.identity.version is not None:
+            return self.identity.version
         listed = self.target.listed
         return listed.product_version if listed is not None else None
 
@@ -197,7 +202,7 @@ class ServerAccess:
         Raises StartingUpError while the server is not ready.
         """
         identity, route = await self.routing.identify()
-        self._identity = require_started(identity)
+        self.identity = require_started(identity)
         return identity, route
 
     async def call[AnswerT](
@@ -213,6 +218,8 @@ class ServerAccess:
         has surely not arrived. Raises PlexError, TokenRejectedError where plex.tv itself
         rejects the account token, and NotClaimedError where the server belongs to nobody.
         """
+        if self.is_unclaimed:
+            await self.routing.server.require_claimed()
         try:
             return await self._call(call, is_repeatable=is_repeatable)
         except NotClaimedError:

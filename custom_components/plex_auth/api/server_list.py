@@ -9,6 +9,7 @@ from typing import Final
 
 from yarl import URL
 
+from .addresses import is_private, is_public
 from .connections import ConnectionKind, Route, rank
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .known_server import KnownServer
@@ -178,6 +179,25 @@ class AccountServer:
         known = self.known
         return rank(known.connections, https_required=known.https_required)
 
+    @property
+    def private_ranks(self) -> tuple[tuple[Route, ...], ...]:
+        """Return the routes that do not leave the server's own network.
+
+        A name of plex.direct counts by the address that plex.tv lists with it, a typed
+        address unless it is one of the internet.
+        """
+        if self.url is not None:
+            return () if is_public(self.url.host) else self.ranks
+        known = self.known
+        return rank(
+            (
+                connection
+                for connection in known.connections
+                if is_private(connection.address) and not connection.relay
+            ),
+            https_required=known.https_required,
+        )
+
     def better_ranks(self, route: Route) -> tuple[tuple[Route, ...], ...]:
         """Return the ranks before that of a route, all where it is no longer listed."""
         ranks = self.ranks
@@ -195,7 +215,7 @@ class AccountServer:
         if self.url is not None:
             return False
         known = self.known
-        await self._renew(now=now)
+        await self.renew(now=now)
         return self.known != known
 
     async def renewed_token(self, refused: str) -> str:
@@ -211,14 +231,14 @@ class AccountServer:
             raise
         except PlexError as err:
             _LOGGER.debug("plex.tv cannot be asked about the account: %s", err)
-        await self._renew(now=True)
+        await self.renew(now=True)
         token = self.token
         if token == refused:
             raise NotPermittedError
         return token
 
-    async def _renew(self, *, now: bool) -> None:
-        """Ask plex.tv for the servers, which may fail for now."""
+    async def renew(self, *, now: bool) -> None:
+        """Ask plex.tv for the servers, which may fail for now, as `ServerList.renew` does."""
         try:
             await self.servers.renew(now=now)
         except PlexError as err:

@@ -1,0 +1,167 @@
+"""The fix of a server that belongs to nobody: claim it for the account."""
+
+import asyncio
+from typing import Final, override
+
+from yarl import URL
+
+from homeassistant.components.repairs import RepairsFlowResult
+from homeassistant.const import CONF_TOKEN
+from homeassistant.util.hass_dict import HassKey
+
+from ..api.addresses import PLEX_PORT
+from ..api.claim import claim
+from ..api.connections import Route
+from ..api.errors import (
+    CannotConnectError,
+    ClaimedElsewhereError,
+    PlexError,
+    SecureConnectionRequiredError,
+    TokenRejectedError,
+    WrongServerError,
+)
+from ..api.models import Identity
+from ..api.race import race
+from ..api.server import PlexServer, require_started
+from ..const import DOMAIN, LOGGER
+from ..issues import local_addresses
+from ..server_coordinator import ServerCoordinator
+from ..sessions import async_create_plex_tv
+from .repair import ConfirmFlow
+
+type _Claim = asyncio.Task[PlexError | None]
+
+_DATA_CLAIMS: HassKey[dict[str, _Claim]] = HassKey(f"{DOMAIN}_claims")
+
+# Why no address in the server's own network leads to the server.
+_ELSEWHERE: Final = (
+    CannotConnectError,
+    SecureConnectionRequiredError,
+    WrongServerError,
+)
+
+
+class ClaimServerFlow(ConfirmFlow):
+    """Claim a server of nobody once the user agrees.
+
+    What was begun goes on when the dialog is closed: the server may be claimed already.
+    A dialog that is opened meanwhile shows it.
+    """
+
+    _claim: _Claim
+    _progress: asyncio.Task[object] | None = None
+
+    @override
+    async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
+        """Ask, or claim the server by an address in its own network."""
+        server = self._server
+        if server is None:
+            return self._abort("entry_not_loaded")
+        claims = self.hass.data.setdefault(_DATA_CLAIMS, {})
+        subentry_id = self._subentry.subentry_id
+        if (running := claims.get(subentry_id)) is not None:
+            self._claim = running
+            return await self.async_step_claim()
+        if server.account.needs_sign_in:
+            return self._abort("sign_in_first")
+        calls, target = server.access.routing.server, server.access.target
+
+        async def identify(route: Route) -> Identity:
+            identity = await calls.at(route.url).identity(target.machine_identifier)
+            return require_started(identity)
+
+        found = await race(target.private_ranks, identify)
+        if found.winner is None:
+            if isinstance(found.error, _ELSEWHERE):
+                return self._abort("not_in_network", url=self._web_address)
+            return self._ask(found.error, url=self._web_address)
+        route, identity = found.winner
+        if not is_agreed:
+            if identity.claimed is False:
+                return self._ask()
+            server.async_poll_now()
+            return self._abort("claimed")
+        self._claim = claims[subentry_id] = self.hass.async_create_background_task(
+            self._async_claim(server, calls.at(route.url)), "plex_auth claim"
+        )
+        self._claim.add_done_callback(lambda _: claims.pop(subentry_id))
+        return await self.async_step_claim()
+
+    async def async_step_claim(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show that the server is being claimed, until that is over."""
+        if self._claim.done():
+            self._progress = None
+            return self.async_show_progress_done(next_step_id="outcome")
+        if self._progress is None:
+            # Home Assistant cancels a progress task when the dialog is closed.
+            self._progress = self.hass.async_create_background_task(
+                asyncio.wait([self._claim]), "plex_auth claim progress"
+            )
+        return self.async_show_progress(
+            step_id="claim",
+            progress_action="claim",
+            description_placeholders=self._placeholders,
+            progress_task=self._progress,
+        )
+
+    async def async_step_outcome(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """End where the server is the account's, else say why it is not."""
+        match error := self._claim.result():
+            case None:
+                return self.async_create_entry(data={})
+            case ClaimedElsewhereError():
+                return self._abort("claimed_elsewhere")
+            case TokenRejectedError():
+                return self._abort("sign_in_first")
+        return self._ask(error, url=self._web_address)
+
+    @property
+    def _web_address(self) -> str:
+        """Return where a browser in the server's network claims it (plex-api.md §17.4).
+
+        Where no address is known it is that of the server's own machine.
+        """
+        addresses = [URL.build(scheme="http", host="127.0.0.1", port=PLEX_PORT)]
+        if (server := self._server) is not None:
+            typed = server.access.target.url
+            addresses = [*filter(None, [typed]), *local_addresses(server), *addresses]
+        return str(addresses[0] / "web")
+
+    async def _async_claim(
+        self, server: ServerCoordinator, calls: PlexServer
+    ) -> PlexError | None:
+        """Claim the server by calls to an address; return what went wrong."""
+        entry, error = self._entry, None
+        try:
+            await server.account.async_verify()
+            await claim(
+                async_create_plex_tv(self.hass, entry.data),
+                entry.data[CONF_TOKEN],
+                calls,
+                server.access.target,
+            )
+        except PlexError as err:
+            LOGGER.debug("%s is not claimed: %s", server.name, err)
+            error = err.with_traceback(None)
+        else:
+            self._drop_typed_token()
+        # The entry may have been reloaded meanwhile.
+        if (current := self._server) is not None:
+            await current.async_check_now()
+        return error
+
+    def _drop_typed_token(self) -> None:
+        """Forget a typed token: plex.tv lists a new one (plex-api.md §17.4)."""
+        data = {
+            key: value
+            for key, value in self._subentry.data.items()
+            if key != CONF_TOKEN
+        }
+        if not self._is_removed():
+            self.hass.config_entries.async_update_subentry(
+                self._entry, self._subentry, data=data
+            )
