@@ -18,8 +18,11 @@ _KINDS = {
     float: "float",
     type(None): "null",
 }
-# A name that looks like anything else may be a value: a token or a name of a person.
-_SHOWN_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,38}[0-9]{0,2}")
+# A name that looks like anything else may be a value: a token or a name of a person. One
+# as long as a token has to read as words.
+_SHOWN_NAME = re.compile(
+    r"[A-Za-z][A-Za-z_]{0,16}[0-9]{0,2}|[a-z]{3,}(?:[A-Z][a-z]{2,}){1,8}"
+)
 
 
 class Kind(StrEnum):

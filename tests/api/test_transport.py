@@ -15,7 +15,7 @@ from yarl import URL
 from custom_components.plex_auth.api import errors, transport as sending
 from custom_components.plex_auth.api.failures import plex_tv_error
 from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.api.server import CLAIM_TIMEOUT, PlexServer
 from custom_components.plex_auth.api.transport import (
     LARGEST_BODY,
     PROBE_TIMEOUT,
@@ -60,6 +60,7 @@ async def test_every_request_names_the_client(scene: Scene) -> None:
             "create_pin",
             "check_pin",
             "identity",
+            "claim",
         )
         assert sent.get("X-Plex-Token") == (needed if needs_token else None)
         assert "X-Plex-Token" not in request.query
@@ -190,7 +191,9 @@ async def test_every_request_has_a_time_limit(scene: Scene) -> None:
         for call in CALLS:
             await call.make(scene, await call.prepare(scene))
     assert used.pop("identity") == PROBE_TIMEOUT
+    assert used.pop("claim") == CLAIM_TIMEOUT
     assert set(used.values()) == {TIMEOUT}
+    assert CLAIM_TIMEOUT.total == 60
     for limit in (TIMEOUT, PROBE_TIMEOUT):
         assert limit.total is not None
         assert limit.total <= 20

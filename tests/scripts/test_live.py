@@ -134,10 +134,14 @@ async def test_planted_difference(home: Home, name: str) -> None:
 async def test_no_value(home: Home) -> None:
     """No value and no name that may be one is in the report."""
     secret = home.anna.sign_in_token("other")
-    home.anna.overrides.update({secret: {"of": 1}, "novelty": "nobody@example.invalid"})
+    without_digits = "acctmHueAxfCv_jLOUGH"
+    home.anna.overrides.update(
+        {secret: {"of": 1}, without_digits: 1, "novelty": "nobody@example.invalid"}
+    )
     report = (await look_at(home)).report
     values = {
         *home.anna.secrets(),
+        without_digits,
         *("example.invalid", home.anna.uuid, home.anna.title, home.server.name),
         *(home.server.machine_identifier, "127.0.0.1", "transient-0"),
     }
