@@ -26,6 +26,7 @@ from .helpers import (
 from .home import Home
 from .plex_simulator import Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
+from .waiting import until
 
 POLL = timedelta(minutes=5, seconds=10)
 UNCLAIMED = "server_unclaimed"
@@ -197,6 +198,20 @@ async def test_issue_replaces_the_one_of_the_list(
     assert issue_keys(home) == {"server_not_listed"}
 
 
+async def test_ignored_while_the_server_is_away(
+    home: Home, unclaimed: MockConfigEntry
+) -> None:
+    """A reload says nothing of a server that is away: what is ignored stays so."""
+    registry = ir.async_get(home.hass)
+    (issue_id,) = (key for domain, key in registry.issues if domain == DOMAIN)
+    ir.async_ignore_issue(home.hass, DOMAIN, issue_id, True)
+    await home.server.stop()
+    await home.reload(unclaimed)
+    issue = registry.async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def test_claimed_in_a_browser(
     home: Home, unclaimed: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -229,6 +244,7 @@ async def test_server_of_nobody_gets_no_token(
     await async_arrival(home.simulator, "notifications")
     await home.transient_token()
     await unclaim(home, entry, home.server)
+    await until(lambda: not home.server.notifications)
     home.simulator.requests.clear()
     await home.wait(freezer, POLL)
     await home.failure("get_transient_token")
@@ -258,6 +274,26 @@ async def test_closed_dialog(
     assert len(home.simulator.requests_to("claim")) == 1
     assert not issue_keys(home)
     assert home.server.accepts_transient_token(await home.transient_token())
+    assert not home.hass.data[_DATA_CLAIMS]
+
+
+async def test_two_dialogs_at_once(
+    home: Home, open_fix: OpenFix, unclaimed: MockConfigEntry
+) -> None:
+    """Who agrees in two dialogs at the same time claims once, and sees it in both."""
+    dialogs = [await open_fix(unclaimed, home.server, UNCLAIMED) for _ in range(2)]
+    home.server.faults.set("identity", Fault.delay(0.1), times=2)
+    home.server.faults.set("claim", Fault.delay(0.3))
+    await asyncio.gather(*(fix.submit() for fix in dialogs))
+    assert [fix.result["type"] for fix in dialogs] == ["progress"] * 2
+    (claim,) = home.hass.data[_DATA_CLAIMS].values()
+    await claim
+    await home.settle()
+    for fix in dialogs:
+        await fix.look()
+        assert fix.result["type"] == "create_entry"
+    assert len(home.simulator.requests_to("claim_token")) == 1
+    assert len(home.simulator.requests_to("claim")) == 1
     assert not home.hass.data[_DATA_CLAIMS]
 
 

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
+from custom_components.plex_auth.api.errors import NotPermittedError
 from custom_components.plex_auth.api.transport import LARGEST_BODY
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.const import (
@@ -239,8 +240,20 @@ async def test_stored(
     assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage
 
 
-async def test_unloaded_while_it_tells(home: Home, entry: MockConfigEntry) -> None:
+async def test_unloaded_while_it_tells(
+    home: Home, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What an unload leaves untold is told afterwards, and nothing twice."""
+    unload = home.hass.config_entries.async_unload_platforms
+
+    async def unload_slowly(*arguments: Any) -> bool:
+        is_unloaded = await unload(*arguments)
+        await asyncio.sleep(0.02)
+        return is_unloaded
+
+    monkeypatch.setattr(
+        home.hass.config_entries, "async_unload_platforms", unload_slowly
+    )
     changes: list[Event[EventStateChangedData]] = async_capture_events(
         home.hass, "state_changed"
     )
@@ -253,19 +266,15 @@ async def test_unloaded_while_it_tells(home: Home, entry: MockConfigEntry) -> No
     await home.reload(entry)
     await asyncio.wait([poll])
     await home.settle()
-    names = [
-        state.attributes["name"]
+    # The state is the moment of an event, which the reload restores.
+    names = {
+        state.state: state.attributes["name"]
         for event in changes
         if event.data["entity_id"] == entity_id
         and (state := event.data["new_state"]) is not None
         and "name" in state.attributes
-        and (
-            event.data["old_state"] is None
-            or event.data["old_state"].state != state.state
-        )
-        and not state.attributes.get("restored")
-    ]
-    assert set(names) == {f"Browser {number}" for number in range(20)}
+    }
+    assert sorted(names.values()) == sorted(f"Browser {number}" for number in range(20))
 
 
 # Where plex.tv does not tell
@@ -352,6 +361,24 @@ async def test_not_told(
     home.simulator.faults.clear()
     await home.call("get_devices")
     assert home.state(COUNT) == "3"
+    home.asked()
+    await home.wait(freezer, HOUR)
+    assert home.asked()["devices"] == 1
+
+
+async def test_told_again_when_one_is_removed(
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """Once an action sees that plex.tv tells again, it is asked each hour again."""
+    phone = home.anna.add_device(PHONE)
+    home.simulator.faults.set("devices", Fault.plex_error(1009, 403))
+    await home.wait(freezer, HOUR)
+    failure = entry.runtime_data.devices.failure
+    assert isinstance(failure, NotPermittedError)
+    # The frames hold the request, with the account token.
+    assert failure.__traceback__ is None
+    home.simulator.faults.clear()
+    await home.call("remove_device", id=phone.device_id)
     home.asked()
     await home.wait(freezer, HOUR)
     assert home.asked()["devices"] == 1

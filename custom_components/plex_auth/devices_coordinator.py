@@ -129,16 +129,18 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         plex.tv is away then, wants to be left alone, or rejects the token.
         """
         async with self._one_at_a_time:
-            self.update_interval = DEVICES_INTERVAL
             try:
                 if (failure := self._account.failure) is not None:
                     raise failure.with_traceback(None)
                 return await self._async_ask()
             except PlexError as err:
-                self.failure = err
+                # Kept for long: without the frames, which hold the request.
+                self.failure = err.with_traceback(None)
                 self._is_late = self._account.failure is not None
-                if isinstance(err, NotPermittedError | TooLargeError):
-                    self.update_interval = UNTOLD_INTERVAL
+                is_untold = isinstance(err, NotPermittedError | TooLargeError)
+                self.update_interval = (
+                    UNTOLD_INTERVAL if is_untold else DEVICES_INTERVAL
+                )
                 LOGGER.debug("The %s cannot be told: %s", self.name, err)
         return self.data
 
@@ -159,6 +161,7 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
                 await self._account.async_verify()
             raise
         self.failure = None
+        self.update_interval = DEVICES_INTERVAL
         devices = {device.id: device for device in listed}
         await self._async_tell(devices)
         return devices

@@ -162,6 +162,20 @@ async def test_gone_and_back(listener: Listener, population: Population) -> None
     assert listener.notifications.failure is None
 
 
+async def test_gone_before_it_opens(
+    listener: Listener, population: Population, pauses: list[float]
+) -> None:
+    """A server that goes before its socket opens is gone as one whose socket is lost."""
+    await population.server.stop()
+    listener.listen()
+    await until(lambda: len(listener.news) >= 2)
+    assert not any(listener.answers)
+    await population.server.start()
+    await listener.opened()
+    assert pauses[:2] == [2, 5]
+    assert listener.answers[-1]
+
+
 async def test_pauses_grow(
     listener: Listener, population: Population, pauses: list[float]
 ) -> None:

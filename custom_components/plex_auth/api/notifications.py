@@ -9,7 +9,7 @@ from typing import Final
 
 from yarl import URL
 
-from .errors import NotPermittedError, PlexError
+from .errors import NotPermittedError, NotReachedError, PlexError
 from .server import PlexServer, require_started
 from .transport import Socket
 
@@ -113,6 +113,8 @@ class Notifications:
                     return
                 self.failure = err.with_traceback(None)
                 _LOGGER.debug("The notification socket does not open: %s", err)
+                if isinstance(err, NotReachedError):
+                    answers = False
                 if answers and isinstance(err, NotPermittedError) and not was_open:
                     return
                 if was_open or not answers:

@@ -81,10 +81,13 @@ class ClaimServerFlow(ConfirmFlow):
                 return self._ask()
             server.async_poll_now()
             return self._abort("claimed")
-        self._claim = claims[subentry_id] = self.hass.async_create_background_task(
-            self._async_claim(server, calls.at(route.url)), "plex_auth claim"
-        )
-        self._claim.add_done_callback(lambda _: claims.pop(subentry_id))
+        # Another dialog may have begun it meanwhile.
+        if (running := claims.get(subentry_id)) is None:
+            running = claims[subentry_id] = self.hass.async_create_background_task(
+                self._async_claim(server, calls.at(route.url)), "plex_auth claim"
+            )
+            running.add_done_callback(lambda _: claims.pop(subentry_id))
+        self._claim = running
         return await self.async_step_claim()
 
     async def async_step_claim(
