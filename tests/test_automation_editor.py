@@ -173,9 +173,7 @@ async def test_examples(hass: HomeAssistant, kind: Kind, key: str) -> None:
     examples = yaml_examples(kind.section(key))
     assert examples
     for found in examples:
-        for automation in found.get("automation", [found]):
-            if "actions" not in automation:  # a part of one
-                automation = {**automation, "actions": []}
-            validated = await async_validate_config_item(hass, "test", automation)
-            assert validated is not None
-            assert validated.validation_status == "ok", validated.validation_error
+        automation = {"actions": [], **found}  # which may be a part of one
+        validated = await async_validate_config_item(hass, "test", automation)
+        assert validated is not None
+        assert validated.validation_status == "ok", validated.validation_error

@@ -70,7 +70,7 @@ def test_badges() -> None:
     assert {"async-dependency", "inject-websession", "strict-typing"} <= set(rules)
     for rule in rules.values():
         assert rule == "done" or rule["status"] in ("done", "exempt")
-    assert "quality_scale-platinum-" in readme
+    assert "quality_scale-self--assessed_platinum-" in readme
 
 
 def test_the_page_of_a_repair() -> None:

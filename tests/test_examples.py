@@ -41,17 +41,16 @@ OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla)_\w+
 @EACH
 async def test_is_valid(hass: HomeAssistant, example: dict[str, Any]) -> None:
     """Home Assistant takes an automation, an action or a configuration."""
-    if "actions" in example or "triggers" in example:  # an automation, or a part of one
-        await _validate(hass, {"actions": [], **example})
+    if not {"actions", "triggers", "trace"}.isdisjoint(example):
+        # An automation, or a part of one.
+        await _validate(hass, {"triggers": [], "actions": [], **example})
     elif "action" in example:
         await async_validate_actions_config(hass, cv.SCRIPT_SCHEMA([example]))
-    elif "automation" in example or set(example) <= {"recorder", "template"}:
+    elif set(example) <= {"recorder", "rest_command", "template"}:
         for domain in example:
             integration = await async_get_integration(hass, domain)
             found = await async_process_component_config(hass, example, integration)
             assert found.exception_info_list == [], domain
-        for automation in example.get("automation", []):
-            await _validate(hass, automation)
     else:
         assert "type" in example or example in ANSWERS.values()  # tried below
 
@@ -75,9 +74,8 @@ def test_actions_take_their_fields(example: dict[str, Any]) -> None:
 @EACH
 def test_no_token_in_a_trace(example: dict[str, Any]) -> None:
     """An automation that gets a token keeps no traces."""
-    for automation in example.get("automation", [example]):
-        if "actions" in automation and _gets_token(automation):
-            assert automation["trace"] == {"stored_traces": 0}
+    if "actions" in example and _gets_token(example):
+        assert example["trace"] == {"stored_traces": 0}
 
 
 def test_there_is_something_to_check() -> None:

@@ -182,8 +182,8 @@ def test_data_updates() -> None:
     for said, interval in {
         "the account every {}": coordinator.ACCOUNT_INTERVAL,
         "at most once in {} while a server": server_list.SHORTEST_INTERVAL,
-        "each server every {}": SERVER_INTERVAL,
-        "every {} while it can be heard": LISTENING_INTERVAL,
+        "every {} where none is": SERVER_INTERVAL,
+        "every {} while a connection to it is open": LISTENING_INTERVAL,
         # A poll may come a bit early.
         "every {} whether a better connection": server_access._COMPARE_INTERVAL
         + timedelta(minutes=1),

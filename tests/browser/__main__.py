@@ -91,6 +91,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     entry.open_integration(screen)
     activity.change_another_server(screen, simulator)
     automation.make_automation(screen)
+    automation.make_first_automation(screen, simulator)
     dashboard.paste_card(screen)
     actions.open_actions(screen)
     actions.sign_out_devices(screen, simulator)

@@ -2,10 +2,10 @@
 
 from playwright.sync_api import Locator, expect
 
-from scripts.shared.paths import ROOT
 from tests.walks.texts import text
 from tests.walks.world import LIVING_ROOM
 
+from .readme import to_paste
 from .screen import Screen
 
 _PATH = "plex-link"
@@ -33,7 +33,8 @@ def paste_card(screen: Screen) -> None:
         screen.see("Manual", exact=True).click(force=True)
         screen.page.locator(".cm-content").filter(visible=True).click()
         screen.page.keyboard.press("Control+A")
-        screen.page.keyboard.insert_text(_card())
+        [card] = to_paste("On the dashboard")
+        screen.page.keyboard.insert_text(card)
         screen.see(_REJECTED)  # the editor shows what is hidden, too
         screen.picture("dashboard-editor", keep=False)
         screen.press("Save")
@@ -57,11 +58,3 @@ def _shown(screen: Screen) -> Locator:
     """Return the card with all that is in it; no card is an error."""
     expect(screen.page.locator("hui-error-card")).to_have_count(0)
     return screen.page.locator("hui-vertical-stack-card")
-
-
-def _card() -> str:
-    """Return the card of the README as text."""
-    readme = (ROOT / "README.md").read_text()
-    _, _, chapter = readme.partition("\n## On the dashboard\n")
-    _, _, card = chapter.partition("```yaml\n")
-    return card.partition("```")[0]
