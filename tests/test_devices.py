@@ -14,8 +14,9 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_auth.api.errors import NotPermittedError
 from custom_components.plex_auth.api.transport import LARGEST_BODY
-from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from homeassistant.const import (
+    CONF_TOKEN,
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_HOMEASSISTANT_STARTED,
     STATE_UNAVAILABLE,
@@ -110,6 +111,33 @@ async def test_event_says_little(
     }
     for secret in (device.value, device.client_identifier, str(device.device_id)):
         assert secret not in str(state.as_dict())
+
+
+async def test_empty_answer(
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An answer without a device is none: nothing is told to be removed."""
+    home.simulator.faults.set("devices", Fault.body("[]"))
+    await home.wait(freezer, HOUR)
+    home.simulator.faults.clear()
+    await home.wait(freezer, HOUR)
+    assert home.state(EVENT) == STATE_UNKNOWN
+
+
+async def test_own_device(
+    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """This Home Assistant is not told of, though a new sign-in makes it a new device."""
+    client_identifier = entry.data[CONF_CLIENT_IDENTIFIER]
+    before = own_device(home, entry)
+    home.anna.revoke_token(client_identifier)
+    token = home.anna.sign_in_token(client_identifier)
+    home.hass.config_entries.async_update_entry(
+        entry, data={**entry.data, CONF_TOKEN: token}
+    )
+    await home.wait(freezer, HOUR)
+    assert own_device(home, entry) != before
+    assert home.state(EVENT) == STATE_UNKNOWN
 
 
 async def test_several_at_once(home: Home, entry: MockConfigEntry) -> None:
@@ -215,7 +243,7 @@ async def test_stored_ids(
     await home.hass.config_entries.async_setup(entry.entry_id)
     await home.settle()
     state = home.entity(EVENT, home.ben)
-    expected = "added" if ids is None else "removed"
+    expected = None if ids is None else "removed"
     assert state.attributes["event_type"] == expected
     await async_write(home)
     assert stored_ids(hass_storage, entry) == [own]

@@ -167,10 +167,16 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         return devices
 
     async def _async_tell(self, devices: dict[int, Device]) -> None:
-        """Tell what has happened, one by one; what is not told by a shutdown is later."""
+        """Tell what has happened, one by one; what is not told by a shutdown is later.
+
+        Of this Home Assistant itself nothing is told: it has signed in anew.
+        """
         await self._known.async_load()
         changes = self._known.async_changes(devices)
         while not self._shutdown_requested and (change := next(changes, None)):
+            event, device = change
+            if device is not None and self.is_own(device):
+                continue
             for listener in self._event_listeners:
-                listener(*change)
+                listener(event, device)
             await asyncio.sleep(_BETWEEN_EVENTS)

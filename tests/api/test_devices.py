@@ -103,9 +103,9 @@ def test_empty_and_wrong_fields() -> None:
 def test_entries_without_an_id() -> None:
     """An entry without an id is left out; where all are, it is no list of devices."""
     assert only([{"name": "x"}, ENTRY, None]).id == 5
-    assert Device.parse_devices([]) == ()
-    assert Device.parse_devices({"MediaContainer": {"size": "0"}}) == ()
+    empty: list[Json] = [[], {"MediaContainer": {"size": "0"}}, {"devices": []}]
     wrong: list[Json] = [[{"name": "x"}], [1, 2], {}, "text", {"devices": 1}, None]
+    wrong += empty  # the device that asks is in each list
     for data in wrong:
         with pytest.raises(errors.UnexpectedAnswerError):
             Device.parse_devices(data)

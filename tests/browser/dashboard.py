@@ -29,8 +29,8 @@ def paste_card(screen: Screen) -> None:
         screen.press("Edit dashboard")
         screen.press("Add card")
         screen.click("By card")
-        # An element without content lies above it.
-        screen.see("Manual", exact=True).click(force=True)
+        # An element without content lies above it, and cards that appear move it.
+        screen.see("Manual", exact=True).dispatch_event("click")
         screen.page.locator(".cm-content").filter(visible=True).click()
         screen.page.keyboard.press("Control+A")
         [card] = to_paste("On the dashboard")

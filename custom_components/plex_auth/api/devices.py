@@ -36,11 +36,10 @@ class Device:
         """Read the list of devices: a plain list, one with a name, or XML.
 
         An entry without an id is left out. Raises UnexpectedAnswerError for an answer
-        that is no list, or has entries but not one with an id.
+        that is no list, or without a device: the one that asks is in each list.
         """
-        entries = list(_entries(data))
-        devices = tuple(filter(None, map(cls._parse, entries)))
-        if entries and not devices:
+        devices = tuple(filter(None, map(cls._parse, _entries(data))))
+        if not devices:
             raise UnexpectedAnswerError
         return devices
 
