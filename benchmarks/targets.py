@@ -26,10 +26,7 @@ FLOOD_CPU = 0.03
 RECONNECT_BYTES = 100
 
 _CHECKED = "every field is checked and put into a model; the floor stops at plain data"
-_MADE = (
-    "it is spread over 46 small modules, three times as many as core `plex` has; a seventh "
-    "of it is the making of dataclasses"
-)
+_MADE = "it is spread over 61 small modules, four times as many as core `plex` has"
 _CROWD = (
     "hundreds of TLS handshakes at once keep the one process that plays all servers busy; "
     "those that take over a second are asked by another address as well"
