@@ -56,6 +56,7 @@ def make_first_automation(screen: Screen, simulator: Simulator) -> None:
         _create(screen)
         _add(screen, "trigger", "time", "Time")
         time = screen.page.locator("ha-base-time-input").filter(visible=True)
+        _wait_until_drawn(time.locator("input").first, "the time")
         for field, value in enumerate(("8", "0", "0")):
             time.locator("input").nth(field).fill(value)
         time.locator("ha-select").click()
@@ -162,6 +163,11 @@ def _fill(screen: Screen, row: str, value: str) -> None:
     """Type into the field of an action's row."""
     rows = screen.page.locator("ha-settings-row", has_text=row)
     field = rows.locator("input:not([type=checkbox])")
-    expect(field, f"the field {row}").to_be_visible()
-    screen.page.wait_for_timeout(800)  # the editor draws a new action twice
+    _wait_until_drawn(field, f"the field {row}")
     field.fill(value)
+
+
+def _wait_until_drawn(field: Locator, name: str) -> None:
+    """Wait until a field stays: the editor draws a new trigger or action twice."""
+    expect(field, name).to_be_visible()
+    field.page.wait_for_timeout(800)

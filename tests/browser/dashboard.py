@@ -29,8 +29,11 @@ def paste_card(screen: Screen) -> None:
         screen.press("Edit dashboard")
         screen.press("Add card")
         screen.click("By card")
-        # An element without content lies above it, and cards that appear move it.
-        screen.see("Manual", exact=True).dispatch_event("click")
+        manual = screen.see("Manual", exact=True)
+        manual.scroll_into_view_if_needed()
+        screen.page.wait_for_timeout(800)  # cards that appear above move it
+        # An element without content lies above it.
+        manual.click(force=True)
         screen.page.locator(".cm-content").filter(visible=True).click()
         screen.page.keyboard.press("Control+A")
         [card] = to_paste("On the dashboard")
