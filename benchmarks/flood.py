@@ -19,7 +19,7 @@ from plexwebsocket import STATE_CONNECTED, PlexWebsocket
 from yarl import URL
 
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.sessions import async_create_transport
+from custom_components.plex_auth.clients import async_create_transport
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 

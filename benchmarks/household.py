@@ -8,7 +8,7 @@ from yarl import URL
 
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.sessions import async_create_transport
+from custom_components.plex_auth.clients import async_create_transport
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr

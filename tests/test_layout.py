@@ -24,7 +24,7 @@ API = (
     "plex_tv",
     "server",
     "notifications",
-    "shared",
+    "shared_request",
     "race",
     "server_list",
     "claim",

@@ -205,7 +205,7 @@ def raised() -> dict[str, set[str]]:
     """Return the keys of exceptions that the code names, with their placeholders."""
     found: dict[str, set[str]] = {}
     for call in calls(
-        "messages.py", "services.py", "called.py", "devices_coordinator.py"
+        "messages.py", "services.py", "action_targets.py", "devices_coordinator.py"
     ):
         if name_of(call) == "invalid":
             placeholders = {keyword.arg for keyword in call.keywords if keyword.arg}

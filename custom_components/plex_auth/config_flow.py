@@ -21,6 +21,7 @@ from .api.errors import (
     WrongCredentialsError,
 )
 from .api.models import SignIn
+from .clients import async_create_plex_tv
 from .const import (
     CONF_CLIENT_IDENTIFIER,
     CONF_SERVERS,
@@ -36,7 +37,6 @@ from .flows.link import LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_data
 from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
-from .sessions import async_create_plex_tv
 
 _WAYS: Final = ["link", "password", "token"]
 _ADVANCED: Final = "advanced"

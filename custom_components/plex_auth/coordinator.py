@@ -14,10 +14,10 @@ from homeassistant.util.hass_dict import HassKey
 from .api.errors import PlexError, TokenRejectedError
 from .api.models import Account
 from .api.server_list import ServerList
+from .clients import async_create_plex_tv
 from .const import DOMAIN
 from .last_known import async_store_listed
 from .messages import not_ready, sign_in_rejected, update_failed
-from .sessions import async_create_plex_tv
 from .shared_poll import SharedPollCoordinator, background
 from .sign_in_request import async_clear_the_way, async_take_back
 

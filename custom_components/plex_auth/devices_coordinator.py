@@ -18,11 +18,11 @@ from .api.errors import (
     TokenRejectedError,
     TooLargeError,
 )
+from .clients import async_create_plex_tv
 from .const import CONF_CLIENT_IDENTIFIER, LOGGER
 from .coordinator import AccountCoordinator
 from .known_devices import DeviceEvent, async_known_devices
 from .messages import invalid
-from .sessions import async_create_plex_tv
 from .shared_poll import SharedPollCoordinator
 
 DEVICES_INTERVAL: Final = timedelta(hours=1)

@@ -16,13 +16,13 @@ from .api.errors import (
 from .api.models import Identity
 from .api.race import race
 from .api.server import PlexServer
+from .clients import async_create_transport
 from .const import CONF_CLIENT_IDENTIFIER
 from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.claim import ClaimServerFlow
 from .flows.repair import ConfirmFlow, ServerRepairFlow
 from .issues import Issue, local_addresses
-from .sessions import async_create_transport
 
 
 async def async_create_fix_flow(

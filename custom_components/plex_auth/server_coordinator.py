@@ -12,9 +12,9 @@ from .api.connections import Route
 from .api.errors import NotPermittedError, PlexError
 from .api.notifications import Notifications
 from .api.server_access import ServerAccess
+from .clients import async_create_server_access
 from .coordinator import AccountCoordinator
 from .messages import update_failed
-from .sessions import async_create_server_access
 from .shared_poll import SharedPollCoordinator
 from .source_coordinator import SourceCoordinator
 from .transient_tokens import async_issued_token

@@ -18,18 +18,18 @@ from homeassistant.core import (
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
-from .api.connections import Route
-from .api.devices import Device
-from .api.errors import NotFoundError, NotPermittedError, TooLargeError
-from .api.items import Item
-from .api.server import playable
-from .called import (
+from .action_targets import (
     called_account,
     called_server,
     called_source,
     called_to_play,
     without_token,
 )
+from .api.connections import Route
+from .api.devices import Device
+from .api.errors import NotFoundError, NotPermittedError, TooLargeError
+from .api.items import Item
+from .api.server import playable
 from .const import DOMAIN
 from .devices_coordinator import DevicesCoordinator
 from .messages import action_errors, invalid

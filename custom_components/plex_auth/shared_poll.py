@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.errors import PlexError
-from .api.shared import SharedRequest, Start
+from .api.shared_request import SharedRequest, Start
 from .const import LOGGER
 
 

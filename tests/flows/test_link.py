@@ -14,9 +14,9 @@ from custom_components.plex_auth.api.errors import (
     UnexpectedAnswerError,
 )
 from custom_components.plex_auth.api.plex_tv import PlexTv
+from custom_components.plex_auth.clients import async_create_transport
 from custom_components.plex_auth.const import CONF_API_URL, CONF_CLIENT_IDENTIFIER
 from custom_components.plex_auth.flows.link import LinkSignIn, wait_for_link
-from custom_components.plex_auth.sessions import async_create_transport
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from tests.plex_simulator import Fault, PlexSimulator

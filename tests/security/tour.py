@@ -25,7 +25,7 @@ from yarl import URL
 
 from custom_components.plex_auth.api.claim import claim
 from custom_components.plex_auth.api.errors import PlexError
-from custom_components.plex_auth.sessions import async_create_plex_tv
+from custom_components.plex_auth.clients import async_create_plex_tv
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.helpers import device_registry as dr
 from tests.helpers import (

@@ -14,7 +14,7 @@ from .connections import ConnectionKind, Route, rank
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .known_server import KnownServer
 from .models import ListedServer
-from .shared import SharedRequest, Start
+from .shared_request import SharedRequest, Start
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from ..api.errors import (
 from ..api.models import Identity
 from ..api.race import race
 from ..api.server import PlexServer, require_started
+from ..clients import async_create_plex_tv
 from ..const import DOMAIN, LOGGER
 from ..issues import local_addresses
 from ..server_coordinator import ServerCoordinator
-from ..sessions import async_create_plex_tv
 from .repair import ConfirmFlow
 
 type _Claim = asyncio.Task[PlexError | None]

@@ -23,8 +23,8 @@ from ..api.errors import (
 )
 from ..api.models import Pin, SignIn
 from ..api.plex_tv import PlexTv
+from ..clients import async_create_plex_tv
 from ..const import CONF_TOKEN_ORIGIN, TokenOrigin
-from ..sessions import async_create_plex_tv
 from .progress_page import ProgressPage
 from .sign_in import NewSignIn, async_end_if_ours
 

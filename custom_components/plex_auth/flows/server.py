@@ -21,10 +21,10 @@ from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
 from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
+from ..clients import async_create_transport
 from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
 from ..messages import error_key
 from ..runtime_data import PlexAuthConfigEntry
-from ..sessions import async_create_transport
 from . import checks, forms
 from .checks import FormError
 

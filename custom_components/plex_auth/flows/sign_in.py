@@ -10,9 +10,9 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..api.errors import PlexError
 from ..api.models import SignIn
+from ..clients import async_create_plex_tv
 from ..const import CONF_API_URL, CONF_TOKEN_ORIGIN, DOMAIN, LOGGER, TokenOrigin
 from ..runtime_data import PlexAuthConfigEntry
-from ..sessions import async_create_plex_tv
 
 _LONGEST_SECONDS: Final = 10
 

@@ -3,7 +3,7 @@
 from aiohttp import DummyCookieJar
 import pytest
 
-from custom_components.plex_auth import sessions
+from custom_components.plex_auth import clients
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
@@ -22,7 +22,7 @@ async def test_one_pair_of_sessions(
     anna, server = world.two_factor, world.living_room
     await async_add_account(hass, simulator, anna, [server, world.shared])
     await async_add_account(hass, simulator, world.free)
-    ours = hass.data[sessions._DATA_SESSIONS]
+    ours = hass.data[clients._DATA_SESSIONS]
     assert list(ours) == [True]
     await async_add_account(
         hass,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from custom_components.plex_auth.api.errors import CannotConnectError, UnavailableError
-from custom_components.plex_auth.api.shared import SharedRequest
+from custom_components.plex_auth.api.shared_request import SharedRequest
 
 
 class Request:
