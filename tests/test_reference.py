@@ -23,8 +23,8 @@ from custom_components.plex_auth.issues import Issue
 from custom_components.plex_auth.server_coordinator import (
     LISTENING_INTERVAL,
     SERVER_INTERVAL,
+    SOURCE_INTERVAL,
 )
-from custom_components.plex_auth.source_coordinator import SOURCE_INTERVAL
 from homeassistant import components
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict

@@ -25,11 +25,10 @@ from .const import (
     TokenOrigin,
 )
 from .coordinator import AccountCoordinator
-from .devices_coordinator import DevicesCoordinator
+from .devices_coordinator import DevicesCoordinator, async_forget_devices
 from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out
 from .issues import async_delete_issues, async_watch_issues
-from .known_devices import async_forget_devices
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator
 from .services import async_setup_services

@@ -1,25 +1,28 @@
-"""The poll of the account: when to ask plex.tv, and what to tell."""
+"""The poll that all share, and the poll of the account: when to ask, what to tell."""
 
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .api.errors import PlexError, TokenRejectedError
+from .api.known_server import KnownServer
 from .api.models import Account
 from .api.server_list import ServerList
+from .api.shared_request import SharedRequest, Start
 from .clients import async_create_plex_tv
-from .const import DOMAIN
-from .last_known import async_store_listed
+from .const import CONF_LAST_KNOWN, DOMAIN, LOGGER, SUBENTRY_TYPE_SERVER
 from .messages import not_ready, sign_in_rejected, update_failed
-from .shared_poll import SharedPollCoordinator, background
-from .sign_in_request import async_clear_the_way, async_take_back
 
 ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
 REJECTED_INTERVAL: Final = timedelta(hours=1)
@@ -30,6 +33,68 @@ _PLEX_TV_PAUSE: Final = timedelta(hours=1)
 _DATA_PAUSES: HassKey[dict[str, tuple[datetime, BaseException | None]]] = HassKey(
     f"{DOMAIN}_pauses"
 )
+
+
+def background(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
+    """Return what starts a shared request, which ends with the entry."""
+
+    def start(request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return entry.async_create_background_task(
+            hass, request, "plex_auth request", eager_start=False
+        )
+
+    return start
+
+
+class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
+    """Poll on its own for all who wish at once.
+
+    Home Assistant polls within whoever asks for it, such as a script that runs an action
+    of it. Where the script is turned off, it takes the poll for one that has failed.
+    """
+
+    config_entry: ConfigEntry[Any]
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        *,
+        name: str,
+        interval: timedelta,
+        always_update: bool = False,
+    ) -> None:
+        """Take what is polled, by the name that it has in the log, and how often.
+
+        `always_update` says whether listeners are told when the data is as before.
+        """
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=name,
+            update_interval=interval,
+            always_update=always_update,
+        )
+        start = background(hass, entry)
+        self._poll = SharedRequest(self.async_refresh, start)
+        self._requested = SharedRequest(super().async_request_refresh, start)
+
+    @callback
+    def async_poll_now(self) -> None:
+        """Poll at once, while everything else goes on."""
+        self._poll.begin()
+
+    async def async_poll(self) -> None:
+        """Poll at once, and wait for the end of that, however it ends."""
+        with suppress(PlexError):
+            await self._poll.share()
+
+    @override
+    async def async_request_refresh(self) -> None:
+        """Poll as Home Assistant's own action asks, which is not too often."""
+        with suppress(PlexError):
+            await self._requested.share()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +214,11 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         """
         rejected = self.token_rejected
         if self.last_update_success:
-            async_take_back(self.hass, self.config_entry)
+            _async_take_back(self.hass, self.config_entry)
         elif rejected != self._reported_rejected:
             self.async_update_listeners()
         if rejected:
-            async_clear_the_way(
+            _async_clear_the_way(
                 self.hass, self.config_entry, is_old=self._reported_rejected
             )
             if self._listeners:
@@ -177,5 +242,61 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
     @callback
     def _async_servers_renewed(self) -> None:
         """Store what is listed of the servers, and tell of it."""
-        async_store_listed(self.hass, self.config_entry, self.servers)
+        _async_store_listed(self.hass, self.config_entry, self.servers)
         self.async_update_listeners()
+
+
+@callback
+def _async_store_listed(
+    hass: HomeAssistant, entry: ConfigEntry[Any], servers: ServerList
+) -> None:
+    """Store what the servers need to work while plex.tv is away.
+
+    Their titles follow the names at Plex, but for those that the user has changed.
+    """
+    entries = hass.config_entries
+    if not entries.async_get_entry(entry.entry_id):
+        return  # the account was removed while plex.tv was asked
+    for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
+        listed = servers.get(str(subentry.unique_id))
+        if listed is None:
+            continue
+        stored = KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {}))
+        known = KnownServer.from_listed(listed).completed(stored)
+        entries.async_update_subentry(
+            entry,
+            subentry,
+            data={**subentry.data, CONF_LAST_KNOWN: known.as_stored()},
+            title=listed.name if subentry.title == stored.name else subentry.title,
+        )
+
+
+@callback
+def _async_take_back(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Take back the request: plex.tv accepts the token again.
+
+    A dialog in which somebody has already begun to sign in is left to its end.
+    """
+    _async_abort(hass, entry, SOURCE_REAUTH, "reauth_confirm")
+
+
+@callback
+def _async_clear_the_way(
+    hass: HomeAssistant, entry: ConfigEntry[Any], *, is_old: bool
+) -> None:
+    """End reconfigure dialogs, which keep Home Assistant from asking to sign in.
+
+    Those that wait at their menu are ended, and all where the rejection `is_old`: they
+    were left open since then.
+    """
+    _async_abort(hass, entry, SOURCE_RECONFIGURE, None if is_old else "reconfigure")
+
+
+@callback
+def _async_abort(
+    hass: HomeAssistant, entry: ConfigEntry[Any], source: str, step_id: str | None
+) -> None:
+    """End the dialogs of an entry, all or those that are at a step."""
+    for flow in list(entry.async_get_active_flows(hass, {source})):
+        if step_id is None or flow.get("step_id") == step_id:
+            hass.config_entries.flow.async_abort(flow["flow_id"])

@@ -19,8 +19,7 @@ from homeassistant.helpers.update_coordinator import (
 from .const import DOMAIN
 from .coordinator import AccountCoordinator
 from .runtime_data import PlexAuthConfigEntry
-from .server_coordinator import ServerCoordinator
-from .source_coordinator import SourceCoordinator
+from .server_coordinator import ServerCoordinator, SourceCoordinator
 
 _plex_device = partial(
     DeviceInfo, entry_type=DeviceEntryType.SERVICE, manufacturer="Plex"

@@ -7,9 +7,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.devices import Device
-from .devices_coordinator import DevicesCoordinator
+from .devices_coordinator import DeviceEvent, DevicesCoordinator
 from .entity import AccountEntity, LastingServerEntity
-from .known_devices import DeviceEvent
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .transient_tokens import TransientTokenEvent

@@ -1,5 +1,6 @@
-"""The poll of a server: when to ask it, and what to tell."""
+"""The polls of a server and of its watched sources: when to ask, and what to tell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, override
@@ -10,19 +11,79 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from .api.connections import Route
 from .api.errors import NotPermittedError, PlexError
+from .api.models import Source
 from .api.notifications import Notifications
 from .api.server_access import ServerAccess
 from .clients import async_create_server_access
-from .coordinator import AccountCoordinator
+from .const import CONF_SOURCES, LOGGER
+from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .messages import update_failed
-from .shared_poll import SharedPollCoordinator
-from .source_coordinator import SourceCoordinator
 from .transient_tokens import async_issued_token
 
 SERVER_INTERVAL: Final = timedelta(minutes=5)
 LISTENING_INTERVAL: Final = timedelta(minutes=15)
+SOURCE_INTERVAL: Final = timedelta(minutes=30)
 
 _SERVER_PAUSE: Final = timedelta(minutes=15)
+
+
+class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
+    """Watch how the sources of a server can be reached, each judged by itself.
+
+    A source that cannot be told has no key; why is in `failures`.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        subentry: ConfigSubentry,
+        reached: Callable[[], ServerAccess | None],
+    ) -> None:
+        """Take the subentry that names the sources.
+
+        `reached` returns the access to the server, None while it is not reached.
+        """
+        super().__init__(
+            hass,
+            entry,
+            name=f"sources of Plex server {subentry.title}",
+            interval=SOURCE_INTERVAL,
+        )
+        self.failures: dict[str, PlexError] = {}
+        self.is_late = False
+        self._subentry = subentry
+        self._reached = reached
+        self._followed = self.watched
+
+    @property
+    def watched(self) -> list[str]:
+        """Return the sources that the user watches."""
+        return list(self._subentry.data.get(CONF_SOURCES, ()))
+
+    @callback
+    def async_follow(self) -> None:
+        """Ask anew where other sources are watched."""
+        if self._followed != self.watched:
+            self._followed = self.watched
+            self.async_poll_now()
+
+    @override
+    async def _async_update_data(self) -> dict[str, Source]:
+        """Ask the server for one source after the other, if it is reached at all."""
+        found: dict[str, Source] = {}
+        self.failures = {}
+        access = self._reached()
+        self.is_late = access is None
+        if access is None:
+            return found
+        for source in self.watched:
+            try:
+                found[source], _ = await access.source(source)
+            except PlexError as err:
+                self.failures[source] = err
+                LOGGER.debug("One of the %s cannot be told: %s", self.name, err)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.util import dt as dt_util
 
 from .automation import own_entities
-from .known_devices import DeviceEvent
+from .devices_coordinator import DeviceEvent
 from .transient_tokens import TransientTokenEvent
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
