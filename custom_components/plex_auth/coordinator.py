@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, override
+from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
 from homeassistant.const import CONF_TOKEN
@@ -97,9 +96,8 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
             await self._requested.share()
 
 
-@dataclass(frozen=True, slots=True)
-class AccountData:
-    """Hold the account's details and when plex.tv last accepted its token."""
+class AccountData(NamedTuple):
+    """The account's details, and when plex.tv last accepted its token."""
 
     details: Account
     verified_at: datetime
@@ -118,7 +116,6 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             lambda: self._plex.servers(entry.data[CONF_TOKEN]),
             self.async_verify,
             on_renewed=self._async_servers_renewed,
-            now=lambda: dt_util.utcnow(),
             start=background(hass, entry),
         )
         self._rejected_token: str | None = None

@@ -126,7 +126,7 @@ def _listed_server(server: ListedServer) -> dict[str, Any]:
 def _server(server: ServerCoordinator) -> dict[str, Any]:
     """Return facts of a server."""
     access = server.access
-    listed = access.target.listed
+    listed = access.listed
     route = server.data.route if server.data is not None else None
     return {
         **_subentry(server.subentry),
@@ -142,7 +142,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
                 "scheme": tried.url.scheme,
                 "failure": type(failure).__name__,
             }
-            for tried, failure in access.routing.failures.items()
+            for tried, failure in access.failures.items()
         ],
         "failed_sources": sorted(
             type(failure).__name__ for failure in server.sources.failures.values()

@@ -128,7 +128,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     elif (
         CONF_TOKEN not in data
         and server.account.servers.is_known
-        and server.access.target.listed is None
+        and server.access.listed is None
     ):
         yield Issue.NOT_LISTED
     if CONF_TOKEN in data and server.access.token_refused:
@@ -138,7 +138,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
-        listed = server.access.target.listed
+        listed = server.access.listed
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])
@@ -171,12 +171,12 @@ def _lacks_plex_direct(server: ServerCoordinator) -> bool:
     """
     if _is_local(server) or any(
         isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
-        for route, failure in server.access.routing.failures.items()
+        for route, failure in server.access.failures.items()
     ):
         return False
     return bool(local_addresses(server)) and any(
         _is_unresolved(route) and isinstance(failure, DnsError)
-        for route, failure in server.access.routing.failures.items()
+        for route, failure in server.access.failures.items()
     )
 
 

@@ -157,7 +157,7 @@ SERVER_SENSORS: tuple[PlexSensorDescription[ServerCoordinator], ...] = (
             token.expires_at if (token := coordinator.issued_token.token) else None
         ),
     ),
-    _rare("version", lambda coordinator: coordinator.data.version),
+    _rare("version", lambda coordinator: coordinator.data.identity.version),
 )
 
 

@@ -1,9 +1,9 @@
 """The polls of a server and of its watched sources: when to ask, and what to tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, override
+from functools import partial
+from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
@@ -11,7 +11,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from .api.connections import Route
 from .api.errors import NotPermittedError, PlexError
-from .api.models import Source
+from .api.models import Identity, Source
 from .api.notifications import Notifications
 from .api.server_access import ServerAccess
 from .clients import async_create_server_access
@@ -86,13 +86,11 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ServerData:
-    """Hold how a server is reached and what it says of itself."""
+class ServerData(NamedTuple):
+    """How a server is reached and what it says of itself: any change is news."""
 
     route: Route
-    version: str | None
-    claimed: bool | None
+    identity: Identity
 
 
 class ServerCoordinator(SharedPollCoordinator[ServerData]):
@@ -145,7 +143,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     @property
     def is_polled(self) -> bool:
         """Return whether the first poll is over."""
-        return bool(self.data or self.last_exception)
+        return self.last_exception is not None or self.data is not None
 
     @property
     def is_reached(self) -> bool:
@@ -216,11 +214,11 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             if was_unclaimed:
                 # Whoever has claimed it: its tokens are new (plex-api.md §17.4).
                 await access.target.renew(now=True)
-            await access.recheck_refused_token()
-            await self.issued_token.check(access.check_transient_token)
+            await access.recheck_refused_token(route)
+            await self.issued_token.check(partial(access.check_transient_token, route))
             if access is self.access:
                 self._listen(route)
-        return ServerData(route, identity.version, identity.claimed)
+        return ServerData(route, identity)
 
     def _listen(self, route: Route) -> None:
         """Listen to the server by a route by which it has just told who it is."""
@@ -231,7 +229,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         except NotPermittedError:
             self.notifications.stop()
             return
-        self.notifications.listen(self.access.routing.server.at(route.url), token)
+        self.notifications.listen(self.access.at(route), token)
         if self.notifications.is_open:
             self.update_interval = LISTENING_INTERVAL
         elif not self.is_reached:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import voluptuous as vol
@@ -29,7 +30,7 @@ from .api.connections import Route
 from .api.devices import Device
 from .api.errors import NotFoundError, NotPermittedError, TooLargeError
 from .api.items import Item
-from .api.server import playable
+from .api.server import PlexServer, playable
 from .const import DOMAIN
 from .devices_coordinator import DevicesCoordinator
 from .messages import action_errors, invalid
@@ -167,8 +168,7 @@ async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     async with action_errors(server.subentry.title):
         path = await _part(server, wanted) if isinstance(wanted, Item) else wanted
         token, route = await server.access.call(
-            lambda plex, access_token: plex.transient_token(access_token),
-            is_repeatable=False,
+            PlexServer.transient_token, is_repeatable=False
         )
     server.issued_token.issue(token)
     server.async_note_route(route)
@@ -206,9 +206,7 @@ async def _part(server: ServerCoordinator, item: Item) -> URL:
     """Return the path of what plays an item of a server."""
     name = server.subentry.title
     try:
-        path, _ = await server.access.call(
-            lambda plex, access_token: plex.part(access_token, item)
-        )
+        path, _ = await server.access.call(partial(PlexServer.part, item=item))
     except NotFoundError as err:
         raise invalid("item_not_found", name=name) from err
     if path is None:

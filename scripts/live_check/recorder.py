@@ -140,7 +140,7 @@ class _RecordingTransport(Transport):
         token: str | None = None,
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
-        has_data: bool = True,
+        parse: bool = True,
     ) -> Json:
         def read(failure: Failure) -> PlexError:
             self._keep(failure.body)
@@ -153,7 +153,7 @@ class _RecordingTransport(Transport):
             token=token,
             form=form,
             timeout=timeout,
-            has_data=has_data,
+            parse=parse,
         )
         self._last.data = data
         return data

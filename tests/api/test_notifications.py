@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import logging
 import time
 import tracemalloc
-from unittest.mock import patch
 import zlib
 
 from aiohttp import ClientSession, WSCloseCode, WSMsgType, web
@@ -57,6 +56,7 @@ class Listener:
         self, transport: Transport, server: MediaServer, token: str, url: str
     ) -> None:
         """Take the server."""
+        self.transport = transport
         self.server = PlexServer(transport, URL(url))
         self.token = token
         self.news: list[bool] = []
@@ -255,7 +255,7 @@ async def test_refused(
     listener.token = population.token
     listener.listen()
     await listener.opened()
-    listener.server = listener.server.at(URL(population.server.http_url))
+    listener.server = PlexServer(listener.transport, URL(population.server.http_url))
     listener.listen()
     assert not listener.notifications.is_open
     await listener.opened()
@@ -361,7 +361,6 @@ async def test_silence(
 ) -> None:
     """A server that neither answers nor closes is found out by the heartbeat, at once."""
     monkeypatch.setattr(transport, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(transport, "_REST", 0.02)
     listener.listen()
     await listener.opened()
     await asyncio.sleep(0.5)
@@ -484,24 +483,6 @@ async def test_strange_messages(listener: Listener, population: Population) -> N
     assert population.server.notifications.opened == 1
 
 
-async def test_flood(listener: Listener, population: Population) -> None:
-    """What a flood brings is taken, in bursts, and does not hide the end."""
-    sockets = population.server.notifications
-    sockets.ignores_filter = True
-    listener.listen()
-    await listener.opened()
-    sockets.flood(1000)
-    with patch.object(
-        SSLProtocol, "buffer_updated", autospec=True, side_effect=_buffer_updated
-    ) as reading:
-        await asyncio.sleep(1.5)
-    assert sockets.sent > 1000
-    assert reading.call_count < sockets.sent / 5
-    assert listener.notifications.is_open
-    await population.server.stop()
-    await listener.lost()
-
-
 async def test_ping(listener: Listener, population: Population) -> None:
     """A server that wants to know whether anybody listens is answered."""
     listener.listen()
@@ -526,11 +507,8 @@ async def test_ping_of_one_who_is_gone(session: ClientSession) -> None:
 
 
 @pytest.mark.parametrize("frame", [b"\x81\x00", b"\x89\x00"], ids=["text", "ping"])
-async def test_many_small_frames(
-    session: ClientSession, monkeypatch: pytest.MonkeyPatch, frame: bytes
-) -> None:
+async def test_many_small_frames(session: ClientSession, frame: bytes) -> None:
     """As many frames as there can be do not hold up others."""
-    monkeypatch.setattr(transport, "_REST", 0.0)
     close = b"\x88\x00"
     async with serving_sockets(lambda to: to.write(100_000 * frame + close)) as url:
         server = PlexServer(Transport(session, IDENTITY), url)
@@ -582,7 +560,7 @@ async def test_nothing_grows(
     """However often it is opened again, nothing is left of it."""
     number = 10_000 if request.config.getoption("--full", default=False) else 200
     sockets = population.server.notifications
-    listener.server = listener.server.at(URL(population.server.http_url))
+    listener.server = PlexServer(listener.transport, URL(population.server.http_url))
     listener.listen()
 
     async def reopen(count: int) -> None:

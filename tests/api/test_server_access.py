@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api.connections import ConnectionKind
+from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import (
     CannotConnectError,
     NotClaimedError,
@@ -202,19 +202,20 @@ async def test_typed_token(scene: Scene, population: Population) -> None:
     """A typed token is told apart from a request that is refused, and never renewed."""
     url = URL(scene.server.http_url)
     access = scene.access(url=url, typed_token="wrong")
+    route = Route(url, ConnectionKind.CUSTOM)
     with pytest.raises(NotPermittedError):
         await access.call(issue)
     assert access.token_refused
     assert scene.refusals == 1
-    await access.recheck_refused_token()
+    await access.recheck_refused_token(route)
     assert (access.token_refused, scene.refusals) == (True, 1)
     assert "resources" not in scene.asked()
 
     access.target.typed_token = population.server_token
-    await access.recheck_refused_token()
+    await access.recheck_refused_token(route)
     assert (access.token_refused, scene.refusals) == (False, 2)
     scene.asked()
-    await access.recheck_refused_token()
+    await access.recheck_refused_token(route)
     assert scene.asked() == []
 
     scene.server.faults.set("security_token", Fault.status(403))

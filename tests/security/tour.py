@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.plex_auth.api.claim import claim
+from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.clients import async_create_plex_tv
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -200,9 +201,11 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
     async def claim_server() -> None:
         asked.unclaim()
         plex = async_create_plex_tv(walk.hass, entry.data)
-        calls = server.access.routing.server.at(URL(asked.http_url))
+        route = Route(URL(asked.http_url), ConnectionKind.CUSTOM)
         try:
-            await claim(plex, entry.data["token"], calls, server.access.target)
+            await claim(
+                plex, entry.data["token"], server.access.at(route), server.access.target
+            )
         except PlexError as error:
             walk.audit.add_exception(error, "claim")
         asked.claim(walk.world.two_factor)

@@ -1,10 +1,9 @@
 """From a listed connection to its kind, its rank and the route to a server."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from yarl import URL
 
@@ -23,9 +22,8 @@ class ConnectionKind(StrEnum):
     CUSTOM = "custom"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Name an address that may be tried, and its kind."""
+class Route(NamedTuple):
+    """An address that may be tried, and its kind."""
 
     url: URL
     kind: ConnectionKind

@@ -5,9 +5,9 @@ plex.tv puts a number into its error bodies, and that number decides, never a te
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from .bodies import Json, decode
 from .errors import (
@@ -59,9 +59,8 @@ _SIGN_IN_CODE_ERRORS: dict[int, type[PlexError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Hold an answer that is no success: status, header Retry-After and body."""
+class Failure(NamedTuple):
+    """An unsuccessful answer: status, header Retry-After, and body."""
 
     status: int
     retry_after: str | None

@@ -71,7 +71,7 @@ class Notifications:
         self.stop()
         self._target = target
         self._task = asyncio.create_task(
-            self._keep_open(server.at(server.url), token),
+            self._keep_open(server, token),
             name="plex_auth notifications",
         )
 

@@ -1,5 +1,6 @@
 """The calls to plex.tv: sign in, link, user, servers, devices, claim, sign out."""
 
+from contextlib import suppress
 from typing import Final
 
 from yarl import URL
@@ -30,15 +31,10 @@ class PlexTv:
 
     def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
         """Take the base address of the calls, plex.tv's own unless another is meant."""
-        api = self._api = URL(api_url)
-        self._first_api = api.with_path(api.path.removesuffix(_API_PATH))
+        self._api = URL(api_url)
+        # Where the calls of the first API are, which version 2 does not replace.
+        self._root = self._api.with_path(self._api.path.removesuffix(_API_PATH))
         self._transport = transport
-        self._resources_url = (api / "resources").with_query(_RESOURCES_PARAMS)
-        # The first API has the same list in XML, which is shorter.
-        self._devices_urls: tuple[URL, ...] = (
-            api / "devices",
-            self._first_api / "devices.xml",
-        )
 
     async def sign_in(
         self, login: str, password: str, verification_code: str | None = None
@@ -71,7 +67,7 @@ class PlexTv:
         return ListedServer.parse_servers(
             await self._transport.request(
                 "GET",
-                self._resources_url,
+                (self._api / "resources").with_query(_RESOURCES_PARAMS),
                 plex_tv_error,
                 token=token,
             )
@@ -80,22 +76,16 @@ class PlexTv:
     async def devices(self, token: str) -> tuple[Device, ...]:
         """Return the devices that are signed in to an account (plex-api.md §16.1).
 
-        There are two ways to ask. Where the first one does not exist, or its answer is
-        too large, the second one is taken, from then on if it works. Raises
-        NotFoundError or TooLargeError where that is so for both.
+        Where this call does not exist, or its answer is too large, that of the first API
+        is made: its XML has the same list and is shorter. Raises NotFoundError or
+        TooLargeError where that is so for both.
         """
-        url, *others = self._devices_urls
-        try:
-            return await self._devices(token, url)
-        except NotFoundError, TooLargeError:
-            if not others:
-                raise
-        devices = await self._devices(token, others[0])
-        self._devices_urls = tuple(others)
-        return devices
+        with suppress(NotFoundError, TooLargeError):
+            return await self._devices(token, self._api / "devices")
+        return await self._devices(token, self._root / "devices.xml")
 
     async def _devices(self, token: str, url: URL) -> tuple[Device, ...]:
-        """Return the devices, asked for in one of the ways."""
+        """Return the devices that an address lists."""
         return Device.parse_devices(
             await self._transport.request("GET", url, plex_tv_error, token=token)
         )
@@ -103,11 +93,11 @@ class PlexTv:
     async def remove_device(self, token: str, device_id: int) -> None:
         """Remove a device from an account, which ends its token (plex-api.md §16.2).
 
-        There are two ways to ask; the second one is taken where the first one does not
-        exist. Raises NotFoundError where plex.tv knows no such device.
+        The call of the first API is the documented one; that of version 2 is made where
+        it does not exist. Raises NotFoundError where plex.tv knows no such device.
         """
         try:
-            await self._delete(token, self._first_api / "devices" / f"{device_id}.xml")
+            await self._delete(token, self._root / "devices" / f"{device_id}.xml")
         except PlexError as err:
             if err.status not in _NO_SUCH_CALL:
                 raise
@@ -118,7 +108,7 @@ class PlexTv:
     async def _delete(self, token: str, url: URL) -> None:
         """End what an address stands for."""
         await self._transport.request(
-            "DELETE", url, plex_tv_error, token=token, has_data=False
+            "DELETE", url, plex_tv_error, token=token, parse=False
         )
 
     async def create_pin(self) -> Pin:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from .connections import Route
 from .errors import (
@@ -34,9 +33,8 @@ _MOST_TELLING: Final[tuple[type[PlexError], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Race[AnswerT]:
-    """Hold what a race brought: the winner with its answer, and why others failed."""
+class Race[AnswerT](NamedTuple):
+    """What a race brought: the winner with its answer, and why others failed."""
 
     winner: tuple[Route, AnswerT] | None
     failures: dict[Route, PlexError]

@@ -1,7 +1,7 @@
 """The calls to one Plex Media Server, and the address with a token in it."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from aiohttp import ClientTimeout
 from yarl import URL
@@ -26,7 +26,7 @@ CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
 
 _SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
-_OTHER_METHOD_STATUSES: Final = frozenset({404, 405, 501})
+_NO_SUCH_METHOD: Final = frozenset({404, 405, 501})
 _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
 _FIRST_CHILDREN: Final = {
     "X-Plex-Container-Start": "0",
@@ -88,9 +88,8 @@ class PlexServer:
 
     def __init__(self, transport: Transport, url: URL) -> None:
         """Take the server's base address."""
+        self.url = url
         self._transport = transport
-        self._token_method: Literal["POST", "GET"] = "POST"
-        self.move_to(url)
 
     @property
     def is_proven(self) -> bool:
@@ -102,28 +101,13 @@ class PlexServer:
         """Return whether certificates are checked."""
         return self._transport.verify_ssl
 
-    def at(self, url: URL) -> PlexServer:
-        """Return the calls to another address."""
-        return PlexServer(self._transport, url)
-
-    def move_to(self, url: URL) -> None:
-        """Take another base address of the server."""
-        self.url = url
-        self._identity_url = url / "identity"
-        self._token_url = (url / "security/token").with_query(_TRANSIENT_TOKEN_PARAMS)
-        self._sources_url = url / "security/resources"
-        # Nobody reads the messages: the server is asked for those that are rare (§18.1).
-        self._notifications_url = (url / ":/websockets/notifications").with_query(
-            filters="reachability"
-        )
-
     async def identity(self, expected: str | None = None) -> Identity:
         """Return who answers at the address, without showing a token (§6.1).
 
         Raises WrongServerError when it is not the expected machine identifier.
         """
         identity = Identity.parse(
-            await self._request("GET", self._identity_url, timeout=PROBE_TIMEOUT)
+            await self._request("GET", self.url / "identity", timeout=PROBE_TIMEOUT)
         )
         if expected is not None and identity.machine_identifier != expected:
             raise WrongServerError
@@ -170,30 +154,25 @@ class PlexServer:
         Never repeat it by yourself: one whose answer is lost may have come about.
         """
         url = (self.url / "myplex/claim").with_query(token=claim_token)
-        await self._request("POST", url, timeout=CLAIM_TIMEOUT, has_data=False)
+        await self._request("POST", url, timeout=CLAIM_TIMEOUT, parse=False)
 
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).
 
-        POST is the documented way, GET the one of older servers (§12.1): the way that
-        worked is kept. Raises NotPermittedError when the server does not take the token.
+        POST is the documented way, GET that of older servers (§12.1), which refuse POST.
+        Raises NotPermittedError when the server does not take the token.
         """
+        url = (self.url / "security/token").with_query(_TRANSIENT_TOKEN_PARAMS)
 
         async def issue(method: str) -> TransientToken:
-            return TransientToken.parse(
-                await self._request(method, self._token_url, token=token)
-            )
+            return TransientToken.parse(await self._request(method, url, token=token))
 
-        method = self._token_method
         try:
-            return await issue(method)
+            return await issue("POST")
         except PlexError as err:
-            if err.status not in _OTHER_METHOD_STATUSES:
+            if err.status not in _NO_SUCH_METHOD:
                 raise
-        other: Literal["POST", "GET"] = "GET" if method == "POST" else "POST"
-        issued = await issue(other)
-        self._token_method = other
-        return issued
+        return await issue("GET")
 
     async def source_connection_information(
         self, token: str, source: str, *, refresh: bool = False
@@ -204,7 +183,7 @@ class PlexServer:
         anew. Raises NotPermittedError for everybody but the server's owner and
         NotFoundError for an unknown source or a server older than 1.15.4.
         """
-        url = self._sources_url.with_query(
+        url = (self.url / "security/resources").with_query(
             source=source, refresh="1" if refresh else "0"
         )
         return Source.parse(await self._request("GET", url, token=token))
@@ -216,9 +195,11 @@ class PlexServer:
         owner, and with a status any error for an answer that is no socket.
         """
         _refuse_jwt(token)
-        return await self._transport.open_socket(
-            self._notifications_url, server_error, token=token
+        # The messages are dropped: a filter asks for a rare kind only (§18.1).
+        url = (self.url / ":/websockets/notifications").with_query(
+            filters="reachability"
         )
+        return await self._transport.open_socket(url, server_error, token=token)
 
     async def part(self, token: str, item: Item) -> URL | None:
         """Return the path of the first part that plays an item, None where none does.
@@ -240,9 +221,9 @@ class PlexServer:
         *,
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
-        has_data: bool = True,
+        parse: bool = True,
     ) -> Json:
-        """Send a request to an address of the server; return what `has_data` says."""
+        """Send a request to an address of the server; return its parsed body, if asked to."""
         if token is not None:
             _refuse_jwt(token)
         try:
@@ -252,7 +233,7 @@ class PlexServer:
                 server_error,
                 token=token,
                 timeout=timeout,
-                has_data=has_data,
+                parse=parse,
             )
         except ConnectionClosedError:
             if self.url.scheme != "http":

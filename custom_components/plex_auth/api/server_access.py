@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 import logging
 from typing import Final
 
@@ -24,7 +25,8 @@ from .errors import (
     StartingUpError,
     UnavailableError,
 )
-from .models import Identity, Source
+from .intervals import Interval
+from .models import Identity, ListedServer, Source
 from .race import race
 from .server import PlexServer, require_started, supports_sources
 from .server_list import AccountServer
@@ -37,32 +39,36 @@ _COMPARE_INTERVAL: Final = timedelta(minutes=14)
 
 # What only the server itself says; another address of it would say the same.
 _OWN_WORDS: Final = (MaintenanceError, StartingUpError)
-# What a proxy says as well. A server's own word it is once its identity is confirmed.
-_MAY_BE_A_PROXY_S: Final = (RateLimitedError, UnavailableError)
-# Answers of who has not passed the request on.
-_NOT_PASSED_ON: Final = frozenset({404, 410, 429})
+# Errors that a proxy could cause too, unless the server's identity is confirmed.
+_MAY_BE_FROM_PROXY: Final = (RateLimitedError, UnavailableError)
+# Statuses that prove the request was not forwarded.
+_NOT_FORWARDED: Final = frozenset({404, 410, 429})
 
 
 class Routing:
     """Keep a route to a server: the first address that answers, for as long as it does."""
 
     def __init__(self, transport: Transport, target: AccountServer) -> None:
-        """Take the server; nobody is asked yet."""
+        """Take the server; nothing is asked yet."""
         self.route: Route | None = None
         self.failures: dict[Route, PlexError] = {}
-        self.server = PlexServer(transport, URL())
+        self._transport = transport
         self._target = target
-        self._compared_at: datetime | None = None
+        self._comparison = Interval(_COMPARE_INTERVAL)
         self._lock = asyncio.Lock()
 
+    def at(self, route: Route) -> PlexServer:
+        """Return the calls to the server by a route."""
+        return PlexServer(self._transport, route.url)
+
     async def identify(self) -> tuple[Identity, Route]:
-        """Return who answers by the route in use, or else by a new one, for a poll.
+        """Return what answers by the route in use, or else by a new one, for a poll.
 
         A route that is not of the best rank is left for a better one that answers again.
         """
         if (route := self.route) is not None:
             try:
-                identity = await self._identity_at(self.server)
+                identity = await self._identity(route)
             except _OWN_WORDS:
                 raise
             except PlexError as err:
@@ -87,7 +93,7 @@ class Routing:
     async def is_confirmed(self, route: Route) -> bool:
         """Return whether the server itself answers by a route that is in use."""
         try:
-            await self._identity_at(self.server.at(route.url))
+            await self._identity(route)
         except _OWN_WORDS:
             return True
         except PlexError:
@@ -106,10 +112,10 @@ class Routing:
         machine may have got the address since the last poll.
         """
         if (route := self.route) is not None:
-            if self.server.is_proven:
+            if self.at(route).is_proven:
                 return route
             try:
-                await self._identity_at(self.server)
+                await self._identity(route)
             except _OWN_WORDS:
                 raise
             except PlexError:
@@ -123,40 +129,37 @@ class Routing:
 
     async def _choose(self, *, now: bool) -> tuple[Identity, Route]:
         """Choose a route; plex.tv is asked where the server is if none answers."""
-        result = await race(self._target.ranks, self._probe)
+        result = await race(self._target.ranks, self._identity)
         if result.winner is None and await self._target.relocate(now=now):
-            result = await race(self._target.ranks, self._probe)
+            result = await race(self._target.ranks, self._identity)
         self.failures = result.failures
         if result.winner is None:
             raise result.error
-        self._compared_at = self._target.servers.now()
-        return self._use(*result.winner)
+        self._comparison.begin()
+        self.route, identity = result.winner
+        return identity, self.route
 
     async def _improved(
         self, identity: Identity, route: Route
     ) -> tuple[Identity, Route]:
         """Return a better route than one that works, if it is time to look for one."""
-        servers, ranks = self._target.servers, self._target.better_ranks(route)
-        if not ranks or not servers.is_over(self._compared_at, _COMPARE_INTERVAL):
+        ranks = self._target.better_ranks(route)
+        if not ranks or not self._comparison.is_over:
             return identity, route
-        self._compared_at = servers.now()
-        result = await race(ranks, self._probe)
+        self._comparison.begin()
+        result = await race(ranks, self._identity)
         self.failures = result.failures
-        return (identity, route) if result.winner is None else self._use(*result.winner)
+        if result.winner is None:
+            return identity, route
+        self.route, identity = result.winner
+        return identity, self.route
 
-    def _use(self, route: Route, identity: Identity) -> tuple[Identity, Route]:
-        """Use a route from now on."""
-        self.route = route
-        self.server.move_to(route.url)
-        return identity, route
+    async def _identity(self, route: Route) -> Identity:
+        """Return what answers by a route, without showing a token.
 
-    async def _probe(self, route: Route) -> Identity:
-        """Ask an address who answers there, which takes no token."""
-        return await self._identity_at(self.server.at(route.url))
-
-    async def _identity_at(self, server: PlexServer) -> Identity:
-        """Return who answers; raise WrongServerError if it is another server."""
-        return await server.identity(self._target.machine_identifier)
+        Raises WrongServerError if it is another server.
+        """
+        return await self.at(route).identity(self._target.machine_identifier)
 
 
 class ServerAccess:
@@ -168,24 +171,35 @@ class ServerAccess:
         target: AccountServer,
         on_token_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the server; nobody is asked yet.
+        """Take the server; nothing is asked yet.
 
         `on_token_refused` is called when `token_refused` changes.
         """
         self.target = target
         self.routing = Routing(transport, target)
-        self.token_refused = False
-        self._on_token_refused = on_token_refused
         self.identity: Identity | None = None
+        self.token_refused = False
+        self._verifies = transport.verify_ssl
+        self._on_token_refused = on_token_refused
 
     @property
     def typed(self) -> tuple[URL | None, str | None, bool]:
         """Return what was typed: address, token, and whether certificates count."""
-        return self.target.url, self.target.typed_token, self.routing.server.verifies
+        return self.target.url, self.target.typed_token, self._verifies
+
+    @property
+    def listed(self) -> ListedServer | None:
+        """Return the server as plex.tv lists it now, None where it does not."""
+        return self.target.listed
+
+    @property
+    def failures(self) -> dict[Route, PlexError]:
+        """Return why routes failed when a route was last chosen."""
+        return self.routing.failures
 
     @property
     def is_unclaimed(self) -> bool:
-        """Return whether the server told last that it belongs to nobody (§17.1)."""
+        """Return whether the server said last that it is not claimed (§17.1)."""
         return self.identity is not None and self.identity.claimed is False
 
     @property
@@ -193,11 +207,14 @@ class ServerAccess:
         """Return the server's version as it told it last, else as plex.tv lists it."""
         if self.identity is not None and self.identity.version is not None:
             return self.identity.version
-        listed = self.target.listed
-        return listed.product_version if listed is not None else None
+        return self.listed.product_version if self.listed is not None else None
+
+    def at(self, route: Route) -> PlexServer:
+        """Return the calls to the server by a route."""
+        return self.routing.at(route)
 
     async def identify(self) -> tuple[Identity, Route]:
-        """Return who answers, and by which route, as a poll asks.
+        """Return what answers, and by which route, as a poll asks.
 
         Raises StartingUpError while the server is not ready.
         """
@@ -216,17 +233,25 @@ class ServerAccess:
         A route that fails is chosen anew once, and a token that the server refuses is
         renewed once. What is not repeatable is called again only where the first call
         has surely not arrived. Raises PlexError, TokenRejectedError where plex.tv itself
-        rejects the account token, and NotClaimedError where the server belongs to nobody.
+        rejects the account token, and NotClaimedError where the server is not claimed.
         """
-        if self.is_unclaimed:
-            await self.routing.server.require_claimed()
+        route = await self.routing.connect()
         try:
-            return await self._call(call, is_repeatable=is_repeatable)
-        except NotClaimedError:
+            return await self._call_by(route, call), route
+        except _OWN_WORDS:
             raise
-        except NotPermittedError:
-            await self.routing.server.require_claimed()
-            raise
+        except _MAY_BE_FROM_PROXY as err:
+            if await self.routing.is_confirmed(route):
+                raise
+            self.routing.give_up(route)
+            if not is_repeatable and err.status not in _NOT_FORWARDED:
+                raise
+        except (CannotConnectError, SecureConnectionRequiredError) as err:
+            self.routing.give_up(route)
+            if not is_repeatable and not isinstance(err, NotReachedError):
+                raise
+        route = await self.routing.connect()
+        return await self._call_by(route, call), route
 
     async def source(
         self, source: str, *, refresh: bool = False
@@ -236,105 +261,93 @@ class ServerAccess:
         Raises what `call` does, NotFoundError for a source that the server does not
         know, and without a request NotOwnerError and ServerTooOldError.
         """
-        listed = self.target.listed
-        if listed is not None and not listed.owned:
+        if self.listed is not None and not self.listed.owned:
             raise NotOwnerError
         if not supports_sources(self.version):
             raise ServerTooOldError
         return await self.call(
-            lambda server, token: server.source_connection_information(
-                token, source, refresh=refresh
+            partial(
+                PlexServer.source_connection_information, source=source, refresh=refresh
             )
         )
 
     async def check_token(self, token: str) -> None:
         """Raise NotPermittedError unless the server takes a token.
 
-        Raises NotClaimedError where it takes none, for it belongs to nobody.
+        Raises NotClaimedError where it takes none, because it is not claimed.
         """
-        await self.routing.connect()
-        await self.routing.server.try_token(token)
+        route = await self.routing.connect()
+        await self.at(route).try_token(token)
 
-    async def check_transient_token(self, token: str) -> None:
+    async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
 
         What refuses the access token as well is not the server or says nothing of the
         token: that raises another PlexError.
         """
         try:
-            await self.routing.server.check_token(token)
+            await self.at(route).check_token(token)
         except NotPermittedError:
             if not await self._takes_access_token():
                 raise UnavailableError from None
             raise
 
-    async def recheck_refused_token(self) -> None:
+    async def recheck_refused_token(self, route: Route) -> None:
         """Find out whether the server takes the typed token that it refused."""
         if not self.token_refused:
             return
         try:
-            await self._check_typed_token(self.target.token)
+            await self._check_typed_token(self.at(route), self.target.token)
         except PlexError as err:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
     async def _takes_access_token(self) -> bool:
         """Return whether the server takes its access token, renewed if need be."""
         try:
-            await self.call(lambda server, token: server.check_token(token))
+            await self.call(PlexServer.check_token)
         except NotClaimedError:
             return True
         except PlexError:
             return False
         return True
 
-    async def _call[AnswerT](
-        self,
-        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
-        *,
-        is_repeatable: bool,
-    ) -> tuple[AnswerT, Route]:
-        """Call the server, by a new route if the one in use fails."""
-        route = await self.routing.connect()
+    async def _call_by[AnswerT](
+        self, route: Route, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+    ) -> AnswerT:
+        """Call the server by a route, which it has to be claimed for."""
+        server = self.at(route)
+        if self.is_unclaimed:
+            await server.require_claimed()
         try:
-            answer = await self._call_with_token(call)
-        except _OWN_WORDS:
+            answer = await self._call_with_token(server, call)
+        except NotClaimedError:
             raise
-        except _MAY_BE_A_PROXY_S as err:
-            if await self.routing.is_confirmed(route):
-                raise
-            self.routing.give_up(route)
-            if not is_repeatable and err.status not in _NOT_PASSED_ON:
-                raise
-        except (CannotConnectError, SecureConnectionRequiredError) as err:
-            self.routing.give_up(route)
-            if not is_repeatable and not isinstance(err, NotReachedError):
-                raise
-        else:
-            self._set_token_refused(False)
-            return answer, route
-        route = await self.routing.connect()
-        answer = await self._call_with_token(call)
+        except NotPermittedError:
+            await server.require_claimed()
+            raise
         self._set_token_refused(False)
-        return answer, route
+        return answer
 
     async def _call_with_token[AnswerT](
-        self, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
+        self,
+        server: PlexServer,
+        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
     ) -> AnswerT:
         """Call the server with its access token, which is renewed if it is refused."""
         token = self.target.token
         try:
-            return await call(self.routing.server, token)
+            return await call(server, token)
         except NotPermittedError:
             if self.target.typed_token is not None:
-                await self._check_typed_token(token)
+                await self._check_typed_token(server, token)
                 raise
             token = await self.target.renewed_token(token)
-        return await call(self.routing.server, token)
+        return await call(server, token)
 
-    async def _check_typed_token(self, token: str) -> None:
+    async def _check_typed_token(self, server: PlexServer, token: str) -> None:
         """Find out whether the server refuses the token itself or only the request."""
         try:
-            await self.routing.server.try_token(token)
+            await server.try_token(token)
         except NotClaimedError:
             raise
         except NotPermittedError:
@@ -343,7 +356,7 @@ class ServerAccess:
         self._set_token_refused(False)
 
     def _set_token_refused(self, refused: bool) -> None:
-        """Keep whether the server refuses the typed token, and tell of a change."""
+        """Keep whether the server refuses the typed token; report a change."""
         if self.token_refused != refused:
             self.token_refused = refused
             self._on_token_refused()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 import logging
 from typing import Final
 
@@ -12,6 +12,7 @@ from yarl import URL
 from .addresses import is_private, is_public
 from .connections import ConnectionKind, Route, rank
 from .errors import NotPermittedError, PlexError, TokenRejectedError
+from .intervals import Interval
 from .known_server import KnownServer
 from .models import ListedServer
 from .shared_request import SharedRequest, Start
@@ -23,11 +24,6 @@ POLL_INTERVAL: Final = timedelta(minutes=55)
 SHORTEST_INTERVAL: Final = timedelta(minutes=15)
 
 
-def _utcnow() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
-
-
 class ServerList:
     """Hold the servers as plex.tv listed them last, by their machine identifier."""
 
@@ -37,7 +33,6 @@ class ServerList:
         verify: Callable[[], Awaitable[None]],
         *,
         on_renewed: Callable[[], None] = lambda: None,
-        now: Callable[[], datetime] = _utcnow,
         start: Start = asyncio.create_task,
     ) -> None:
         """Take how plex.tv is asked for the servers.
@@ -47,13 +42,12 @@ class ServerList:
         starts a request as a task.
         """
         self.verify = verify
-        self.now = now
         self._ask_plex_tv = ask
         self._on_renewed = on_renewed
         self._servers: dict[str, ListedServer] | None = None
         self._request = SharedRequest(self._ask, start)
-        self._answered_at: datetime | None = None
-        self._wished_at: datetime | None = None
+        self._since_answer = Interval(POLL_INTERVAL)
+        self._since_wish = Interval(SHORTEST_INTERVAL)
 
     @property
     def is_known(self) -> bool:
@@ -74,14 +68,14 @@ class ServerList:
 
     def make_due(self) -> None:
         """Let the next poll ask plex.tv, however short ago it answered."""
-        self._answered_at = None
+        self._since_answer.end()
 
     async def poll(self) -> None:
         """Ask plex.tv for the servers, unless it has answered in the last hour.
 
         A failure is only logged, but for TokenRejectedError.
         """
-        if not self.is_over(self._answered_at, POLL_INTERVAL):
+        if not self._since_answer.is_over:
             return
         try:
             await self._request.share()
@@ -100,8 +94,8 @@ class ServerList:
         try:
             if now:
                 await self._request.share()
-            elif self.is_over(self._wished_at, SHORTEST_INTERVAL):
-                self._wished_at = self.now()
+            elif self._since_wish.is_over:
+                self._since_wish.begin()
                 await self._request.share()
             else:
                 await self._request.join()
@@ -110,15 +104,11 @@ class ServerList:
                 await self.verify()
             raise
 
-    def is_over(self, since: datetime | None, interval: timedelta) -> bool:
-        """Return whether an interval is over; so it is where the clock was set back."""
-        return since is None or not timedelta(0) <= self.now() - since < interval
-
     async def _ask(self) -> None:
         """Ask plex.tv for the servers."""
         servers = await self._ask_plex_tv()
         self._servers = {server.machine_identifier: server for server in servers}
-        self._answered_at = self.now()
+        self._since_answer.begin()
         self._on_renewed()
 
 

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 import logging
-import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -53,16 +51,12 @@ PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
 HEARTBEAT = 30.0
 """Seconds until a socket is asked whether it is alive; it has half of them to answer."""
 
-# Nobody waits for the other side's consent.
+# Do not wait for the server's close frame.
 _CLOSING = ClientWSTimeout(ws_close=0.0)
-_BURST = 0.01
-_REST = 2.0
-_MANY_BYTES = 128 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientInfo:
-    """Name the client to Plex, which shows it in Authorized Devices (plex-api.md §10)."""
+class ClientInfo(NamedTuple):
+    """The client's name for Plex, which shows it in Authorized Devices (plex-api.md §10)."""
 
     client_identifier: str
     product: str
@@ -87,7 +81,7 @@ class ClientInfo:
 
 
 class Socket(ClientWebSocketResponse[Any]):
-    """A socket whose messages nobody reads."""
+    """A socket whose messages are not read."""
 
     @property
     def is_silent(self) -> bool:
@@ -97,35 +91,14 @@ class Socket(ClientWebSocketResponse[Any]):
     async def drop_messages(self) -> None:
         """Drop the messages until the socket is closed, and answer its pings.
 
-        They are taken in bursts: a flood costs little if it is not taken one by one, and
-        does not hold up others.
+        However many there are, other work gets its turn between two of them.
         """
-        clock = asyncio.get_running_loop().time
-        end_of_burst: float | None = None
         async for message in self:
             if message.type is WSMsgType.PING:
-                # Whoever is gone cannot be answered; the next message says so.
+                # If it is gone, the next receive says so.
                 with suppress(ClientError, OSError):
                     await self.pong(message.data)
-            if end_of_burst is None:
-                end_of_burst = clock() + _BURST
-            elif clock() >= end_of_burst:
-                await self._rest()
-                end_of_burst = None
-
-    async def _rest(self) -> None:
-        """Let the system gather for a while what comes, but for the end of it."""
-        self._wake_at(_MANY_BYTES)
-        await asyncio.sleep(_REST)
-        self._wake_at(1)
-
-    def _wake_at(self, size: int) -> None:
-        """Let the system tell only of so many bytes, or of the end."""
-        connection = self.get_extra_info("socket")
-        if connection is not None:
-            # A system that cannot do it tells of each message.
-            with suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+            await asyncio.sleep(0)
 
 
 class Transport:
@@ -151,9 +124,9 @@ class Transport:
         token: str | None = None,
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
-        has_data: bool = True,
+        parse: bool = True,
     ) -> Json:
-        """Send a request and return the data of its answer, None unless it `has_data`.
+        """Send a request; return its parsed body, or None where `parse` is false.
 
         The token goes into a header and `form` into the body. No redirect is followed:
         the token must not travel to another host. Raises CannotConnectError or one of
@@ -194,7 +167,7 @@ class Transport:
             # Out here it has no context: some of aiohttp's errors carry the headers.
             raise error
         assert body is not None
-        return decode(body) if has_data else None
+        return decode(body) if parse else None
 
     async def open_socket(
         self,

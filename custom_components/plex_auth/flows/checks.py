@@ -1,9 +1,8 @@
 """From what a person typed to a value, or to a FormError."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from yarl import URL
 
@@ -49,9 +48,8 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     return {} if err is None else err.errors
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
-    """Hold what was meant by an address: where to look, and for which server if known."""
+class Meant(NamedTuple):
+    """What was meant by an address: where to look, and for which server if known."""
 
     ranks: tuple[tuple[Route, ...], ...]
     machine_identifier: str | None = None

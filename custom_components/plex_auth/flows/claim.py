@@ -64,13 +64,13 @@ class ClaimServerFlow(ConfirmFlow):
             return await self.async_step_claim()
         if server.account.needs_sign_in:
             return self._abort("sign_in_first")
-        calls, target = server.access.routing.server, server.access.target
+        access = server.access
 
         async def identify(route: Route) -> Identity:
-            identity = await calls.at(route.url).identity(target.machine_identifier)
+            identity = await access.at(route).identity(server.machine_identifier)
             return require_started(identity)
 
-        found = await race(target.private_ranks, identify)
+        found = await race(access.target.private_ranks, identify)
         if found.winner is None:
             if isinstance(found.error, _ELSEWHERE):
                 return self._abort("not_in_network", url=self._web_address)
@@ -84,7 +84,7 @@ class ClaimServerFlow(ConfirmFlow):
         # Another dialog may have begun it meanwhile.
         if (running := claims.get(subentry_id)) is None:
             running = claims[subentry_id] = self.hass.async_create_background_task(
-                self._async_claim(server, calls.at(route.url)), "plex_auth claim"
+                self._async_claim(server, access.at(route)), "plex_auth claim"
             )
             running.add_done_callback(lambda _: claims.pop(subentry_id))
         self._claim = running
