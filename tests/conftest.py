@@ -26,12 +26,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .fix import Fix, OpenFix
 from .fixed_world import NOON, SnapshotPlatform, async_add_kind
+from .harness import Harness
 from .helpers import everything_enabled, subentry_of
-from .home import Home
 from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
+from .repair_dialog import OpenRepair, RepairDialog
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -121,15 +121,15 @@ def _without_port(*, data: SerializableData, path: PropertyPath) -> Serializable
 
 
 @pytest.fixture
-def home(hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld) -> Home:
+def harness(hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld) -> Harness:
     """Return Home Assistant, to which no account has been added, with a Plex."""
-    return Home.of(hass, simulator, world)
+    return Harness.of(hass, simulator, world)
 
 
 @pytest.fixture
-async def entry(home: Home) -> MockConfigEntry:
+async def entry(harness: Harness) -> MockConfigEntry:
     """Return Anna's entry with one of her servers, set up."""
-    return await home.add(home.anna, home.server)
+    return await harness.add(harness.anna, harness.server)
 
 
 class Dns(PlexDirectResolver):
@@ -174,15 +174,17 @@ def plex_direct(dns: Dns, simulator: PlexSimulator) -> Iterator[None]:
 
 
 @pytest.fixture
-def open_fix(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenFix:
-    """Return what opens the fix of a server's issue that is there."""
+def open_repair(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenRepair:
+    """Return what opens the repair of a server's issue that is there."""
 
-    async def _async_open(entry: MockConfigEntry, server: MediaServer, key: str) -> Fix:
+    async def _async_open(
+        entry: MockConfigEntry, server: MediaServer, key: str
+    ) -> RepairDialog:
         assert await async_setup_component(hass, "repairs", {})
         issue_id = f"{key}_{subentry_of(entry, server).subentry_id}"
         assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
-        fix = Fix(await hass_client(), key, issue_id)
-        await fix.start()
-        return fix
+        dialog = RepairDialog(await hass_client(), key, issue_id)
+        await dialog.start()
+        return dialog
 
     return _async_open

@@ -1,10 +1,11 @@
 """What several tests do: add an account, look at entities and devices, let time pass."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 import re
+from time import CLOCK_MONOTONIC, clock_gettime
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -166,6 +167,18 @@ async def async_use_api(
     flows = hass.config_entries.flow
     await flows.async_configure(flow_id, {"next_step_id": "advanced"})
     await flows.async_configure(flow_id, {"api_url": simulator.api_url})
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until a condition holds, also while a test holds the time.
+
+    Fail if it does not in time.
+    """
+    end = clock_gettime(CLOCK_MONOTONIC) + seconds
+    while not condition():
+        if clock_gettime(CLOCK_MONOTONIC) > end:
+            raise TimeoutError
+        await asyncio.sleep(0)
 
 
 async def async_settle(hass: HomeAssistant) -> None:

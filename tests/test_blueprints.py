@@ -41,10 +41,9 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 
-from .helpers import account_coordinator, async_settle, device_of
-from .home import Home
+from .harness import Harness
+from .helpers import account_coordinator, async_settle, device_of, until
 from .plex_simulator import Account, Client, Fault, Subscription
-from .waiting import until
 
 FOLDER = Path(__file__).parent.parent / "blueprints" / "automation" / DOMAIN
 ADDRESS = f"https://github.com/seed-6e2aef77/plex-auth/blob/main/blueprints/automation/{DOMAIN}"
@@ -162,33 +161,36 @@ def test_inputs_that_are_missing_are_named() -> None:
 
 
 async def test_sign_in_stopped(
-    home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
 ) -> None:
     """It tells which account is rejected, once, and that the sign-in works again."""
-    entry = await home.add(home.world.yearly)
-    await home.add(home.ben)
+    entry = await harness.add(harness.world.yearly)
+    await harness.add(harness.ben)
     await async_use(
-        home.hass,
+        harness.hass,
         "sign_in_stopped.yaml",
-        accounts={"device_id": device_of(home.hass, entry).id},
+        accounts={"device_id": device_of(harness.hass, entry).id},
         rejected_actions=[TELL],
         accepted_actions=[TELL],
     )
-    home.ben.revoke_tokens()
-    await home.wait(freezer, POLL)
-    home.simulator.faults.set("user", Fault.html(502))
-    await home.wait(freezer, POLL)
-    assert home.state("binary_sensor.sign_in", home.world.yearly) == STATE_UNAVAILABLE
+    harness.ben.revoke_tokens()
+    await harness.wait(freezer, POLL)
+    harness.simulator.faults.set("user", Fault.html(502))
+    await harness.wait(freezer, POLL)
+    assert (
+        harness.state("binary_sensor.sign_in", harness.world.yearly)
+        == STATE_UNAVAILABLE
+    )
     assert told == []
-    home.world.yearly.revoke_tokens()
-    home.simulator.faults.clear()
+    harness.world.yearly.revoke_tokens()
+    harness.simulator.faults.clear()
     for _ in range(3):
-        await home.wait(freezer, POLL)
+        await harness.wait(freezer, POLL)
     assert messages(told) == [
         "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
         "& services, Plex Auth."
     ]
-    await async_sign_in_again(home.hass, entry, home.world.yearly)
+    await async_sign_in_again(harness.hass, entry, harness.world.yearly)
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
 
 
@@ -205,33 +207,35 @@ async def async_sign_in_again(
 
 
 async def test_sign_in_stopped_without_choices(
-    home: Home, freezer: FrozenDateTimeFactory
+    harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:
     """Whoever chooses only the account gets a notification in Home Assistant."""
-    calls = async_mock_service(home.hass, "persistent_notification", "create")
-    entry = await home.add(home.world.yearly)
-    target = {"entity_id": home.entity_id("binary_sensor.sign_in", home.world.yearly)}
-    await async_use(home.hass, "sign_in_stopped.yaml", accounts=target)
-    home.world.yearly.revoke_tokens()
-    await home.wait(freezer, POLL)
+    calls = async_mock_service(harness.hass, "persistent_notification", "create")
+    entry = await harness.add(harness.world.yearly)
+    target = {
+        "entity_id": harness.entity_id("binary_sensor.sign_in", harness.world.yearly)
+    }
+    await async_use(harness.hass, "sign_in_stopped.yaml", accounts=target)
+    harness.world.yearly.revoke_tokens()
+    await harness.wait(freezer, POLL)
     assert len(calls) == 1
     assert calls[0].data["message"].startswith("Plex rejects the sign-in of Carla.")
-    await async_sign_in_again(home.hass, entry, home.world.yearly)
+    await async_sign_in_again(harness.hass, entry, harness.world.yearly)
     assert len(calls) == 1
 
 
 async def async_film_night(
-    home: Home, entry: MockConfigEntry, **inputs: Any
+    harness: Harness, entry: MockConfigEntry, **inputs: Any
 ) -> Callable[[], Awaitable[list[ServiceCall]]]:
     """Play something of the server on film nights; return what lets one begin."""
     calls: list[ServiceCall] = async_mock_service(
-        home.hass, "media_player", "play_media"
+        harness.hass, "media_player", "play_media"
     )
     await async_use(
-        home.hass,
+        harness.hass,
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
-        server=device_of(home.hass, entry, home.server).id,
+        server=device_of(harness.hass, entry, harness.server).id,
         path="/library/metadata/1/thumb",
         players={"entity_id": "media_player.tv"},
         **inputs,
@@ -239,17 +243,17 @@ async def async_film_night(
     assert calls == []
 
     async def _async_begin() -> list[ServiceCall]:
-        home.hass.bus.async_fire("film_night")
-        await home.settle()
+        harness.hass.bus.async_fire("film_night")
+        await harness.settle()
         return calls
 
     return _async_begin
 
 
-async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+async def test_play(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
     """The player gets a URL that the server serves, until it restarts."""
-    entry = await home.add(home.anna, home.server, home.world.basement)
-    begin = await async_film_night(home, entry, media_type="image")
+    entry = await harness.add(harness.anna, harness.server, harness.world.basement)
+    begin = await async_film_night(harness, entry, media_type="image")
     [call] = await begin()
     assert call.data["entity_id"] == ["media_player.tv"]
     media = call.data["media"]
@@ -260,19 +264,19 @@ async def test_play(home: Home, caplog: pytest.LogCaptureFixture) -> None:
         async with session.get(url) as response:
             assert response.status == 200
             assert response.content_type == "image/png"
-        await home.server.restart()
+        await harness.server.restart()
         async with session.get(url) as response:
             assert response.status == 401
     assert url not in caplog.text
-    assert await async_list_traces(home.hass, "automation", None) == []
+    assert await async_list_traces(harness.hass, "automation", None) == []
 
 
 async def test_play_nothing_without_the_server(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """Nothing is played when there is no token."""
-    begin = await async_film_night(home, entry)
-    await home.server.stop()
+    begin = await async_film_night(harness, entry)
+    await harness.server.stop()
     assert await begin() == []
 
 
@@ -280,11 +284,11 @@ class PlexPass:
     """Hold an account with a Plex Pass, and the automation that watches it."""
 
     def __init__(
-        self, home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+        self, harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
     ) -> None:
         """Begin at noon of a day."""
-        self.home = home
-        self.account = home.world.yearly
+        self.harness = harness
+        self.account = harness.world.yearly
         self.freezer = freezer
         self._told = told
         freezer.move_to("2026-12-01 12:00:00+00:00")
@@ -296,10 +300,10 @@ class PlexPass:
 
     async def set_up(self, **inputs: Any) -> None:
         """Add the account and the automation, with the sensor or before there is one."""
-        await self.home.hass.config.async_set_time_zone("UTC")
-        await self.home.add(self.account)
+        await self.harness.hass.config.async_set_time_zone("UTC")
+        await self.harness.add(self.account)
         await async_use(
-            self.home.hass,
+            self.harness.hass,
             "plex_pass_ends.yaml",
             ends="sensor.carla_subscription_ends",
             actions=[TELL],
@@ -322,16 +326,16 @@ class PlexPass:
         """Let time pass, some polls at a time."""
         end = datetime.fromisoformat(moment)
         while dt_util.utcnow() < end:
-            await self.home.wait(self.freezer, timedelta(hours=3))
+            await self.harness.wait(self.freezer, timedelta(hours=3))
 
 
 @pytest.fixture
 async def plex_pass(
-    home: Home, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
 ) -> AsyncIterator[PlexPass]:
     """Return an account with a Plex Pass; in the end its automation is turned off."""
-    yield PlexPass(home, freezer, told)
-    await home.hass.services.async_call(
+    yield PlexPass(harness, freezer, told)
+    await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )
 
@@ -357,8 +361,8 @@ async def test_plex_pass_renews(plex_pass: PlexPass) -> None:
     await plex_pass.set_up()
     plex_pass.renew()
     await plex_pass.until("2026-12-03T12:00:00Z")
-    home, account = plex_pass.home, plex_pass.account
-    assert home.state("sensor.subscription_ends", account) == STATE_UNKNOWN
+    harness, account = plex_pass.harness, plex_pass.account
+    assert harness.state("sensor.subscription_ends", account) == STATE_UNKNOWN
     account.subscription = Subscription.lifetime(dt_util.utcnow())
     await plex_pass.until("2026-12-04T12:00:00Z")
     assert plex_pass.told == []
@@ -369,7 +373,9 @@ async def test_plex_pass_cancelled_late(plex_pass: PlexPass) -> None:
     plex_pass.renew()
     await plex_pass.set_up(days=30, at="10:00:00")
     await plex_pass.until("2026-12-02T12:00:00Z")
-    assert plex_pass.home.shown("sensor.subscription_ends", plex_pass.account) is None
+    assert (
+        plex_pass.harness.shown("sensor.subscription_ends", plex_pass.account) is None
+    )
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.until("2026-12-03T09:00:00Z")
     assert plex_pass.told == []
@@ -381,15 +387,15 @@ async def test_plex_pass_while_plex_is_away(plex_pass: PlexPass) -> None:
     """A morning on which plex.tv is away is made up for, and tells nothing twice."""
     plex_pass.cancel("2026-12-10T15:00:00Z")
     await plex_pass.set_up(days=9)
-    plex_pass.home.simulator.faults.set("user", Fault.html(502))
+    plex_pass.harness.simulator.faults.set("user", Fault.html(502))
     await plex_pass.until("2026-12-02T12:00:00Z")
     assert plex_pass.told == []
-    plex_pass.home.simulator.faults.clear()
+    plex_pass.harness.simulator.faults.clear()
     await plex_pass.until("2026-12-03T12:00:00Z")
     assert plex_pass.told == [ENDS_ON_10]
-    plex_pass.home.simulator.faults.set("user", Fault.html(502))
+    plex_pass.harness.simulator.faults.set("user", Fault.html(502))
     await plex_pass.until("2026-12-03T18:00:00Z")
-    plex_pass.home.simulator.faults.clear()
+    plex_pass.harness.simulator.faults.clear()
     await plex_pass.until("2026-12-05T12:00:00Z")
     assert plex_pass.told == [ENDS_ON_10]
 
@@ -446,24 +452,24 @@ def phone(hass: HomeAssistant) -> tuple[str, list[dict[str, Any]]]:
     return device.id, got
 
 
-def press(home: Home, notification: dict[str, Any]) -> None:
+def press(harness: Harness, notification: dict[str, Any]) -> None:
     """Press the only button of a notification."""
     (button,) = notification["data"]["actions"]
     assert button["title"] == "Remove the device"
-    home.hass.bus.async_fire(
+    harness.hass.bus.async_fire(
         "mobile_app_notification_action", {"action": button["action"]}
     )
 
 
-async def async_watch_devices(home: Home, phone: str) -> None:
+async def async_watch_devices(harness: Harness, phone: str) -> None:
     """Tell a phone of new devices of Anna's account."""
-    await home.add(home.anna, home.server)
-    account = home.entity_id("event.authorized_device")
-    await async_use(home.hass, "new_device.yaml", account=account, phone=phone)
+    await harness.add(harness.anna, harness.server)
+    account = harness.entity_id("event.authorized_device")
+    await async_use(harness.hass, "new_device.yaml", account=account, phone=phone)
 
 
 async def async_get(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     step: timedelta,
     got: list[dict[str, Any]],
@@ -474,108 +480,108 @@ async def async_get(
     An automation that waits is never done, so that there is nothing else to wait for.
     """
     freezer.tick(step)
-    async_fire_time_changed(home.hass)
+    async_fire_time_changed(harness.hass)
     await until(lambda: len(got) == number)
 
 
 async def test_new_device(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     phone: tuple[str, list[dict[str, Any]]],
 ) -> None:
     """A new device is told of within the hour; the button ends its token, and says so."""
     phone_id, got = phone
-    old = home.anna.add_device(BROWSER)
-    await async_watch_devices(home, phone_id)
+    old = harness.anna.add_device(BROWSER)
+    await async_watch_devices(harness, phone_id)
     freezer.tick(timedelta(minutes=59))
-    new = home.anna.add_device(BROWSER)
-    await async_get(home, freezer, timedelta(minutes=1), got, 1)
+    new = harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(minutes=1), got, 1)
     assert got[0]["message"] == (
         "New device on the Plex account of Anna: Kitchen, Plex Web, Firefox. If you do "
         "not know it, remove it and change your password."
     )
-    press(home, got[0])
+    press(harness, got[0])
     await until(lambda: len(got) == 2)
-    assert home.anna.find_token(new.value) is None
-    assert home.anna.find_token(old.value) is not None
+    assert harness.anna.find_token(new.value) is None
+    assert harness.anna.find_token(old.value) is not None
     assert got[1]["message"] == (
         "Removed from the Plex account of Anna: Kitchen, Plex Web, Firefox."
     )
-    await home.settle()
+    await harness.settle()
 
 
 async def test_new_device_that_stays(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     phone: tuple[str, list[dict[str, Any]]],
 ) -> None:
     """Without the button, or too late, nothing is removed; a failure is told."""
     phone_id, got = phone
-    await async_watch_devices(home, phone_id)
-    first = home.anna.add_device(BROWSER)
-    await async_get(home, freezer, timedelta(hours=1), got, 1)
-    await async_get(home, freezer, timedelta(hours=24, seconds=1), got, 1)
-    await home.settle()
-    press(home, got[0])
-    await home.settle()
+    await async_watch_devices(harness, phone_id)
+    first = harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
+    await async_get(harness, freezer, timedelta(hours=24, seconds=1), got, 1)
+    await harness.settle()
+    press(harness, got[0])
+    await harness.settle()
     assert len(got) == 1
-    assert home.anna.find_token(first.value) is not None
-    second = home.anna.add_device(Client())
-    await async_get(home, freezer, timedelta(hours=1), got, 2)
+    assert harness.anna.find_token(first.value) is not None
+    second = harness.anna.add_device(Client())
+    await async_get(harness, freezer, timedelta(hours=1), got, 2)
     assert "Anna: a device without a name." in got[1]["message"]
-    home.simulator.faults.set("device_remove", Fault.status(503))
-    press(home, got[1])
+    harness.simulator.faults.set("device_remove", Fault.status(503))
+    press(harness, got[1])
     await until(lambda: len(got) == 3)
     assert got[2]["message"].startswith("Not removed from the Plex account of Anna: a")
-    assert home.anna.find_token(second.value) is not None
+    assert harness.anna.find_token(second.value) is not None
 
 
 @pytest.mark.parametrize("why", ["server", "plex.tv is away"])
 async def test_new_device_without_a_button(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     phone: tuple[str, list[dict[str, Any]]],
     why: str,
 ) -> None:
     """A server is told of without a button, and so is a device that is not found."""
     phone_id, got = phone
-    await async_watch_devices(home, phone_id)
+    await async_watch_devices(harness, phone_id)
     if why == "server":
-        await home.simulator.add_server("Shed", home.anna)
+        await harness.simulator.add_server("Shed", harness.anna)
     else:
-        home.anna.add_device(Client(name="Shed"))
+        harness.anna.add_device(Client(name="Shed"))
 
         @callback
         def async_go_down(_: Event) -> None:
-            home.simulator.faults.set("devices", Fault.status(503))
+            harness.simulator.faults.set("devices", Fault.status(503))
 
-        home.hass.bus.async_listen("state_changed", async_go_down)
-    await home.wait(freezer, timedelta(hours=1))
+        harness.hass.bus.async_listen("state_changed", async_go_down)
+    await harness.wait(freezer, timedelta(hours=1))
     assert len(got) == 1
     assert "Anna: Shed" in got[0]["message"]
     assert "data" not in got[0]
 
 
 async def test_new_devices_at_once(
-    home: Home, phone: tuple[str, list[dict[str, Any]]]
+    harness: Harness, phone: tuple[str, list[dict[str, Any]]]
 ) -> None:
     """Of several at once each has a button of its own."""
     phone_id, got = phone
-    await async_watch_devices(home, phone_id)
-    devices = {name: home.anna.add_device(Client(name=name)) for name in "ABC"}
-    (entry,) = home.hass.config_entries.async_loaded_entries(DOMAIN)
+    await async_watch_devices(harness, phone_id)
+    devices = {name: harness.anna.add_device(Client(name=name)) for name in "ABC"}
+    (entry,) = harness.hass.config_entries.async_loaded_entries(DOMAIN)
     await entry.runtime_data.async_check_now()
     await until(lambda: len(got) == 3)
     (of_b,) = [one for one in got if "Anna: B" in one["message"]]
-    press(home, of_b)
+    press(harness, of_b)
     await until(lambda: len(got) == 4)
     assert {
-        name for name, one in devices.items() if not home.anna.find_token(one.value)
+        name for name, one in devices.items() if not harness.anna.find_token(one.value)
     } == {"B"}
 
 
 async def test_device_of_another_client(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     phone: tuple[str, list[dict[str, Any]]],
     monkeypatch: pytest.MonkeyPatch,
@@ -584,22 +590,22 @@ async def test_device_of_another_client(
     phone_id, got = phone
     for name in ("key", "SIGNIN"):
         address: str = getattr(MyPlexAccount, name)
-        address = address.replace("https://plex.tv", home.simulator.base_url)
+        address = address.replace("https://plex.tv", harness.simulator.base_url)
         monkeypatch.setattr(MyPlexAccount, name, address)
-    await async_watch_devices(home, phone_id)
-    account = await home.hass.async_add_executor_job(
+    await async_watch_devices(harness, phone_id)
+    account = await harness.hass.async_add_executor_job(
         partial(
             MyPlexAccount,
-            username=home.anna.username,
-            password=home.anna.password,
-            code=home.anna.code(),
+            username=harness.anna.username,
+            password=harness.anna.password,
+            code=harness.anna.code(),
         )
     )
-    await home.hass.async_add_executor_job(account.reload)
-    await async_get(home, freezer, timedelta(hours=1), got, 1)
+    await harness.hass.async_add_executor_job(account.reload)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
     assert "PlexAPI" in got[0]["message"]
-    press(home, got[0])
+    press(harness, got[0])
     await until(lambda: len(got) == 2)
     assert got[1]["message"].startswith("Removed")
     with pytest.raises(Unauthorized):
-        await home.hass.async_add_executor_job(account.reload)
+        await harness.hass.async_add_executor_job(account.reload)

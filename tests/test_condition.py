@@ -26,8 +26,8 @@ from homeassistant.helpers import (
 from homeassistant.helpers.condition import async_validate_condition_config
 from homeassistant.setup import async_setup_component
 
+from .harness import Harness
 from .helpers import async_settle, device_of, entity_id_of, everything_enabled
-from .home import Home
 from .plex_simulator import Account, Fault, MediaServer
 
 POLL = timedelta(minutes=30)
@@ -106,7 +106,7 @@ def entity_id(
 @each_condition
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_passes(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
     entry: MockConfigEntry,
@@ -117,12 +117,12 @@ async def test_passes(
 ) -> None:
     """A condition passes until the poll that tells otherwise."""
     caplog.clear()
-    target = {"entity_id": entity_id(home.hass, name, home.anna, home.server)}
-    guarded = await async_guard(home.hass, condition, target, behavior=behavior)
+    target = {"entity_id": entity_id(harness.hass, name, harness.anna, harness.server)}
+    guarded = await async_guard(harness.hass, condition, target, behavior=behavior)
     assert await guarded.passes()
-    await cause(home.anna, home.server)
+    await cause(harness.anna, harness.server)
     assert await guarded.passes()
-    await home.wait(freezer, POLL)
+    await harness.wait(freezer, POLL)
     assert not await guarded.passes()
     assert not [
         record.getMessage()
@@ -134,7 +134,7 @@ async def test_passes(
 @each_condition
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_what_is_not_known_does_not_pass(
-    home: Home,
+    harness: Harness,
     entry: MockConfigEntry,
     condition: str,
     name: str,
@@ -142,42 +142,46 @@ async def test_what_is_not_known_does_not_pass(
     behavior: str,
 ) -> None:
     """A condition on an entity that is unavailable or does not exist does not pass."""
-    found = entity_id(home.hass, name, home.anna, home.server)
+    found = entity_id(harness.hass, name, harness.anna, harness.server)
     guarded = await async_guard(
-        home.hass, condition, {"entity_id": found}, behavior=behavior
+        harness.hass, condition, {"entity_id": found}, behavior=behavior
     )
     assert await guarded.passes()
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    state = home.hass.states.get(found)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    state = harness.hass.states.get(found)
     assert state is not None
     assert state.state == STATE_UNAVAILABLE
     assert not await guarded.passes()
-    await home.hass.config_entries.async_remove(entry.entry_id)
-    await home.settle()
-    assert home.hass.states.get(found) is None
+    await harness.hass.config_entries.async_remove(entry.entry_id)
+    await harness.settle()
+    assert harness.hass.states.get(found) is None
     assert not await guarded.passes()
 
 
 @pytest.mark.parametrize(("behavior", "passes"), [("any", True), ("all", False)])
 async def test_one_of_two_is_not_known(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     behavior: str,
     passes: bool,
 ) -> None:
     """Where all have to match, one that cannot be asked about does not."""
-    accounts = [home.anna, home.world.yearly]
+    accounts = [harness.anna, harness.world.yearly]
     for account in accounts:
-        await home.add(account)
-    target = {"entity_id": [home.entity_id(SIGN_IN, account) for account in accounts]}
+        await harness.add(account)
+    target = {
+        "entity_id": [harness.entity_id(SIGN_IN, account) for account in accounts]
+    }
     guarded = await async_guard(
-        home.hass, "sign_in_is_valid", target, behavior=behavior
+        harness.hass, "sign_in_is_valid", target, behavior=behavior
     )
     assert await guarded.passes()
-    home.simulator.faults.set("user", Fault.html(502), times=1)
-    await home.wait(freezer, POLL)
+    harness.simulator.faults.set("user", Fault.html(502), times=1)
+    await harness.wait(freezer, POLL)
     states = sorted(
-        state.state for state in map(home.hass.states.get, target["entity_id"]) if state
+        state.state
+        for state in map(harness.hass.states.get, target["entity_id"])
+        if state
     )
     assert len(set(states)) == 2
     assert STATE_UNAVAILABLE in states
@@ -189,45 +193,51 @@ async def test_one_of_two_is_not_known(
     [({}, True), ({"behavior": "any"}, True), ({"behavior": "all"}, False)],
 )
 async def test_behavior(
-    home: Home, freezer: FrozenDateTimeFactory, options: dict[str, Any], passes: bool
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    options: dict[str, Any],
+    passes: bool,
 ) -> None:
     """One of two servers is enough, unless all have to be reachable."""
-    anna, servers = home.anna, [home.server, home.world.basement]
-    await home.add(anna, *servers)
+    anna, servers = harness.anna, [harness.server, harness.world.basement]
+    await harness.add(anna, *servers)
     target = {
-        "entity_id": [home.entity_id(REACHABLE, anna, server) for server in servers]
+        "entity_id": [harness.entity_id(REACHABLE, anna, server) for server in servers]
     }
-    guarded = await async_guard(home.hass, "server_is_reachable", target, **options)
+    guarded = await async_guard(harness.hass, "server_is_reachable", target, **options)
     assert await guarded.passes()
     await servers[0].stop()
-    await home.wait(freezer, POLL)
+    await harness.wait(freezer, POLL)
     assert await guarded.passes() is passes
     await servers[1].stop()
-    await home.wait(freezer, POLL)
+    await harness.wait(freezer, POLL)
     assert not await guarded.passes()
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_for(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, behavior: str
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    behavior: str,
 ) -> None:
     """A server has to be reachable for the time that is asked for."""
-    target = {"entity_id": home.entity_id(REACHABLE)}
+    target = {"entity_id": harness.entity_id(REACHABLE)}
     guarded = await async_guard(
-        home.hass,
+        harness.hass,
         "server_is_reachable",
         target,
         **{"for": {"hours": 1}, "behavior": behavior},
     )
     assert not await guarded.passes()
-    await home.wait(freezer, POLL)
+    await harness.wait(freezer, POLL)
     assert not await guarded.passes()
-    await home.wait(freezer, POLL)
+    await harness.wait(freezer, POLL)
     assert await guarded.passes()
-    await home.server.stop()
-    await home.wait(freezer, POLL)
-    await home.server.start()
-    await home.wait(freezer, POLL)
+    await harness.server.stop()
+    await harness.wait(freezer, POLL)
+    await harness.server.start()
+    await harness.wait(freezer, POLL)
     assert not await guarded.passes()
 
 
@@ -235,7 +245,7 @@ async def test_for(
 @pytest.mark.parametrize("kind", ["entity", "device", "area", "label"])
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_targets(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     entry: MockConfigEntry,
     condition: str,
@@ -248,20 +258,20 @@ async def test_targets(
 
     A stranger would pass where our entity does not, and the other way about.
     """
-    stranger = add_stranger(home.hass, name)
+    stranger = add_stranger(harness.hass, name)
     own = "off" if name == SIGN_IN else "on"
     opposite = {"on": "off", "off": "on"}[own]
     guarded = await async_guard(
-        home.hass,
+        harness.hass,
         condition,
-        prepare_targets(home.hass, entry, home.server, stranger)[kind],
+        prepare_targets(harness.hass, entry, harness.server, stranger)[kind],
         behavior=behavior,
     )
-    home.hass.states.async_set(stranger, opposite)
+    harness.hass.states.async_set(stranger, opposite)
     assert await guarded.passes()
-    await cause(home.anna, home.server)
-    await home.wait(freezer, POLL)
-    home.hass.states.async_set(stranger, own)
+    await cause(harness.anna, harness.server)
+    await harness.wait(freezer, POLL)
+    harness.hass.states.async_set(stranger, own)
     assert not await guarded.passes()
 
 
@@ -302,13 +312,15 @@ def prepare_targets(
     }
 
 
-async def test_other_entity_of_ours(home: Home) -> None:
+async def test_other_entity_of_ours(harness: Harness) -> None:
     """An entity of this integration that has the same device class does not count."""
-    home.anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
+    harness.anna.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
-        await home.add(home.anna)
-    services = home.entity_id("binary_sensor.plex_services")
-    guarded = await async_guard(home.hass, "sign_in_is_valid", {"entity_id": services})
+        await harness.add(harness.anna)
+    services = harness.entity_id("binary_sensor.plex_services")
+    guarded = await async_guard(
+        harness.hass, "sign_in_is_valid", {"entity_id": services}
+    )
     assert not await guarded.passes()
 
 

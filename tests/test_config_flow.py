@@ -38,8 +38,8 @@ from .helpers import (
 from .plex_simulator import Fault, MediaServer, PlexSimulator
 from .plex_simulator.worlds import DemoWorld
 from .walks.dialog import Dialog, config_dialog
+from .walks.dialog_worlds import AccountWorld, async_claim, async_open
 from .walks.names import SIGN_IN_WAYS as WAYS
-from .walks.scenes import Scene, async_claim, async_open
 from .walks.server_troubles import SUBENTRY_TABLE
 from .walks.texts import OTHER_LANGUAGES, text, texts_of
 from .walks.troubles import (
@@ -76,7 +76,7 @@ def groups() -> Iterator[tuple[str, Group]]:
 
 
 @dataclass(kw_only=True)
-class People(Scene):
+class People(AccountWorld):
     """Hold a simulated Plex with an account of each kind, and one of its servers."""
 
     server: MediaServer
@@ -97,22 +97,22 @@ class People(Scene):
 
 
 @pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_link_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a link code more often."""
     monkeypatch.setattr("custom_components.plex_auth.flows.link.POLL_SECONDS", 0.01)
 
 
 @pytest.fixture
-async def scene(
+async def account_world(
     hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, plex_direct: None
-) -> Scene:
+) -> AccountWorld:
     """Return a simulated Plex with four accounts and a server."""
     simulator.add_account("anna", title="Anna", totp_secret=pyotp.random_base32())
     simulator.add_account("carla", title="Carla")
     simulator.add_account("dora", title="Dora", email_only=True)
     ben = simulator.add_account("ben", title="Ben")
     await simulator.add_server("Living Room", ben, remote_access=False, relay=False)
-    return Scene(hass=hass, simulator=simulator, dns=dns, account=ben)
+    return AccountWorld(hass=hass, simulator=simulator, dns=dns, account=ben)
 
 
 @pytest.fixture
@@ -133,76 +133,76 @@ def people(
     )
 
 
-async def async_choose(scene: Scene, way: str) -> Dialog:
+async def async_choose(account_world: AccountWorld, way: str) -> Dialog:
     """Open a dialog and choose a way to sign in."""
-    dialog = await async_open(scene)
+    dialog = await async_open(account_world)
     await dialog.choose(way)
     return dialog
 
 
-async def async_go_on(scene: Scene, dialog: Dialog) -> None:
-    """Do what is right for the scene's account at the step that is shown."""
+async def async_go_on(account_world: AccountWorld, dialog: Dialog) -> None:
+    """Do what is right for the world's account at the step that is shown."""
     if dialog.type is FlowResultType.SHOW_PROGRESS:
-        await async_claim(scene)
+        await async_claim(account_world)
         await dialog.look()
     elif dialog.type is FlowResultType.MENU:
         is_link = dialog.step == "link_failed"
         await dialog.choose("link" if is_link else "password")
     else:
-        await dialog.submit(scene.right(dialog.step))
+        await dialog.submit(account_world.right(dialog.step))
 
 
-async def async_sign_in(scene: Scene, way: str) -> Dialog:
+async def async_sign_in(account_world: AccountWorld, way: str) -> Dialog:
     """Open a dialog and sign in, without trouble, up to the choice of servers."""
-    dialog = await async_open(scene)
-    await dialog.walk(scene.sign_in(way))
+    dialog = await async_open(account_world)
+    await dialog.walk(account_world.sign_in(way))
     return dialog
 
 
-async def async_arrived(scene: Scene, endpoint: str) -> None:
+async def async_arrived(account_world: AccountWorld, endpoint: str) -> None:
     """Wait until a request has arrived at plex.tv."""
-    while not scene.simulator.requests_to(endpoint):
+    while not account_world.simulator.requests_to(endpoint):
         await asyncio.sleep(0.01)
 
 
-async def async_add_new(scene: Scene, *servers: str) -> MockConfigEntry:
+async def async_add_new(account_world: AccountWorld, *servers: str) -> MockConfigEntry:
     """Add an account as a person does, with some of its servers."""
-    dialog = await async_sign_in(scene, "password")
+    dialog = await async_sign_in(account_world, "password")
     if dialog.type is FlowResultType.FORM:
         await dialog.submit({"servers": list(servers)})
-    await async_settle(scene.hass)
+    await async_settle(account_world.hass)
     entry: MockConfigEntry = dialog.result["result"]
     return entry
 
 
 async def async_submit_and_close(
-    scene: Scene, dialog: Dialog, endpoint: str
+    account_world: AccountWorld, dialog: Dialog, endpoint: str
 ) -> asyncio.Task[None]:
     """Submit a form, and close the dialog while plex.tv is asked."""
-    scene.simulator.faults.set(endpoint, Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit(scene.right(dialog.step)))
-    await async_arrived(scene, endpoint)
+    account_world.simulator.faults.set(endpoint, Fault.delay(0.3))
+    submitting = asyncio.create_task(dialog.submit(account_world.right(dialog.step)))
+    await async_arrived(account_world, endpoint)
     dialog.close()
     return submitting
 
 
 async def async_link_with_trouble(
-    scene: Scene, endpoint: str, fault: Fault = OUTAGE
+    account_world: AccountWorld, endpoint: str, fault: Fault = OUTAGE
 ) -> Dialog:
     """Ask for a link code, claim it unless it cannot be looked at, and meet an error."""
-    dialog = await async_open(scene)
-    scene.simulator.faults.set(endpoint, fault)
+    dialog = await async_open(account_world)
+    account_world.simulator.faults.set(endpoint, fault)
     await dialog.choose("link")
     if endpoint == "user":
-        await async_claim(scene)
-    await async_settle(scene.hass)
+        await async_claim(account_world)
+    await async_settle(account_world.hass)
     await dialog.look()
     assert dialog.step == "link_failed"
     assert dialog.errors == {"base": "unavailable"}
     return dialog
 
 
-async def async_reach(scene: Scene, dialog: Dialog, moment: str) -> None:
+async def async_reach(account_world: AccountWorld, dialog: Dialog, moment: str) -> None:
     """Go to a moment of the flow, where a first failure lets it stay."""
     match moment:
         case "link" | "link_waiting":
@@ -215,45 +215,53 @@ async def async_reach(scene: Scene, dialog: Dialog, moment: str) -> None:
             await dialog.choose(moment)
             return
     if moment != "code":
-        scene.simulator.faults.set(MOMENTS[moment].endpoint, Fault.status(503))
-    await async_go_on(scene, dialog)
-    scene.simulator.faults.clear()
+        account_world.simulator.faults.set(MOMENTS[moment].endpoint, Fault.status(503))
+    await async_go_on(account_world, dialog)
+    account_world.simulator.faults.clear()
 
 
-async def async_meet(scene: Scene, dialog: Dialog, trouble: Trouble) -> None:
+async def async_meet(
+    account_world: AccountWorld, dialog: Dialog, trouble: Trouble
+) -> None:
     """Meet a trouble: it is there while the moment's step is submitted, or waits."""
     if trouble.shown_at == "link_failed":
-        await async_meet_in_link(scene, dialog, trouble)
+        await async_meet_in_link(account_world, dialog, trouble)
         return
-    typed = scene.right(trouble.moment)
+    typed = account_world.right(trouble.moment)
     if trouble.typed is not None:
-        typed |= trouble.typed(scene)
+        typed |= trouble.typed(account_world)
     if trouble.active is None:
         await dialog.submit(typed)
         return
-    async with trouble.active(scene.simulator, scene.dns, trouble.endpoint):
+    async with trouble.active(
+        account_world.simulator, account_world.dns, trouble.endpoint
+    ):
         await dialog.submit(typed)
 
 
-async def async_meet_in_link(scene: Scene, dialog: Dialog, trouble: Trouble) -> None:
+async def async_meet_in_link(
+    account_world: AccountWorld, dialog: Dialog, trouble: Trouble
+) -> None:
     """Meet a trouble of the link, which has no form."""
     assert trouble.active is not None
     if trouble.moment == "link_waiting":
         await dialog.choose("link")
-    async with trouble.active(scene.simulator, scene.dns, trouble.endpoint):
+    async with trouble.active(
+        account_world.simulator, account_world.dns, trouble.endpoint
+    ):
         if trouble.moment != "link_waiting":
             await dialog.choose("link")
         if dialog.type is FlowResultType.SHOW_PROGRESS:
-            await async_settle(scene.hass)
+            await async_settle(account_world.hass)
             await dialog.look()
 
 
-async def async_finish(scene: Scene, dialog: Dialog) -> None:
+async def async_finish(account_world: AccountWorld, dialog: Dialog) -> None:
     """Do what is right until the dialog ends."""
     while dialog.type not in (FlowResultType.ABORT, FlowResultType.CREATE_ENTRY):
-        await async_go_on(scene, dialog)
+        await async_go_on(account_world, dialog)
         assert not dialog.errors
-    await async_settle(scene.hass)
+    await async_settle(account_world.hass)
 
 
 @pytest.mark.parametrize(
@@ -263,41 +271,43 @@ async def async_finish(scene: Scene, dialog: Dialog) -> None:
         for source, group in groups()
     ],
 )
-async def test_trouble_then_success(scene: Scene, source: str, group: Group) -> None:
+async def test_trouble_then_success(
+    account_world: AccountWorld, source: str, group: Group
+) -> None:
     """Every error has its message, keeps what was typed, and the next try succeeds."""
     moment, account = group[0].moment, group[0].account
-    scene.account = scene.simulator.accounts[account]
-    scene.source = source
-    taken = scene.add_entry(scene.simulator.accounts["carla"])
-    scene.hass.config_entries.async_update_entry(
+    account_world.account = account_world.simulator.accounts[account]
+    account_world.source = source
+    taken = account_world.add_entry(account_world.simulator.accounts["carla"])
+    account_world.hass.config_entries.async_update_entry(
         taken, data={**taken.data, "client_identifier": "taken"}
     )
     if source != SOURCE_USER:
-        scene.entry = scene.add_entry()
-        scene.account.revoke_tokens()
+        account_world.entry = account_world.add_entry()
+        account_world.account.revoke_tokens()
 
-    dialog = await async_open(scene)
-    await async_reach(scene, dialog, moment)
+    dialog = await async_open(account_world)
+    await async_reach(account_world, dialog, moment)
     for trouble in group:
-        await async_meet(scene, dialog, trouble)
+        await async_meet(account_world, dialog, trouble)
         assert dialog.step == trouble.shown_at, trouble.cause
         assert dialog.errors == {trouble.field: trouble.key}, trouble.cause
-    assert scene.hass.config_entries.async_entries(DOMAIN) == [taken] + (
-        [scene.entry] if scene.entry is not None else []
+    assert account_world.hass.config_entries.async_entries(DOMAIN) == [taken] + (
+        [account_world.entry] if account_world.entry is not None else []
     )
 
-    await async_finish(scene, dialog)
+    await async_finish(account_world, dialog)
     if source == SOURCE_USER:
         assert dialog.type is FlowResultType.CREATE_ENTRY
         entry = dialog.result["result"]
     else:
         assert dialog.type is FlowResultType.ABORT
         assert dialog.result["reason"] == f"{source}_successful"
-        entry = scene.entry
+        entry = account_world.entry
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.unique_id == scene.account.uuid
-    assert entry.data["token"] in scene.account.tokens.values()
-    sent = len(scene.simulator.requests_to("signin"))
+    assert entry.unique_id == account_world.account.uuid
+    assert entry.data["token"] in account_world.account.tokens.values()
+    sent = len(account_world.simulator.requests_to("signin"))
     assert sent <= dialog.submitted["password"] + dialog.submitted["code"]
 
 

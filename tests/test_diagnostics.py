@@ -15,9 +15,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from .fixed_world import FixedWorld, async_fixed_world
-from .helpers import async_add_account, device_of, server_coordinator
+from .helpers import async_add_account, device_of, server_coordinator, until
 from .plex_simulator import Fault, PlexSimulator
-from .waiting import until
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from custom_components.plex_auth.issues import _LEARN_MORE
 from homeassistant.util.yaml import load_yaml_dict
 
-from .pages import DOCS, IMAGES, PAGES, ROOT, Text
+from .documentation import DOCS, IMAGES, PAGES, ROOT, Text
 
 INTEGRATION = ROOT / "custom_components" / "plex_auth"
 FOLDERS = ("benchmarks", "custom_components", "scripts", "tests")

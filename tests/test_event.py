@@ -20,8 +20,8 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .fixed_world import NOON, async_add_kind
+from .harness import Harness
 from .helpers import async_get_transient_token, subentry_of
-from .home import Home
 from .plex_simulator import PlexSimulator
 
 NAME = "event.transient_token"
@@ -46,50 +46,50 @@ async def test_events(
 
 
 async def test_life_of_a_token(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A token is issued, and expires after 48 hours."""
-    assert home.state(NAME) == STATE_UNKNOWN
-    await home.transient_token()
-    issued = home.entity(NAME)
+    assert harness.state(NAME) == STATE_UNKNOWN
+    await harness.transient_token()
+    issued = harness.entity(NAME)
     assert issued.attributes["event_type"] == "issued"
-    await home.wait(freezer, timedelta(hours=47))
-    assert home.entity(NAME).state == issued.state
-    await home.wait(freezer, timedelta(hours=1))
-    expired = home.entity(NAME)
+    await harness.wait(freezer, timedelta(hours=47))
+    assert harness.entity(NAME).state == issued.state
+    await harness.wait(freezer, timedelta(hours=1))
+    expired = harness.entity(NAME)
     assert expired.attributes["event_type"] == "expired"
     assert expired.state > issued.state
 
 
 async def test_restart_destroys_the_token(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A token is destroyed by the server's restart, told within one poll and once."""
-    token = await home.transient_token()
-    await home.wait(freezer, POLL)
-    assert home.entity(NAME).attributes["event_type"] == "issued"
-    await home.server.restart()
-    assert not home.server.accepts_transient_token(token)
-    await home.wait(freezer, POLL)
-    destroyed = home.entity(NAME)
+    token = await harness.transient_token()
+    await harness.wait(freezer, POLL)
+    assert harness.entity(NAME).attributes["event_type"] == "issued"
+    await harness.server.restart()
+    assert not harness.server.accepts_transient_token(token)
+    await harness.wait(freezer, POLL)
+    destroyed = harness.entity(NAME)
     assert destroyed.attributes["event_type"] == "destroyed"
-    await home.wait(freezer, timedelta(hours=48))
-    assert home.entity(NAME).state == destroyed.state
+    await harness.wait(freezer, timedelta(hours=48))
+    assert harness.entity(NAME).state == destroyed.state
 
 
 async def test_each_token_that_is_issued_counts(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """Each token issued is an event; only the last one's end is."""
     events: list[Event[EventStateChangedData]] = async_capture_events(
-        home.hass, "state_changed"
+        harness.hass, "state_changed"
     )
     for _ in range(3):
         freezer.tick(timedelta(hours=1))
-        await home.transient_token()
-    await home.wait(freezer, timedelta(hours=47))
-    await home.wait(freezer, timedelta(hours=1))
-    entity_id = home.entity_id(NAME)
+        await harness.transient_token()
+    await harness.wait(freezer, timedelta(hours=47))
+    await harness.wait(freezer, timedelta(hours=1))
+    entity_id = harness.entity_id(NAME)
     assert [
         event.data["new_state"].attributes["event_type"]
         for event in events
@@ -98,71 +98,71 @@ async def test_each_token_that_is_issued_counts(
 
 
 async def test_server_that_is_away(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """What happened stays true while the server is away; the rest comes after."""
-    await home.transient_token()
-    await home.server.stop()
-    await home.wait(freezer, POLL)
-    assert home.state(NAME) != STATE_UNAVAILABLE
-    assert home.entity(NAME).attributes["event_type"] == "issued"
-    await home.server.start()
-    await home.wait(freezer, POLL)
-    assert home.entity(NAME).attributes["event_type"] == "destroyed"
+    await harness.transient_token()
+    await harness.server.stop()
+    await harness.wait(freezer, POLL)
+    assert harness.state(NAME) != STATE_UNAVAILABLE
+    assert harness.entity(NAME).attributes["event_type"] == "issued"
+    await harness.server.start()
+    await harness.wait(freezer, POLL)
+    assert harness.entity(NAME).attributes["event_type"] == "destroyed"
 
 
 async def test_restart_during_a_reload(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A token that ended while the entry was not loaded is told of afterwards."""
-    await home.transient_token()
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    await home.server.restart()
+    await harness.transient_token()
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    await harness.server.restart()
     freezer.tick(1)
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    await home.wait(freezer, POLL)
-    assert home.entity(NAME).attributes["event_type"] == "destroyed"
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    await harness.wait(freezer, POLL)
+    assert harness.entity(NAME).attributes["event_type"] == "destroyed"
 
 
 @pytest.mark.parametrize("way", ["reload", "remove"])
 async def test_token_that_comes_after_a_reload(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, way: str
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry, way: str
 ) -> None:
     """A token asked for before a reload has its whole life after it."""
-    subentry_id = subentry_of(entry, home.server).subentry_id
+    subentry_id = subentry_of(entry, harness.server).subentry_id
     ask = PlexServer.transient_token
 
     async def reload_meanwhile(plex: PlexServer, token: str) -> TransientToken:
         issued = await ask(plex, token)
         if way == "remove":
-            home.hass.config_entries.async_remove_subentry(entry, subentry_id)
-        await home.hass.config_entries.async_reload(entry.entry_id)
+            harness.hass.config_entries.async_remove_subentry(entry, subentry_id)
+        await harness.hass.config_entries.async_reload(entry.entry_id)
         return issued
 
     with patch.object(PlexServer, "transient_token", reload_meanwhile):
-        await home.transient_token()
-    await home.settle()
+        await harness.transient_token()
+    await harness.settle()
     if way == "remove":
-        assert async_issued_token(home.hass, subentry_id).token is None
+        assert async_issued_token(harness.hass, subentry_id).token is None
         return
-    assert home.entity(NAME).attributes["event_type"] == "issued"
-    await home.wait(freezer, timedelta(hours=48, seconds=1))
-    assert home.entity(NAME).attributes["event_type"] == "expired"
+    assert harness.entity(NAME).attributes["event_type"] == "issued"
+    await harness.wait(freezer, timedelta(hours=48, seconds=1))
+    assert harness.entity(NAME).attributes["event_type"] == "expired"
 
 
 @pytest.mark.usefixtures("entry")
-async def test_events_carry_no_token(home: Home) -> None:
+async def test_events_carry_no_token(harness: Harness) -> None:
     """An event says when and what, and nothing of the token."""
-    token = await home.transient_token()
-    attributes = home.entity(NAME).attributes
+    token = await harness.transient_token()
+    attributes = harness.entity(NAME).attributes
     assert token not in str(attributes)
     assert set(attributes) == {"event_type", "event_types", "friendly_name"}
 
 
 @pytest.mark.usefixtures("entry")
-async def test_tokens_of_two_accounts(home: Home) -> None:
+async def test_tokens_of_two_accounts(harness: Harness) -> None:
     """A token that one account gets is no event of another one at the same server."""
-    await home.add(home.ben, home.server)
-    await home.transient_token()
-    assert home.state(NAME) != STATE_UNKNOWN
-    assert home.state(NAME, home.ben) == STATE_UNKNOWN
+    await harness.add(harness.ben, harness.server)
+    await harness.transient_token()
+    assert harness.state(NAME) != STATE_UNKNOWN
+    assert harness.state(NAME, harness.ben) == STATE_UNKNOWN

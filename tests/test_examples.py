@@ -19,9 +19,9 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 
+from .documentation import PAGES, ROOT
+from .harness import Harness
 from .helpers import source_of
-from .home import Home
-from .pages import PAGES, ROOT
 from .plex_simulator import Subscription
 
 TOKEN_ACTIONS = {"get_source_connection_information", "get_transient_token"}
@@ -117,17 +117,17 @@ def _answers() -> Iterator[tuple[str, dict[str, Any]]]:
 ANSWERS = dict(_answers())
 
 
-async def test_answers(home: Home) -> None:
+async def test_answers(harness: Harness) -> None:
     """The answers of actions have the form that is shown."""
-    await home.add(home.anna, home.server)
+    await harness.add(harness.anna, harness.server)
     for name, shown in ANSWERS.items():
         [call] = [found for _, found in EXAMPLES if found.get("action") == name]
         data = dict(call.get("data", {}))
         if str(data.get("source")).startswith("server://"):
-            data["source"] = source_of(home.world.basement)
+            data["source"] = source_of(harness.world.basement)
         if "id" in data:
-            data["id"] = home.anna.add_device().device_id
-        answer = await home.call(name.removeprefix(f"{DOMAIN}."), **data)
+            data["id"] = harness.anna.add_device().device_id
+        answer = await harness.call(name.removeprefix(f"{DOMAIN}."), **data)
         is_whole = "details" not in name
         assert _has_form(answer, shown, is_whole), name
 
@@ -148,12 +148,12 @@ def _has_form(real: object, shown: object, is_whole: bool) -> bool:
     return real is None or shown is None or isinstance(shown, type(real))
 
 
-async def test_entities_are_there(home: Home) -> None:
+async def test_entities_are_there(harness: Harness) -> None:
     """All entities of an account and its servers that are named anywhere are there."""
     now = dt_util.utcnow()
-    home.anna.subscription = Subscription.cancelled(now, now + timedelta(days=9))
-    await home.add(home.anna, home.server, home.world.shared)
-    registry = er.async_get(home.hass)
+    harness.anna.subscription = Subscription.cancelled(now, now + timedelta(days=9))
+    await harness.add(harness.anna, harness.server, harness.world.shared)
+    registry = er.async_get(harness.hass)
     enabled = {
         entity_id
         for entity_id, entity in registry.entities.items()

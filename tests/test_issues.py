@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
+from .harness import Harness
 from .helpers import (
     refuse_tokens,
     server_coordinator,
@@ -25,7 +26,6 @@ from .helpers import (
     subentry_of,
     with_typed_token,
 )
-from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
 from .walks.texts import texts_of
 
@@ -69,73 +69,75 @@ def issues(
     return found
 
 
-async def test_server_not_listed(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_server_not_listed(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
     """A server that is no longer shared is told of, until it is shared again."""
-    entry = await home.add(home.ben, home.server)
-    assert issues(home.hass, entry, home.server) == []
-    home.server.shared_with.remove(home.ben)
-    await home.wait(freezer, HOUR)
-    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
-    home.server.shared_with.append(home.ben)
-    await home.wait(freezer, HOUR)
-    assert issues(home.hass, entry, home.server) == []
+    entry = await harness.add(harness.ben, harness.server)
+    assert issues(harness.hass, entry, harness.server) == []
+    harness.server.shared_with.remove(harness.ben)
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, harness.server) == ["server_not_listed"]
+    harness.server.shared_with.append(harness.ben)
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_not_listed_while_plex_tv_is_away(home: Home) -> None:
+async def test_not_listed_while_plex_tv_is_away(harness: Harness) -> None:
     """A list that is not known says nothing of any server."""
-    await home.simulator.stop_plex_tv()
-    entry = await home.add(home.ben, home.server)
+    await harness.simulator.stop_plex_tv()
+    entry = await harness.add(harness.ben, harness.server)
     assert entry.state is ConfigEntryState.LOADED
-    assert issues(home.hass, entry, home.server) == []
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_unlisted_server_with_a_typed_token(home: Home) -> None:
+async def test_unlisted_server_with_a_typed_token(harness: Harness) -> None:
     """A server with a typed token need not be listed."""
-    server = home.world.shared
-    entry = await home.add(home.ben, with_typed_token(server))
-    assert issues(home.hass, entry, server) == []
+    server = harness.world.shared
+    entry = await harness.add(harness.ben, with_typed_token(server))
+    assert issues(harness.hass, entry, server) == []
 
 
-async def test_token_refused(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_token_refused(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
     """A typed token that its server refuses is told of, until it is taken again."""
-    source = source_of(home.world.basement)
-    entry = await home.add(
-        home.world.yearly, with_typed_token(home.server, sources=[source])
+    source = source_of(harness.world.basement)
+    entry = await harness.add(
+        harness.world.yearly, with_typed_token(harness.server, sources=[source])
     )
-    assert issues(home.hass, entry, home.server) == []
-    token = home.server.access_token_for(home.server.owner)
-    home.server.rotate_access_tokens()
-    await home.wait(freezer, SOURCE_POLL)
-    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
-    home.server._access_tokens[home.server.owner.id] = token
-    await home.wait(freezer, SOURCE_POLL)
-    assert issues(home.hass, entry, home.server) == []
+    assert issues(harness.hass, entry, harness.server) == []
+    token = harness.server.access_token_for(harness.server.owner)
+    harness.server.rotate_access_tokens()
+    await harness.wait(freezer, SOURCE_POLL)
+    assert issues(harness.hass, entry, harness.server) == ["server_token_refused"]
+    harness.server._access_tokens[harness.server.owner.id] = token
+    await harness.wait(freezer, SOURCE_POLL)
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_too_old(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_too_old(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
     """A server too old for its watched sources is told of, until it is updated."""
-    version = home.server.version
-    source = source_of(home.world.basement)
-    data = server_data(home.server, home.anna, sources=[source])
-    entry = await home.add(home.anna, data, home.world.basement)
-    assert issues(home.hass, entry, home.server) == []
-    for old in (home.server, home.world.basement):
+    version = harness.server.version
+    source = source_of(harness.world.basement)
+    data = server_data(harness.server, harness.anna, sources=[source])
+    entry = await harness.add(harness.anna, data, harness.world.basement)
+    assert issues(harness.hass, entry, harness.server) == []
+    for old in (harness.server, harness.world.basement):
         old.version = "1.15.3.876-ad6e39743"
-    await home.wait(freezer, SERVER_POLL)
-    assert issues(home.hass, entry, home.server) == ["server_too_old"]
-    assert issues(home.hass, entry, home.world.basement) == []
-    home.server.version = version
-    await home.wait(freezer, SERVER_POLL)
-    assert issues(home.hass, entry, home.server) == []
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == ["server_too_old"]
+    assert issues(harness.hass, entry, harness.world.basement) == []
+    harness.server.version = version
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("has_relay", [False, True])
 async def test_plex_direct_not_resolved(
-    home: Home, dns: Dns, freezer: FrozenDateTimeFactory, has_relay: bool
+    harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory, has_relay: bool
 ) -> None:
     """A server not reached locally for want of names is told of, until they resolve."""
-    server = await home.add_hidden_server(relay=has_relay)
+    server = await harness.add_hidden_server(relay=has_relay)
     if has_relay:
         listed = server.connections
         relay = next(connection for connection in listed if connection.relay)
@@ -153,51 +155,53 @@ async def test_plex_direct_not_resolved(
         server._site.set_certificate(("localhost", *server._names()))
     dns.plex_direct = False
     hugo = server.owner
-    entry = await home.add(hugo, server)
-    before = home.state("sensor.connection", hugo, server)
+    entry = await harness.add(hugo, server)
+    before = harness.state("sensor.connection", hugo, server)
     assert before == ("relay" if has_relay else STATE_UNAVAILABLE)
-    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
+    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
     dns.plex_direct = True
     if has_relay:
         await server.close_way(Way.RELAY)
-    await home.wait(freezer, SERVER_POLL)
-    assert home.state("sensor.connection", hugo, server) == "local"
-    assert issues(home.hass, entry, server) == []
+    await harness.wait(freezer, SERVER_POLL)
+    assert harness.state("sensor.connection", hugo, server) == "local"
+    assert issues(harness.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 @pytest.mark.parametrize("missing", ["all names", "plex.tv"])
-async def test_internet_that_is_missing(home: Home, dns: Dns, missing: str) -> None:
+async def test_internet_that_is_missing(
+    harness: Harness, dns: Dns, missing: str
+) -> None:
     """Without internet no name resolves: no router is to blame."""
     every_way = missing == "all names"
-    server = await home.add_hidden_server(remote_access=every_way, relay=every_way)
+    server = await harness.add_hidden_server(remote_access=every_way, relay=every_way)
     if missing == "plex.tv":
-        home.simulator.faults.set("user", Fault.html(502))
+        harness.simulator.faults.set("user", Fault.html(502))
     dns.plex_direct = False
-    entry = await home.add(server.owner, server)
+    entry = await harness.add(server.owner, server)
     failures = server_coordinator(entry, server).access.routing.failures.values()
     assert any(isinstance(failure, DnsError) for failure in failures)
-    assert issues(home.hass, entry, server) == []
+    assert issues(harness.hass, entry, server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
 async def test_internet_is_no_reason_to_ask_again(
-    home: Home, dns: Dns, freezer: FrozenDateTimeFactory
+    harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:
     """While plex.tv is away the issue stays as it is, ignored or not."""
-    server = await home.add_hidden_server()
+    server = await harness.add_hidden_server()
     dns.plex_direct = False
-    entry = await home.add(server.owner, server)
-    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
-    ignore(home.hass)
-    home.simulator.faults.set("user", Fault.html(502))
-    await home.wait(freezer, SOURCE_POLL)
-    home.simulator.faults.clear()
-    await home.wait(freezer, SOURCE_POLL)
-    assert is_ignored(home.hass)
+    entry = await harness.add(server.owner, server)
+    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
+    ignore(harness.hass)
+    harness.simulator.faults.set("user", Fault.html(502))
+    await harness.wait(freezer, SOURCE_POLL)
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, SOURCE_POLL)
+    assert is_ignored(harness.hass)
     server.owner.revoke_tokens()
-    await home.wait(freezer, SOURCE_POLL)
-    assert issues(home.hass, entry, server) == ["plex_direct_not_resolved"]
+    await harness.wait(freezer, SOURCE_POLL)
+    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
 
 
 def ignore(hass: HomeAssistant) -> None:
@@ -213,65 +217,65 @@ def is_ignored(hass: HomeAssistant) -> bool:
 
 
 @pytest.mark.parametrize("how", ["entry", "subentry"])
-async def test_ignored_until_it_is_removed(home: Home, how: str) -> None:
+async def test_ignored_until_it_is_removed(harness: Harness, how: str) -> None:
     """What the user ignores is ignored after a reload, too, and goes with the server."""
-    home.server.shared_with.remove(home.ben)
-    entry = await home.add(home.ben, home.server)
-    ignore(home.hass)
-    await home.reload(entry)
-    assert is_ignored(home.hass)
-    await home.remove(entry, home.server if how == "subentry" else None)
-    assert not ir.async_get(home.hass).issues
+    harness.server.shared_with.remove(harness.ben)
+    entry = await harness.add(harness.ben, harness.server)
+    ignore(harness.hass)
+    await harness.reload(entry)
+    assert is_ignored(harness.hass)
+    await harness.remove(entry, harness.server if how == "subentry" else None)
+    assert not ir.async_get(harness.hass).issues
 
 
 async def test_token_that_is_taken_again(
-    home: Home, freezer: FrozenDateTimeFactory
+    harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:
     """A refused token is tried at each poll until it is taken again."""
-    entry = await home.add(home.anna, with_typed_token(home.server))
-    refuse_tokens(home.server)
-    await home.failure("get_transient_token")
-    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
-    await home.wait(freezer, SERVER_POLL)
-    assert issues(home.hass, entry, home.server) == ["server_token_refused"]
-    home.server.faults.clear()
-    await home.wait(freezer, SERVER_POLL)
-    assert issues(home.hass, entry, home.server) == []
+    entry = await harness.add(harness.anna, with_typed_token(harness.server))
+    refuse_tokens(harness.server)
+    await harness.failure("get_transient_token")
+    assert issues(harness.hass, entry, harness.server) == ["server_token_refused"]
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == ["server_token_refused"]
+    harness.server.faults.clear()
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_unclaimed_server_is_no_matter_of_tokens(home: Home) -> None:
+async def test_unclaimed_server_is_no_matter_of_tokens(harness: Harness) -> None:
     """No new token is asked for where none is any good."""
-    entry = await home.add(home.anna, with_typed_token(home.server))
-    home.server.unclaim()
-    home.server.trusts_network = False
-    failure = await home.failure("get_transient_token")
+    entry = await harness.add(harness.anna, with_typed_token(harness.server))
+    harness.server.unclaim()
+    harness.server.trusts_network = False
+    failure = await harness.failure("get_transient_token")
     assert failure.translation_key == "not_claimed"
-    assert issues(home.hass, entry, home.server) == []
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_plain_http_instead_of_plex_direct(home: Home) -> None:
+async def test_plain_http_instead_of_plex_direct(harness: Harness) -> None:
     """A server that is reached locally over plain http lacks no name."""
-    entry = await home.add(home.ben, home.server)
-    assert server_coordinator(entry, home.server).data.route.kind == "local"
-    assert issues(home.hass, entry, home.server) == []
+    entry = await harness.add(harness.ben, harness.server)
+    assert server_coordinator(entry, harness.server).data.route.kind == "local"
+    assert issues(harness.hass, entry, harness.server) == []
 
 
-async def test_no_local_address(home: Home) -> None:
+async def test_no_local_address(harness: Harness) -> None:
     """Where no local address is listed there is none to use instead."""
-    hugo = home.world.three_servers
-    server = await home.simulator.add_server(
+    hugo = harness.world.three_servers
+    server = await harness.simulator.add_server(
         "Afar", hugo, https_required=True, relay=False
     )
     server.connections = [listed for listed in server.connections if not listed.local]
-    entry = await home.add(hugo, server)
+    entry = await harness.add(hugo, server)
     assert not server_coordinator(entry, server).last_update_success
-    assert issues(home.hass, entry, server) == []
+    assert issues(harness.hass, entry, server) == []
 
 
-async def test_server_that_is_down(home: Home) -> None:
+async def test_server_that_is_down(harness: Harness) -> None:
     """A server that is down is nothing to repair."""
-    await home.server.stop()
-    home.server.connections = [
+    await harness.server.stop()
+    harness.server.connections = [
         type(listed)(
             protocol="https",
             address="127.0.0.1",
@@ -279,11 +283,11 @@ async def test_server_that_is_down(home: Home) -> None:
             uri=f"https://127.0.0.1:{listed.port}",
             local=True,
         )
-        for listed in home.server.connections
+        for listed in harness.server.connections
     ]
-    entry = await home.add(home.ben, home.server)
-    assert not server_coordinator(entry, home.server).last_update_success
-    assert issues(home.hass, entry, home.server) == []
+    entry = await harness.add(harness.ben, harness.server)
+    assert not server_coordinator(entry, harness.server).last_update_success
+    assert issues(harness.hass, entry, harness.server) == []
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,7 @@ async def test_server_that_is_down(home: Home) -> None:
         ("127.0.0.1", False),
     ],
 )
-async def test_plain_http(home: Home, dns: Dns, host: str, is_told: bool) -> None:
+async def test_plain_http(harness: Harness, dns: Dns, host: str, is_told: bool) -> None:
     """A typed plain address in the internet is told of, until it is changed."""
     resolve = dns.resolve
 
@@ -304,40 +308,44 @@ async def test_plain_http(home: Home, dns: Dns, host: str, is_told: bool) -> Non
     ) -> list[ResolveResult]:
         return await resolve("localhost", port, family)
 
-    url = f"http://{host}:{home.server.port}"
+    url = f"http://{host}:{harness.server.port}"
     with patch.object(dns, "resolve", resolve_all):
-        data = server_data(home.server, home.ben, url=url, verify_ssl=True)
-        entry = await home.add(home.ben, data)
-        assert server_coordinator(entry, home.server).last_update_success
-    assert issues(home.hass, entry, home.server) == (["plain_http"] if is_told else [])
-    subentry = subentry_of(entry, home.server)
-    for address in (f"https://{host}:{home.server.port}", home.server.http_url):
-        home.hass.config_entries.async_update_subentry(
+        data = server_data(harness.server, harness.ben, url=url, verify_ssl=True)
+        entry = await harness.add(harness.ben, data)
+        assert server_coordinator(entry, harness.server).last_update_success
+    assert issues(harness.hass, entry, harness.server) == (
+        ["plain_http"] if is_told else []
+    )
+    subentry = subentry_of(entry, harness.server)
+    for address in (f"https://{host}:{harness.server.port}", harness.server.http_url):
+        harness.hass.config_entries.async_update_subentry(
             entry, subentry, data={**subentry.data, "url": address}
         )
-        await home.settle()
-        assert "plain_http" not in issues(home.hass, entry, home.server)
+        await harness.settle()
+        assert "plain_http" not in issues(harness.hass, entry, harness.server)
 
 
 @pytest.mark.parametrize("how", ["unload", "remove", "remove_subentry"])
 async def test_nothing_is_left(
-    home: Home, freezer: FrozenDateTimeFactory, how: str
+    harness: Harness, freezer: FrozenDateTimeFactory, how: str
 ) -> None:
     """Unloaded or removed, an entry has no issues; loaded again, it has."""
-    entry = await home.add(home.ben, home.server)
-    home.server.shared_with.remove(home.ben)
-    await home.wait(freezer, HOUR)
-    assert issues(home.hass, entry, home.server) == ["server_not_listed"]
+    entry = await harness.add(harness.ben, harness.server)
+    harness.server.shared_with.remove(harness.ben)
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, harness.server) == ["server_not_listed"]
     if how == "unload":
-        await home.hass.config_entries.async_unload(entry.entry_id)
+        await harness.hass.config_entries.async_unload(entry.entry_id)
     else:
-        await home.remove(entry, home.server if how == "remove_subentry" else None)
+        await harness.remove(
+            entry, harness.server if how == "remove_subentry" else None
+        )
     assert not [
         issue
-        for issue in ir.async_get(home.hass).issues.values()
+        for issue in ir.async_get(harness.hass).issues.values()
         if issue.domain == DOMAIN
     ]
     if how == "unload":
-        await home.hass.config_entries.async_setup(entry.entry_id)
-        await home.settle()
-        assert issues(home.hass, entry, home.server) == ["server_not_listed"]
+        await harness.hass.config_entries.async_setup(entry.entry_id)
+        await harness.settle()
+        assert issues(harness.hass, entry, harness.server) == ["server_not_listed"]

@@ -19,8 +19,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
+from .harness import Harness
 from .helpers import async_settle, yaml_examples
-from .home import Home
 from .plex_simulator import Subscription, Way
 from .plex_simulator.media_server import PICTURE
 
@@ -56,15 +56,17 @@ async def cook(hass: HomeAssistant) -> Cook:
     return _async_cook
 
 
-async def test_cast(home: Home, freezer: FrozenDateTimeFactory, cook: Cook) -> None:
+async def test_cast(
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook
+) -> None:
     """The player gets an address that plays the film, with nothing but a token in it."""
-    played = async_mock_service(home.hass, "media_player", "play_media")
+    played = async_mock_service(harness.hass, "media_player", "play_media")
     freezer.move_to("2026-12-01 19:59:30+00:00")
-    await home.hass.config.async_set_time_zone("UTC")
-    await home.add(home.anna, home.server)
+    await harness.hass.config.async_set_time_zone("UTC")
+    await harness.add(harness.anna, harness.server)
     await cook("Cast with a transient token")
     assert played == []
-    await home.wait(freezer, timedelta(minutes=1))
+    await harness.wait(freezer, timedelta(minutes=1))
     [call] = played
     media = call.data["media"]
     assert media["media_content_type"] == "video"
@@ -74,28 +76,28 @@ async def test_cast(home: Home, freezer: FrozenDateTimeFactory, cook: Cook) -> N
         player.get(media["media_content_id"]) as response,
     ):
         assert response.status == HTTPStatus.OK
-        assert await response.read() == home.world.film.versions[0][0].content
+        assert await response.read() == harness.world.film.versions[0][0].content
 
 
 @pytest.mark.parametrize("videos", [0, 1])
 async def test_rest_command(
-    home: Home, freezer: FrozenDateTimeFactory, cook: Cook, videos: int
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook, videos: int
 ) -> None:
     """The server takes the token in the header, and what it says decides."""
-    begun = async_mock_service(home.hass, "script", "turn_on")
-    home.server.transcoding = videos
+    begun = async_mock_service(harness.hass, "script", "turn_on")
+    harness.server.transcoding = videos
     freezer.move_to("2026-12-01 03:59:30+00:00")
-    await home.hass.config.async_set_time_zone("UTC")
-    await home.add(home.anna, home.server)
+    await harness.hass.config.async_set_time_zone("UTC")
+    await harness.add(harness.anna, harness.server)
     await cook("A REST command with a token")
-    await home.wait(freezer, timedelta(minutes=1))
-    [request] = home.simulator.requests_to("root")
+    await harness.wait(freezer, timedelta(minutes=1))
+    [request] = harness.simulator.requests_to("root")
     assert request.status == HTTPStatus.OK
     assert len(begun) == (0 if videos else 1)
 
 
 async def test_picture(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     entry: MockConfigEntry,
     cook: Cook,
@@ -106,41 +108,41 @@ async def test_picture(
     client = await hass_client()
 
     async def async_picture() -> bytes:
-        shown = home.hass.states.get("image.film_of_the_week")
+        shown = harness.hass.states.get("image.film_of_the_week")
         assert shown is not None
         assert "transient" not in str(shown.as_dict())
         response = await client.get(shown.attributes["entity_picture"])
         return await response.read() if response.status == HTTPStatus.OK else b""
 
-    home.hass.bus.async_fire("event_template_reloaded")
-    await home.settle()
+    harness.hass.bus.async_fire("event_template_reloaded")
+    await harness.settle()
     assert await async_picture() == PICTURE
-    await home.server.restart()
-    await home.wait(freezer, timedelta(minutes=5))
-    assert len(home.simulator.requests_to("security_token")) == 2
+    await harness.server.restart()
+    await harness.wait(freezer, timedelta(minutes=5))
+    assert len(harness.simulator.requests_to("security_token")) == 2
     assert await async_picture() == PICTURE
-    assert [request.status for request in home.simulator.requests_to("media")] == [
+    assert [request.status for request in harness.simulator.requests_to("media")] == [
         200,
         200,
     ]
 
 
 async def test_plex_pass_ends(
-    home: Home, freezer: FrozenDateTimeFactory, cook: Cook
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook
 ) -> None:
     """It tells once, a week before the end."""
-    told = async_mock_service(home.hass, "notify", "mobile_app_phone")
+    told = async_mock_service(harness.hass, "notify", "mobile_app_phone")
     freezer.move_to("2026-12-01 12:00:00+00:00")
-    await home.hass.config.async_set_time_zone("UTC")
-    home.anna.subscription = Subscription.cancelled(
+    await harness.hass.config.async_set_time_zone("UTC")
+    harness.anna.subscription = Subscription.cancelled(
         dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=8)
     )
-    await home.add(home.anna)
+    await harness.add(harness.anna)
     await cook("Tell me before a Plex Pass ends")
-    await home.wait(freezer, timedelta(hours=23))
+    await harness.wait(freezer, timedelta(hours=23))
     assert told == []
     for _ in range(4):
-        await home.wait(freezer, timedelta(hours=1))
+        await harness.wait(freezer, timedelta(hours=1))
     assert [call.data["message"] for call in told] == [
         "The Plex Pass of Anna ends on 2026-12-09."
     ]
@@ -148,42 +150,42 @@ async def test_plex_pass_ends(
 
 @pytest.mark.parametrize("trouble", ["none", "server", "token"])
 async def test_guard(
-    home: Home, freezer: FrozenDateTimeFactory, cook: Cook, trouble: str
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook, trouble: str
 ) -> None:
     """The scene begins only with a server that is reached, whatever plex.tv says."""
-    begun = async_mock_service(home.hass, "scene", "turn_on")
+    begun = async_mock_service(harness.hass, "scene", "turn_on")
     freezer.move_to("2026-12-01 19:27:30+00:00")
-    await home.hass.config.async_set_time_zone("UTC")
-    await home.add(home.anna, home.server)
+    await harness.hass.config.async_set_time_zone("UTC")
+    await harness.add(harness.anna, harness.server)
     await cook("Guard an automation with a condition")
     if trouble == "server":
-        await home.server.stop()
+        await harness.server.stop()
     elif trouble == "token":
-        home.anna.revoke_tokens()
-    await home.wait(freezer, timedelta(minutes=30))
+        harness.anna.revoke_tokens()
+    await harness.wait(freezer, timedelta(minutes=30))
     assert begun == []
-    await home.wait(freezer, timedelta(minutes=3))
+    await harness.wait(freezer, timedelta(minutes=3))
     assert len(begun) == (0 if trouble == "server" else 1)
 
 
 async def test_relay(
-    home: Home, freezer: FrozenDateTimeFactory, plex_direct: None, cook: Cook
+    harness: Harness, freezer: FrozenDateTimeFactory, plex_direct: None, cook: Cook
 ) -> None:
     """It tells when a shared server is reached by Plex's relay for ten minutes."""
-    told = async_mock_service(home.hass, "notify", "mobile_app_phone")
-    anna, server = home.anna, home.world.shared
-    await home.add(anna, server)
-    connection = home.entity_id("sensor.connection", anna, server)
+    told = async_mock_service(harness.hass, "notify", "mobile_app_phone")
+    anna, server = harness.anna, harness.world.shared
+    await harness.add(anna, server)
+    connection = harness.entity_id("sensor.connection", anna, server)
     assert connection == "sensor.carla_s_films_connection"
     await cook("See how a shared server is reached")
     await server.close_way(Way.LOCAL)
-    await home.wait(freezer, timedelta(minutes=15))
-    assert home.state("sensor.connection", anna, server) == "remote"
+    await harness.wait(freezer, timedelta(minutes=15))
+    assert harness.state("sensor.connection", anna, server) == "remote"
     await server.close_way(Way.REMOTE)
-    await home.wait(freezer, timedelta(minutes=5))
-    assert home.state("sensor.connection", anna, server) == "relay"
+    await harness.wait(freezer, timedelta(minutes=5))
+    assert harness.state("sensor.connection", anna, server) == "relay"
     assert told == []
-    await home.wait(freezer, timedelta(minutes=10))
+    await harness.wait(freezer, timedelta(minutes=10))
     assert [call.data["message"] for call in told] == [
         "Carla's Films is reached by Plex's relay."
     ]

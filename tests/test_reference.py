@@ -29,7 +29,7 @@ from homeassistant import components
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 
-from .pages import PAGES, ROOT
+from .documentation import PAGES, ROOT
 
 INTEGRATION = ROOT / "custom_components" / DOMAIN
 ENGLISH: dict[str, Any] = json.loads(

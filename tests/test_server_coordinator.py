@@ -19,11 +19,10 @@ from custom_components.plex_auth.diagnostics import async_get_config_entry_diagn
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, EVENT_STATE_CHANGED
 from homeassistant.core import CoreState, Event
 
-from .helpers import async_arrival, server_coordinator
-from .home import Home
+from .harness import Harness
+from .helpers import async_arrival, server_coordinator, until
 from .plex_simulator import Fault, MediaServer
 from .plex_simulator.faults import Exchange
-from .waiting import until
 
 POLL = timedelta(minutes=5)
 REACHABLE = "binary_sensor.reachable"
@@ -31,21 +30,21 @@ TRANSIENT_TOKEN = "event.transient_token"
 
 
 class Ear:
-    """Let Anna's home hear her server, while a test moves the time."""
+    """Let Anna's account listen to her server, while a test moves the time."""
 
     def __init__(
-        self, home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+        self, harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
     ) -> None:
-        """Take the home."""
-        self.home, self.freezer, self.entry = home, freezer, entry
-        self.server = home.server
-        self.events = async_capture_events(home.hass, EVENT_STATE_CHANGED)
+        """Take the harness."""
+        self.harness, self.freezer, self.entry = harness, freezer, entry
+        self.server = harness.server
+        self.events = async_capture_events(harness.hass, EVENT_STATE_CHANGED)
 
     async def heard(self, server: MediaServer | None = None) -> None:
         """Wait for the socket to be open."""
         coordinator = server_coordinator(self.entry, server or self.server)
         await until(lambda: coordinator.notifications.is_open)
-        await self.home.settle()
+        await self.harness.settle()
 
     async def wait(self, seconds: float) -> None:
         """Let time pass second by second."""
@@ -55,25 +54,25 @@ class Ear:
     async def step(self, step: timedelta) -> None:
         """Let time pass at once; what was sent has arrived before, and has after."""
         await self.breathe()
-        await self.home.wait(self.freezer, step)
+        await self.harness.wait(self.freezer, step)
         await self.breathe()
 
     async def breathe(self) -> None:
         """Let everything arrive that has been sent."""
         for _ in range(30):
-            await self.home.settle()
+            await self.harness.settle()
             await asyncio.sleep(0)
 
     async def state(self, expected: str, server: MediaServer | None = None) -> None:
         """Wait for the server to be reachable, or not to be."""
         await until(
-            lambda: self.home.state(REACHABLE, server or self.server) == expected
+            lambda: self.harness.state(REACHABLE, server or self.server) == expected
         )
-        await self.home.settle()
+        await self.harness.settle()
 
     def states(self, name: str) -> list[str]:
         """Return the states that an entity has had since it was there."""
-        entity_id = self.home.entity_id(name)
+        entity_id = self.harness.entity_id(name)
         return [
             event.data["new_state"].state
             for event in self.events
@@ -82,7 +81,7 @@ class Ear:
 
     def token_events(self) -> list[str]:
         """Return what has happened to transient tokens."""
-        entity_id = self.home.entity_id(TRANSIENT_TOKEN)
+        entity_id = self.harness.entity_id(TRANSIENT_TOKEN)
         return [
             event.data["new_state"].attributes["event_type"]
             for event in self.events
@@ -93,22 +92,24 @@ class Ear:
 
 
 @pytest.fixture
-async def ear(home: Home, freezer: FrozenDateTimeFactory) -> Ear:
-    """Return Anna's home, which listens to her server."""
-    home.server.notifications.allowed = True
-    ear = Ear(home, freezer, await home.add(home.anna, home.server))
+async def ear(harness: Harness, freezer: FrozenDateTimeFactory) -> Ear:
+    """Return Anna's account, which listens to her server."""
+    harness.server.notifications.allowed = True
+    ear = Ear(harness, freezer, await harness.add(harness.anna, harness.server))
     await ear.heard()
     return ear
 
 
 async def test_listens(ear: Ear) -> None:
     """The socket is opened once, after the server has told who it is."""
-    home = ear.home
-    endpoints = [request.endpoint for request in home.simulator.requests]
+    harness = ear.harness
+    endpoints = [request.endpoint for request in harness.simulator.requests]
     assert endpoints.index("identity") < endpoints.index("notifications")
-    (request,) = home.simulator.requests_to("notifications")
-    assert request.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
-    found = await async_get_config_entry_diagnostics(home.hass, ear.entry)
+    (request,) = harness.simulator.requests_to("notifications")
+    assert request.headers["X-Plex-Token"] == harness.server.access_token_for(
+        harness.anna
+    )
+    found = await async_get_config_entry_diagnostics(harness.hass, ear.entry)
     assert found["servers"][0]["notification_socket"] == {
         "open": True,
         "refused": False,
@@ -120,11 +121,11 @@ async def test_listens(ear: Ear) -> None:
 async def test_idle_day(ear: Ear, has_token: bool, most: int) -> None:
     """While it is open polls are every 15 minutes."""
     if has_token:
-        await ear.home.transient_token()
-    ear.home.asked()
+        await ear.harness.transient_token()
+    ear.harness.asked()
     for _ in range(288):
         await ear.step(POLL)
-    asked = ear.home.asked()
+    asked = ear.harness.asked()
     assert 90 <= asked["identity"] <= 98
     assert asked["root"] == (asked["identity"] if has_token else 0)
     assert asked["notifications"] == 0
@@ -150,7 +151,7 @@ async def test_stop_that_takes_a_while(ear: Ear) -> None:
     await ear.server.notifications.close()
     await ear.wait(2)
     await ear.heard()
-    assert ear.home.state(REACHABLE) == "on"
+    assert ear.harness.state(REACHABLE) == "on"
     await ear.server.stop()
     await ear.wait(5)
     await ear.state("off")
@@ -159,7 +160,7 @@ async def test_stop_that_takes_a_while(ear: Ear) -> None:
 @pytest.mark.parametrize("seconds", [0, 1])
 async def test_short_restart(ear: Ear, seconds: int) -> None:
     """A restart destroys the token, and a server that is back soon was never gone."""
-    await ear.home.transient_token()
+    await ear.harness.transient_token()
     await ear.server.stop()
     await ear.wait(seconds)
     await ear.server.start()
@@ -170,7 +171,7 @@ async def test_short_restart(ear: Ear, seconds: int) -> None:
 
 async def test_longer_restart(ear: Ear) -> None:
     """A restart that takes longer is an outage, and destroys the token as well."""
-    await ear.home.transient_token()
+    await ear.harness.transient_token()
     await ear.server.stop()
     await ear.wait(4)
     await ear.state("off")
@@ -186,7 +187,7 @@ async def test_boot(ear: Ear) -> None:
     await ear.wait(2)
     await ear.state("off")
     await ear.wait(60)
-    assert ear.home.state(REACHABLE) == "off"
+    assert ear.harness.state(REACHABLE) == "off"
     ear.server.booting = None
     await ear.wait(15)
     await ear.state("on")
@@ -199,8 +200,8 @@ async def test_crash(ear: Ear) -> None:
         ear.freezer.tick(1)
         # Not all that is under way will end.
         for _ in range(20):
-            await ear.home.hass.async_block_till_done()
-    assert ear.home.state(REACHABLE) == "off"
+            await ear.harness.hass.async_block_till_done()
+    assert ear.harness.state(REACHABLE) == "off"
     await ear.server.reappear()
     await ear.wait(15)
     await ear.state("on")
@@ -208,13 +209,13 @@ async def test_crash(ear: Ear) -> None:
 
 async def test_flapping(ear: Ear, caplog: pytest.LogCaptureFixture) -> None:
     """A server that is up and down each second costs few polls, and few lines."""
-    ear.home.asked()
+    ear.harness.asked()
     minutes = list[Counter[str]]()
     for _ in range(5):
         for second in range(60):
             await (ear.server.start if second % 2 else ear.server.stop)()
             await ear.wait(1)
-        minutes.append(ear.home.asked())
+        minutes.append(ear.harness.asked())
     assert max(minute["identity"] for minute in minutes) <= 26
     assert minutes[-1]["identity"] <= 6
     assert sum(minute["resources"] for minute in minutes) <= 1
@@ -223,21 +224,21 @@ async def test_flapping(ear: Ear, caplog: pytest.LogCaptureFixture) -> None:
     assert len([one for one in lines if "Plex server" in one.getMessage()]) <= 40
 
 
-async def test_router_restart(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_router_restart(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
     """Many servers that are gone at once ask plex.tv once for all."""
-    servers = [home.server, home.world.basement]
+    servers = [harness.server, harness.world.basement]
     for server in servers:
         server.notifications.allowed = True
-    ear = Ear(home, freezer, await home.add(home.anna, *servers))
+    ear = Ear(harness, freezer, await harness.add(harness.anna, *servers))
     for server in servers:
         await ear.heard(server)
-    home.asked()
+    harness.asked()
     for server in servers:
         await server.kill()
     await ear.wait(60)
     for server in servers:
         await ear.state("off", server)
-    asked = home.asked()
+    asked = harness.asked()
     assert asked["resources"] == 1
     assert asked["user"] == 0
     for server in servers:
@@ -252,10 +253,10 @@ async def test_return_found_by_a_poll(ear: Ear) -> None:
     await ear.server.stop()
     for _ in range(12):
         await ear.step(POLL)
-    assert ear.home.state(REACHABLE) == "off"
+    assert ear.harness.state(REACHABLE) == "off"
     await ear.server.start()
     await server_coordinator(ear.entry, ear.server).async_refresh()
-    assert ear.home.state(REACHABLE) == "on"
+    assert ear.harness.state(REACHABLE) == "on"
     await ear.heard()
 
 
@@ -265,19 +266,19 @@ async def test_route_changes(ear: Ear) -> None:
     ear.server.faults.clear()
     await ear.wait(2)
     await ear.heard()
-    assert ear.home.simulator.requests_to("notifications")[-1].way == "local"
+    assert ear.harness.simulator.requests_to("notifications")[-1].way == "local"
     assert len(ear.server.notifications) == 1
-    ear.home.change_server(ear.entry, ear.server, url=ear.server.http_url)
-    await ear.home.settle()
+    ear.harness.change_server(ear.entry, ear.server, url=ear.server.http_url)
+    await ear.harness.settle()
     await ear.heard()
-    assert len(ear.home.simulator.requests_to("notifications")) == 3
+    assert len(ear.harness.simulator.requests_to("notifications")) == 3
     await until(lambda: len(ear.server.notifications) == 1)
 
 
 async def test_token_changes(ear: Ear) -> None:
     """A new token of the server has a socket of its own."""
     ear.server.rotate_access_tokens()
-    await ear.home.transient_token()
+    await ear.harness.transient_token()
     await ear.step(POLL)
     await until(lambda: ear.server.notifications.opened == 2)
     await until(lambda: len(ear.server.notifications) == 1)
@@ -304,34 +305,34 @@ async def test_refused_later(ear: Ear) -> None:
     await ear.server.notifications.close()
     for _ in range(24):
         await ear.step(POLL)
-    ear.home.asked()
+    ear.harness.asked()
     for _ in range(12):
         await ear.step(POLL)
-    asked = ear.home.asked()
+    asked = ear.harness.asked()
     assert asked["notifications"] <= 1
     # That asks who it is before, and what it finds is news to look at.
     assert 12 <= asked["identity"] <= 12 + 2 * asked["notifications"]
-    assert ear.home.state(REACHABLE) == "on"
+    assert ear.harness.state(REACHABLE) == "on"
 
 
 async def _reload(ear: Ear) -> None:
-    await ear.home.reload(ear.entry)
+    await ear.harness.reload(ear.entry)
     await ear.heard()
     await until(lambda: len(ear.server.notifications) == 1)
-    await ear.home.hass.config_entries.async_unload(ear.entry.entry_id)
+    await ear.harness.hass.config_entries.async_unload(ear.entry.entry_id)
 
 
 async def _remove_server(ear: Ear) -> None:
-    await ear.home.remove(ear.entry, ear.server)
+    await ear.harness.remove(ear.entry, ear.server)
 
 
 async def _remove(ear: Ear) -> None:
-    await ear.home.remove(ear.entry)
+    await ear.harness.remove(ear.entry)
 
 
 async def _stop(ear: Ear) -> None:
-    ear.home.hass.set_state(CoreState.stopping)
-    ear.home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    ear.harness.hass.set_state(CoreState.stopping)
+    ear.harness.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await server_coordinator(ear.entry, ear.server).async_refresh()
 
 
@@ -340,9 +341,9 @@ async def test_ends(ear: Ear, end: Callable[[Ear], Event]) -> None:
     """The socket ends with the server, the entry and Home Assistant."""
     await end(ear)  # type: ignore[misc]
     await until(lambda: not ear.server.notifications)
-    ear.home.asked()
+    ear.harness.asked()
     await ear.wait(10)
-    assert not ear.home.simulator.requests_to("notifications")
+    assert not ear.harness.simulator.requests_to("notifications")
 
 
 async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,9 +356,9 @@ async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> N
         return await exchange.respond()
 
     ear.server.faults.set("identity", Fault("later", answer_later))
-    ear.home.simulator.requests.clear()
+    ear.harness.simulator.requests.clear()
     poll = asyncio.create_task(coordinator.async_refresh())
-    await async_arrival(ear.home.simulator, "identity")
+    await async_arrival(ear.harness.simulator, "identity")
 
     async def close_during_the_poll() -> None:
         await close()
@@ -365,7 +366,7 @@ async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> N
         await poll
 
     monkeypatch.setattr(coordinator.notifications, "close", close_during_the_poll)
-    await ear.home.hass.config_entries.async_unload(ear.entry.entry_id)
+    await ear.harness.hass.config_entries.async_unload(ear.entry.entry_id)
     await ear.breathe()
     assert poll.done()
     assert ear.server.notifications.opened == 1
@@ -373,29 +374,29 @@ async def test_end_during_a_poll(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-async def listening(home: Home) -> MockConfigEntry:
+async def listening(harness: Harness) -> MockConfigEntry:
     """Return Anna's entry, which listens to her server while time goes on by itself."""
-    home.server.notifications.allowed = True
-    entry = await home.add(home.anna, home.server)
-    coordinator = server_coordinator(entry, home.server)
+    harness.server.notifications.allowed = True
+    entry = await harness.add(harness.anna, harness.server)
+    coordinator = server_coordinator(entry, harness.server)
     await until(lambda: coordinator.notifications.is_open)
     return entry
 
 
-async def poll_slowly(home: Home, entry: MockConfigEntry) -> None:
+async def poll_slowly(harness: Harness, entry: MockConfigEntry) -> None:
     """Begin to poll a server that takes a moment to answer."""
-    home.server.faults.set("identity", Fault.delay(0.1), times=1)
-    home.simulator.requests.clear()
-    server_coordinator(entry, home.server).async_poll_now()
-    await async_arrival(home.simulator, "identity")
+    harness.server.faults.set("identity", Fault.delay(0.1), times=1)
+    harness.simulator.requests.clear()
+    server_coordinator(entry, harness.server).async_poll_now()
+    await async_arrival(harness.simulator, "identity")
 
 
 async def test_removed_while_it_is_polled(
-    home: Home, listening: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, listening: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A poll that ends while the socket of a removed server is closed opens none."""
-    await poll_slowly(home, listening)
-    notifications = server_coordinator(listening, home.server).notifications
+    await poll_slowly(harness, listening)
+    notifications = server_coordinator(listening, harness.server).notifications
     close = notifications.close
 
     async def close_slowly() -> None:
@@ -403,35 +404,35 @@ async def test_removed_while_it_is_polled(
         await asyncio.sleep(0.3)
 
     monkeypatch.setattr(notifications, "close", close_slowly)
-    await home.remove(listening, home.server)
-    await until(lambda: not home.server.notifications)
-    assert not home.simulator.requests_to("notifications")
+    await harness.remove(listening, harness.server)
+    await until(lambda: not harness.server.notifications)
+    assert not harness.simulator.requests_to("notifications")
 
 
 async def test_poll_that_outlives_home_assistant(
-    home: Home, listening: MockConfigEntry
+    harness: Harness, listening: MockConfigEntry
 ) -> None:
     """A poll that ends while Home Assistant stops opens no socket any more."""
-    home.hass.set_state(CoreState.stopping)
-    home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
-    await until(lambda: not home.server.notifications)
-    home.simulator.requests.clear()
-    await server_coordinator(listening, home.server).async_refresh()
+    harness.hass.set_state(CoreState.stopping)
+    harness.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await until(lambda: not harness.server.notifications)
+    harness.simulator.requests.clear()
+    await server_coordinator(listening, harness.server).async_refresh()
     await asyncio.sleep(0.1)
-    assert home.simulator.requests_to("identity")
-    assert not home.simulator.requests_to("notifications")
-    home.hass.set_state(CoreState.running)
+    assert harness.simulator.requests_to("identity")
+    assert not harness.simulator.requests_to("notifications")
+    harness.hass.set_state(CoreState.running)
 
 
 async def test_address_changes_while_it_is_polled(
-    home: Home, listening: MockConfigEntry
+    harness: Harness, listening: MockConfigEntry
 ) -> None:
     """A poll of the old address uses nothing that was typed since, and does not listen."""
-    await home.transient_token()
-    await poll_slowly(home, listening)
-    home.server.faults.set("identity", Fault.delay(1), times=1)
-    home.change_server(listening, home.server, url=home.server.http_url)
-    await until(lambda: len(home.simulator.requests_to("identity")) == 2)
+    await harness.transient_token()
+    await poll_slowly(harness, listening)
+    harness.server.faults.set("identity", Fault.delay(1), times=1)
+    harness.change_server(listening, harness.server, url=harness.server.http_url)
+    await until(lambda: len(harness.simulator.requests_to("identity")) == 2)
     await asyncio.sleep(0.1)
-    assert len(home.simulator.requests_to("root")) == 1
-    assert not home.simulator.requests_to("notifications")
+    assert len(harness.simulator.requests_to("root")) == 1
+    assert not harness.simulator.requests_to("notifications")

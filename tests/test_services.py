@@ -46,8 +46,8 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from .fixed_world import async_fixed_world
+from .harness import Harness
 from .helpers import device_of, fields_of_action, server_data, source_of, subentry_of
-from .home import Home
 from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.library import Item, Kind
 from .plex_simulator.worlds import PODCASTS
@@ -64,10 +64,10 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+async def test_described(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
     """Home Assistant takes the descriptions; examples and defaults fit their fields."""
-    await home.add(home.ben)
-    described = (await async_get_all_descriptions(home.hass))[DOMAIN]
+    await harness.add(harness.ben)
+    described = (await async_get_all_descriptions(harness.hass))[DOMAIN]
     assert set(described) == set(Action)
     assert "services.yaml" not in caplog.text
     for action, description in described.items():
@@ -79,14 +79,14 @@ async def test_described(home: Home, caplog: pytest.LogCaptureFixture) -> None:
                     assert takes(field[key]) == field[key], (action, name)
 
 
-async def assert_refused(home: Home, action: str, key: str, **data: str) -> None:
+async def assert_refused(harness: Harness, action: str, key: str, **data: str) -> None:
     """Assert that what was typed is the user's mistake, and that nobody was asked."""
-    home.simulator.requests.clear()
-    failure = await home.failure(action, **data)
+    harness.simulator.requests.clear()
+    failure = await harness.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == key
     assert not failure.translation_placeholders
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
 def connections_of(server: MediaServer) -> list[dict[str, Any]]:
@@ -108,85 +108,85 @@ def connections_of(server: MediaServer) -> list[dict[str, Any]]:
 
 
 async def test_get_token_details(
-    home: Home, freezer: FrozenDateTimeFactory, snapshot: SnapshotAssertion
+    harness: Harness, freezer: FrozenDateTimeFactory, snapshot: SnapshotAssertion
 ) -> None:
     """The details of the account are fresh, complete, and without a secret."""
     freezer.move_to("2026-11-24 12:00:00+00:00")
-    paula = (await async_fixed_world(home.simulator)).plex_pass
-    await home.add(paula)
+    paula = (await async_fixed_world(harness.simulator)).plex_pass
+    await harness.add(paula)
     paula.friendly_name = "Paula P."
-    response = await home.call("get_token_details")
+    response = await harness.call("get_token_details")
     assert response == snapshot
     assert response["account"]["friendly_name"] == "Paula P."
-    assert not any(secret in str(response) for secret in home.simulator.secrets())
+    assert not any(secret in str(response) for secret in harness.simulator.secrets())
 
 
 async def test_get_token_details_again_after_a_rejection(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """The action asks plex.tv although polling has stopped, and the entities follow."""
-    home.simulator.faults.set("user", Fault.plex_error(1001, 401))
-    failure = await home.failure("get_token_details")
+    harness.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    failure = await harness.failure("get_token_details")
     assert failure.translation_key == "invalid_token"
-    assert home.state("binary_sensor.sign_in") == "on"
-    assert home.reauth_flows(entry)
-    home.simulator.faults.clear()
-    response = await home.call("get_token_details")
-    assert response["account"]["uuid"] == home.anna.uuid
-    await home.settle()
-    assert home.state("binary_sensor.sign_in") == "off"
-    assert not home.reauth_flows(entry)
+    assert harness.state("binary_sensor.sign_in") == "on"
+    assert harness.reauth_flows(entry)
+    harness.simulator.faults.clear()
+    response = await harness.call("get_token_details")
+    assert response["account"]["uuid"] == harness.anna.uuid
+    await harness.settle()
+    assert harness.state("binary_sensor.sign_in") == "off"
+    assert not harness.reauth_flows(entry)
 
 
-async def test_get_servers(home: Home) -> None:
+async def test_get_servers(harness: Harness) -> None:
     """All servers are listed, own and shared, added or not, without their tokens."""
-    await home.add(home.anna, home.server)
-    await home.world.basement.stop()
-    response = await home.call("get_servers")
+    await harness.add(harness.anna, harness.server)
+    await harness.world.basement.stop()
+    response = await harness.call("get_servers")
     assert response == {
         "servers": [
             {
                 "name": server.name,
                 "source": source_of(server),
-                "added": server is home.server,
-                "owned": server is not home.world.shared,
-                "presence": server is not home.world.basement,
+                "added": server is harness.server,
+                "owned": server is not harness.world.shared,
+                "presence": server is not harness.world.basement,
                 "version": server.version,
                 "connections": connections_of(server),
             }
-            for server in (home.server, home.world.basement, home.world.shared)
+            for server in (harness.server, harness.world.basement, harness.world.shared)
         ]
     }
-    assert not any(secret in str(response) for secret in home.simulator.secrets())
+    assert not any(secret in str(response) for secret in harness.simulator.secrets())
 
 
-async def test_get_servers_is_fresh(home: Home) -> None:
+async def test_get_servers_is_fresh(harness: Harness) -> None:
     """A server that is new at plex.tv is in the next response."""
-    await home.add(home.world.without_servers)
-    assert await home.call("get_servers") == {"servers": []}
-    server = await home.simulator.add_server("New", home.world.without_servers)
-    (listed,) = (await home.call("get_servers"))["servers"]
+    await harness.add(harness.world.without_servers)
+    assert await harness.call("get_servers") == {"servers": []}
+    server = await harness.simulator.add_server("New", harness.world.without_servers)
+    (listed,) = (await harness.call("get_servers"))["servers"]
     assert listed["source"] == source_of(server)
 
 
-async def test_get_servers_with_a_rejected_token(home: Home) -> None:
+async def test_get_servers_with_a_rejected_token(harness: Harness) -> None:
     """A token that is rejected here asks for a new sign-in, too."""
-    entry = await home.add(home.anna)
-    home.anna.revoke_tokens()
-    failure = await home.failure("get_servers")
+    entry = await harness.add(harness.anna)
+    harness.anna.revoke_tokens()
+    failure = await harness.failure("get_servers")
     assert failure.translation_key == "invalid_token"
-    await home.settle()
-    assert home.state("binary_sensor.sign_in") == "on"
-    assert home.reauth_flows(entry)
+    await harness.settle()
+    assert harness.state("binary_sensor.sign_in") == "on"
+    assert harness.reauth_flows(entry)
 
 
 async def test_get_transient_token(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A transient token comes with its life and the way to its server."""
-    response = await home.call("get_transient_token")
+    response = await harness.call("get_transient_token")
     now = dt_util.utcnow()
-    (token,) = home.server.transient_tokens
+    (token,) = harness.server.transient_tokens
     assert response == {
         "token": token,
         "type": "delegation",
@@ -195,74 +195,78 @@ async def test_get_transient_token(
         "expires_at": (now + timedelta(hours=48)).isoformat(),
         "server": {
             "name": "Living Room",
-            "machine_identifier": home.server.machine_identifier,
-            "uri": home.server.http_url,
+            "machine_identifier": harness.server.machine_identifier,
+            "uri": harness.server.http_url,
             "connection": "local",
         },
     }
-    assert home.server.accepts_transient_token(token)
-    (request,) = home.simulator.requests_to("security_token")
+    assert harness.server.accepts_transient_token(token)
+    (request,) = harness.simulator.requests_to("security_token")
     assert request.query == {"type": "delegation", "scope": "all"}
-    assert request.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+    assert request.headers["X-Plex-Token"] == harness.server.access_token_for(
+        harness.anna
+    )
 
 
-async def test_get_transient_token_of_a_shared_server(home: Home) -> None:
+async def test_get_transient_token_of_a_shared_server(harness: Harness) -> None:
     """A shared server is asked with the token that plex.tv lists for it."""
-    shared = home.world.shared
-    await home.add(home.anna, shared, home.server)
-    await home.transient_token(shared)
-    (request,) = home.simulator.requests_to("security_token")
+    shared = harness.world.shared
+    await harness.add(harness.anna, shared, harness.server)
+    await harness.transient_token(shared)
+    (request,) = harness.simulator.requests_to("security_token")
     assert request.host == shared.machine_identifier
-    assert request.headers["X-Plex-Token"] == shared.access_token_for(home.anna)
+    assert request.headers["X-Plex-Token"] == shared.access_token_for(harness.anna)
 
 
 @pytest.mark.parametrize("data", [{"type": "other"}, {"scope": "some"}, {"more": 1}])
 @pytest.mark.usefixtures("entry")
 async def test_get_transient_token_of_another_kind(
-    home: Home, data: dict[str, Any]
+    harness: Harness, data: dict[str, Any]
 ) -> None:
     """Types, scopes and fields that do not exist are refused before any request."""
-    await home.call("get_transient_token", type="delegation", scope="all")
-    home.simulator.requests.clear()
+    await harness.call("get_transient_token", type="delegation", scope="all")
+    harness.simulator.requests.clear()
     with pytest.raises(vol.Invalid):
-        await home.call("get_transient_token", **data)
-    assert not home.simulator.requests
+        await harness.call("get_transient_token", **data)
+    assert not harness.simulator.requests
 
 
 @pytest.mark.parametrize("way", [Way.LOCAL, Way.REMOTE, Way.RELAY])
 async def test_get_transient_token_says_by_which_way(
-    home: Home, plex_direct: None, way: Way
+    harness: Harness, plex_direct: None, way: Way
 ) -> None:
     """The response names the connection that was used."""
     for other in (Way.LOCAL, Way.REMOTE, Way.RELAY):
         if other is not way:
-            await home.server.close_way(other)
-    await home.add(home.anna, home.server)
-    response = await home.call("get_transient_token")
+            await harness.server.close_way(other)
+    await harness.add(harness.anna, harness.server)
+    response = await harness.call("get_transient_token")
     assert response["server"]["connection"] == way
     assert response["server"]["uri"] == next(
         connection.uri
-        for connection in home.server.connections
-        if connection.port == home.server.ways[way].port
+        for connection in harness.server.connections
+        if connection.port == harness.server.ways[way].port
     )
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-async def test_get_source_connection_information(home: Home, refresh: bool) -> None:
+async def test_get_source_connection_information(
+    harness: Harness, refresh: bool
+) -> None:
     """How another server is reached is told with the token for it."""
-    server, source = home.server, source_of(home.world.basement)
-    await home.add(home.anna, server)
-    response = await home.call(
+    server, source = harness.server, source_of(harness.world.basement)
+    await harness.add(harness.anna, server)
+    response = await harness.call(
         "get_source_connection_information", source=source, refresh=refresh
     )
-    (token,) = home.world.basement.transient_tokens
+    (token,) = harness.world.basement.transient_tokens
     assert response == {
         "source": source,
         "name": "Basement",
-        "client_identifier": home.world.basement.machine_identifier,
+        "client_identifier": harness.world.basement.machine_identifier,
         "access_token": token,
-        "connections": connections_of(home.world.basement),
-        "best": connections_of(home.world.basement)[0],
+        "connections": connections_of(harness.world.basement),
+        "best": connections_of(harness.world.basement)[0],
         "server": {
             "name": "Living Room",
             "machine_identifier": server.machine_identifier,
@@ -275,12 +279,12 @@ async def test_get_source_connection_information(home: Home, refresh: bool) -> N
 
 @pytest.mark.parametrize("as_list", [False, True])
 async def test_get_source_connection_information_of_a_provider(
-    home: Home, as_list: bool
+    harness: Harness, as_list: bool
 ) -> None:
     """A provider is a source as well; the shape of the server's answer varies."""
-    home.server.device_as_list = as_list
-    await home.add(home.anna, home.server)
-    response = await home.call(
+    harness.server.device_as_list = as_list
+    await harness.add(harness.anna, harness.server)
+    response = await harness.call(
         "get_source_connection_information", source=f"provider://{PODCASTS}"
     )
     assert response["name"] == "Podcasts"
@@ -296,13 +300,13 @@ async def test_get_source_connection_information_of_a_provider(
 
 
 async def test_get_source_connection_information_without_a_connection(
-    home: Home,
+    harness: Harness,
 ) -> None:
     """A source that has no address has no best one."""
-    home.world.basement.connections = []
-    await home.add(home.anna, home.server)
-    response = await home.call(
-        "get_source_connection_information", source=source_of(home.world.basement)
+    harness.world.basement.connections = []
+    await harness.add(harness.anna, harness.server)
+    response = await harness.call(
+        "get_source_connection_information", source=source_of(harness.world.basement)
     )
     assert response["connections"] == []
     assert response["best"] is None
@@ -312,118 +316,118 @@ async def test_get_source_connection_information_without_a_connection(
 
 
 @pytest.mark.parametrize("action", ACCOUNT_ACTIONS)
-async def test_account_of_a_call(home: Home, action: str) -> None:
+async def test_account_of_a_call(harness: Harness, action: str) -> None:
     """The only account is meant where none is named; of several one must be."""
-    assert await async_setup_component(home.hass, DOMAIN, {})
-    failure = await home.failure(action)
+    assert await async_setup_component(harness.hass, DOMAIN, {})
+    failure = await harness.failure(action)
     assert failure.translation_key == "service_found_no_config_entry_for_domain"
-    anna, ben = home.anna, home.ben
-    first = await home.add(anna)
-    await home.call(action)
-    second = await home.add(ben)
-    failure = await home.failure(action)
+    anna, ben = harness.anna, harness.ben
+    first = await harness.add(anna)
+    await harness.call(action)
+    second = await harness.add(ben)
+    failure = await harness.failure(action)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "service_found_multiple_config_entry_for_domain"
     for entry in (first, second):
-        home.simulator.requests.clear()
-        await home.call(action, config_entry_id=entry.entry_id)
+        harness.simulator.requests.clear()
+        await harness.call(action, config_entry_id=entry.entry_id)
         assert {
-            request.headers["X-Plex-Token"] for request in home.simulator.requests
+            request.headers["X-Plex-Token"] for request in harness.simulator.requests
         } == {entry.data["token"]}
 
 
 @pytest.mark.parametrize("action", ACCOUNT_ACTIONS)
-async def test_accounts_that_cannot_be_asked(home: Home, action: str) -> None:
+async def test_accounts_that_cannot_be_asked(harness: Harness, action: str) -> None:
     """Unknown, foreign and unloaded entries are told apart."""
-    entry = await home.add(home.anna)
+    entry = await harness.add(harness.anna)
     foreign = MockConfigEntry(domain="other")
-    foreign.add_to_hass(home.hass)
-    await home.hass.config_entries.async_unload(entry.entry_id)
+    foreign.add_to_hass(harness.hass)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
     for entry_id, key in (
         ("unknown", "unknown_account"),
         (foreign.entry_id, "service_config_entry_wrong_domain"),
         (entry.entry_id, "service_config_entry_not_loaded"),
     ):
-        failure = await home.failure(action, config_entry_id=entry_id)
+        failure = await harness.failure(action, config_entry_id=entry_id)
         assert isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
-    failure = await home.failure(action)
+    failure = await harness.failure(action)
     assert isinstance(failure, ServiceValidationError)
 
 
 @pytest.mark.usefixtures("entry")
-async def test_address_without_an_identity(home: Home) -> None:
+async def test_address_without_an_identity(harness: Harness) -> None:
     """A 404 of an address is not one of the source."""
-    home.server.faults.set("identity", Fault.status(404))
+    harness.server.faults.set("identity", Fault.status(404))
     source = SERVER_ACTIONS["get_source_connection_information"]
-    failure = await home.failure("get_source_connection_information", **source)
+    failure = await harness.failure("get_source_connection_information", **source)
     assert failure.translation_key == "unavailable"
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
-async def test_server_of_a_call(home: Home, action: str) -> None:
+async def test_server_of_a_call(harness: Harness, action: str) -> None:
     """The only server is meant where none is named; of several one must be."""
     data = SERVER_ACTIONS[action]
-    assert await async_setup_component(home.hass, DOMAIN, {})
-    failure = await home.failure(action, **data)
+    assert await async_setup_component(harness.hass, DOMAIN, {})
+    failure = await harness.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "no_server"
-    await home.add(home.ben)
-    failure = await home.failure(action, **data)
+    await harness.add(harness.ben)
+    failure = await harness.failure(action, **data)
     assert failure.translation_key == "no_server"
 
-    servers = [home.server, home.world.basement]
-    home.world.basement.add_provider(PODCASTS, "Podcasts")
-    entry = await home.add(home.anna, *servers[:1])
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    failure = await home.failure(action, **data)
+    servers = [harness.server, harness.world.basement]
+    harness.world.basement.add_provider(PODCASTS, "Podcasts")
+    entry = await harness.add(harness.anna, *servers[:1])
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    failure = await harness.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "account_not_ready"
     assert failure.translation_placeholders == {"name": "Anna"}
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    assert (await home.call(action, **data))["server"]["name"] == "Living Room"
-    other = await home.add(
-        home.world.yearly, server_data(home.world.shared, home.world.yearly)
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    assert (await harness.call(action, **data))["server"]["name"] == "Living Room"
+    other = await harness.add(
+        harness.world.yearly, server_data(harness.world.shared, harness.world.yearly)
     )
-    failure = await home.failure(action, **data)
+    failure = await harness.failure(action, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "choose_server"
-    response = await home.call(
-        action, device_id=device_of(home.hass, entry, home.server).id, **data
+    response = await harness.call(
+        action, device_id=device_of(harness.hass, entry, harness.server).id, **data
     )
     assert response["server"]["name"] == "Living Room"
-    await home.hass.config_entries.async_unload(other.entry_id)
-    assert (await home.call(action, **data))["server"]["name"] == "Living Room"
+    await harness.hass.config_entries.async_unload(other.entry_id)
+    assert (await harness.call(action, **data))["server"]["name"] == "Living Room"
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
 async def test_servers_that_cannot_be_asked(
-    home: Home, device_registry: dr.DeviceRegistry, action: str
+    harness: Harness, device_registry: dr.DeviceRegistry, action: str
 ) -> None:
     """Unknown and foreign devices, accounts and unloaded servers are told apart."""
     data = SERVER_ACTIONS[action]
-    entry = await home.add(home.anna, home.server)
+    entry = await harness.add(harness.anna, harness.server)
     foreign = MockConfigEntry(domain="other")
-    foreign.add_to_hass(home.hass)
+    foreign.add_to_hass(harness.hass)
     foreign_device = device_registry.async_get_or_create(
         config_entry_id=foreign.entry_id, identifiers={("other", "1")}, name="Other"
     )
-    account = device_of(home.hass, entry)
+    account = device_of(harness.hass, entry)
     for device_id, key in (
         ("unknown", "unknown_device"),
         (foreign_device.id, "service_device_wrong_domain"),
         (account.id, "not_a_server"),
     ):
-        failure = await home.failure(action, device_id=device_id, **data)
+        failure = await harness.failure(action, device_id=device_id, **data)
         assert isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Anna"}
     device_registry.async_update_device(account.id, name_by_user="My Plex")
-    failure = await home.failure(action, device_id=account.id, **data)
+    failure = await harness.failure(action, device_id=account.id, **data)
     assert failure.translation_placeholders == {"name": "My Plex"}
-    server = device_of(home.hass, entry, home.server)
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    failure = await home.failure(action, device_id=server.id, **data)
+    server = device_of(harness.hass, entry, harness.server)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    failure = await harness.failure(action, device_id=server.id, **data)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "service_config_entry_not_loaded"
 
@@ -433,36 +437,39 @@ async def test_servers_that_cannot_be_asked(
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_who_may_call(
-    home: Home, hass_read_only_user: MockUser, hass_admin_user: MockUser, action: str
+    harness: Harness,
+    hass_read_only_user: MockUser,
+    hass_admin_user: MockUser,
+    action: str,
 ) -> None:
     """Admins and automations may call; other users may not, and nothing is asked."""
     data = ACTIONS[action]
-    await home.add(home.anna, home.server)
-    home.simulator.requests.clear()
+    await harness.add(harness.anna, harness.server)
+    harness.simulator.requests.clear()
     for user_id, error in (
         (hass_read_only_user.id, Unauthorized),
         ("nobody", UnknownUser),
     ):
         with pytest.raises(error):
-            await home.call(action, Context(user_id=user_id), **data)
-    assert not home.simulator.requests
-    await home.call(action, Context(user_id=hass_admin_user.id), **data)
-    await home.call(action, Context(), **data)
+            await harness.call(action, Context(user_id=user_id), **data)
+    assert not harness.simulator.requests
+    await harness.call(action, Context(user_id=hass_admin_user.id), **data)
+    await harness.call(action, Context(), **data)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_who_may_call_from_outside(
-    home: Home,
+    harness: Harness,
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
     action: str,
 ) -> None:
     """Users that are no admins are refused over REST and WebSocket as well."""
-    assert await async_setup_component(home.hass, "api", {})
-    assert await async_setup_component(home.hass, "websocket_api", {})
-    await home.add(home.anna, home.server)
-    home.simulator.requests.clear()
+    assert await async_setup_component(harness.hass, "api", {})
+    assert await async_setup_component(harness.hass, "websocket_api", {})
+    await harness.add(harness.anna, harness.server)
+    harness.simulator.requests.clear()
     data = dict(ACTIONS[action])
     address = f"/api/services/{DOMAIN}/{action}?return_response"
     message = {
@@ -474,18 +481,18 @@ async def test_who_may_call_from_outside(
     }
     rest = await hass_client(hass_read_only_access_token)
     assert (await rest.post(address, json=data)).status == 401
-    websocket = await hass_ws_client(home.hass, hass_read_only_access_token)
+    websocket = await hass_ws_client(harness.hass, hass_read_only_access_token)
     await websocket.send_json_auto_id(message)
     answer = await websocket.receive_json()
     assert not answer["success"]
     assert "result" not in answer
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
     rest = await hass_client()
     reply = await rest.post(address, json=data)
     assert reply.status == 200
     assert (await reply.json())["service_response"]
-    websocket = await hass_ws_client(home.hass)
+    websocket = await hass_ws_client(harness.hass)
     await websocket.send_json_auto_id(message)
     answer = await websocket.receive_json()
     assert answer["success"]
@@ -495,7 +502,10 @@ async def test_who_may_call_from_outside(
 @pytest.mark.parametrize("by_admin", [False, True])
 @pytest.mark.usefixtures("entry")
 async def test_automation_may_call(
-    home: Home, hass_read_only_user: MockUser, hass_admin_user: MockUser, by_admin: bool
+    harness: Harness,
+    hass_read_only_user: MockUser,
+    hass_admin_user: MockUser,
+    by_admin: bool,
 ) -> None:
     """An automation gets a token; a script does for whom it is started by."""
     steps = [
@@ -503,7 +513,7 @@ async def test_automation_may_call(
         {"event": "handed_out", "event_data": {"scope": "{{ plex.scope }}"}},
     ]
     assert await async_setup_component(
-        home.hass,
+        harness.hass,
         "automation",
         {
             "automation": {
@@ -513,18 +523,18 @@ async def test_automation_may_call(
         },
     )
     assert await async_setup_component(
-        home.hass, "script", {"script": {"hand_out": {"sequence": steps}}}
+        harness.hass, "script", {"script": {"hand_out": {"sequence": steps}}}
     )
-    events = async_capture_events(home.hass, "handed_out")
-    home.hass.bus.async_fire("wanted")
-    await home.settle()
+    events = async_capture_events(harness.hass, "handed_out")
+    harness.hass.bus.async_fire("wanted")
+    await harness.settle()
     assert [event.data for event in events] == [{"scope": "all"}]
     user = hass_admin_user if by_admin else hass_read_only_user
     with suppress(Unauthorized):
-        await home.hass.services.async_call(
+        await harness.hass.services.async_call(
             "script", "hand_out", blocking=True, context=Context(user_id=user.id)
         )
-    await home.settle()
+    await harness.settle()
     assert len(events) == (2 if by_admin else 1)
 
 
@@ -544,38 +554,38 @@ async def test_automation_may_call(
     ],
 )
 @pytest.mark.usefixtures("entry")
-async def test_path(home: Home, path: str, query: dict[str, str]) -> None:
+async def test_path(harness: Harness, path: str, query: dict[str, str]) -> None:
     """With a path the response has an address that plays as it is."""
-    response = await home.call("get_transient_token", path=path)
-    assert response["url"].startswith(f"{home.server.http_url}/library/metadata/")
+    response = await harness.call("get_transient_token", path=path)
+    assert response["url"].startswith(f"{harness.server.http_url}/library/metadata/")
     async with (
         aiohttp.ClientSession() as session,
         session.get(response["url"]) as reply,
     ):
         assert reply.status == 200
         assert reply.content_type == "image/png"
-    (request,) = home.simulator.requests_to("media")
+    (request,) = harness.simulator.requests_to("media")
     assert request.query["X-Plex-Token"] == response["token"]
     assert query.items() <= request.query.items()
 
 
 @pytest.mark.usefixtures("entry")
-async def test_path_keeps_what_is_encoded(home: Home) -> None:
+async def test_path_keeps_what_is_encoded(harness: Harness) -> None:
     """A path is neither decoded nor encoded a second time."""
-    response = await home.call(
+    response = await harness.call(
         "get_transient_token", path="/library/parts/1%2F2/a%20b.mkv?x=1%3D1"
     )
     assert response["url"] == (
-        f"{home.server.http_url}/library/parts/1%2F2/a%20b.mkv"
+        f"{harness.server.http_url}/library/parts/1%2F2/a%20b.mkv"
         f"?x=1%3D1&X-Plex-Token={response['token']}"
     )
 
 
-async def test_path_behind_a_proxy(home: Home) -> None:
+async def test_path_behind_a_proxy(harness: Harness) -> None:
     """A path goes behind the one that a proxy has for the server."""
 
     async def forward(request: web.Request) -> web.Response:
-        address = f"{home.server.http_url}/{request.match_info['path']}"
+        address = f"{harness.server.http_url}/{request.match_info['path']}"
         async with (
             aiohttp.ClientSession() as session,
             session.request(
@@ -598,11 +608,13 @@ async def test_path_behind_a_proxy(home: Home) -> None:
     application = web.Application()
     application.router.add_route("*", "/plex/{path:.*}", forward)
     async with TestServer(application) as proxy:
-        await home.add(
-            home.anna,
-            server_data(home.server, home.anna, url=str(proxy.make_url("/plex/"))),
+        await harness.add(
+            harness.anna,
+            server_data(
+                harness.server, harness.anna, url=str(proxy.make_url("/plex/"))
+            ),
         )
-        response = await home.call(
+        response = await harness.call(
             "get_transient_token", path="/library/metadata/1/thumb"
         )
         assert response["server"]["uri"] == str(proxy.make_url("/plex"))
@@ -641,9 +653,9 @@ async def test_path_behind_a_proxy(home: Home) -> None:
     ],
 )
 @pytest.mark.usefixtures("entry")
-async def test_what_is_no_path(home: Home, path: str) -> None:
+async def test_what_is_no_path(harness: Harness, path: str) -> None:
     """What may lead elsewhere, or to no item, is refused before any request."""
-    await assert_refused(home, "get_transient_token", "invalid_path", path=path)
+    await assert_refused(harness, "get_transient_token", "invalid_path", path=path)
 
 
 @pytest.mark.parametrize(
@@ -659,10 +671,10 @@ async def test_what_is_no_path(home: Home, path: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("entry")
-async def test_path_with_a_token(home: Home, path: str) -> None:
+async def test_path_with_a_token(harness: Harness, path: str) -> None:
     """A token in what was typed is refused, however it is written, and not recorded."""
-    events = async_capture_events(home.hass, "call_service")
-    await assert_refused(home, "get_transient_token", "token_in_path", path=path)
+    events = async_capture_events(harness.hass, "call_service")
+    await assert_refused(harness, "get_transient_token", "token_in_path", path=path)
     assert not events
 
 
@@ -678,13 +690,13 @@ async def test_path_with_a_token(home: Home, path: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("entry")
-async def test_path_stays_on_the_server(home: Home, path: str) -> None:
+async def test_path_stays_on_the_server(harness: Harness, path: str) -> None:
     """A strange path leads to the server itself all the same, or is refused."""
     response: dict[str, Any] = {}
     with suppress(ServiceValidationError):
-        response = await home.call("get_transient_token", path=path)
-    assert response.get("url", f"{home.server.http_url}/").startswith(
-        f"{home.server.http_url}/"
+        response = await harness.call("get_transient_token", path=path)
+    assert response.get("url", f"{harness.server.http_url}/").startswith(
+        f"{harness.server.http_url}/"
     )
 
 
@@ -721,27 +733,29 @@ async def play(url: str) -> tuple[int, bytes]:
 )
 @pytest.mark.parametrize("as_xml", [False, True], ids=["JSON", "XML"])
 @pytest.mark.usefixtures("entry")
-async def test_item(home: Home, address: str, as_xml: bool) -> None:
+async def test_item(harness: Harness, address: str, as_xml: bool) -> None:
     """An item, or the address of its page, gives an address that plays its first part."""
     if as_xml:
-        home.server.faults.set("item", Fault.xml_instead())
-    film = home.world.film
+        harness.server.faults.set("item", Fault.xml_instead())
+    film = harness.world.film
     path = address.format(
         path=film.path,
         key=quote(film.path, safe=""),
-        server=home.server.machine_identifier,
+        server=harness.server.machine_identifier,
     )
-    home.simulator.requests.clear()
-    response = await home.call("get_transient_token", path=path)
+    harness.simulator.requests.clear()
+    response = await harness.call("get_transient_token", path=path)
     part = film.versions[0][0]
     assert response["url"] == (
-        f"{home.server.http_url}{part.key}?X-Plex-Token={response['token']}"
+        f"{harness.server.http_url}{part.key}?X-Plex-Token={response['token']}"
     )
-    (asked,) = home.simulator.requests_to("item")
-    assert asked.headers["X-Plex-Token"] == home.server.access_token_for(home.anna)
+    (asked,) = harness.simulator.requests_to("item")
+    assert asked.headers["X-Plex-Token"] == harness.server.access_token_for(
+        harness.anna
+    )
     assert asked.query == {}
     assert await play(response["url"]) == (200, part.content)
-    (played,) = home.simulator.requests_to("part")
+    (played,) = harness.simulator.requests_to("part")
     assert played.query == {"X-Plex-Token": response["token"]}
     assert "X-Plex-Token" not in played.headers
 
@@ -750,12 +764,12 @@ async def test_item(home: Home, address: str, as_xml: bool) -> None:
     "title", ["The Fence", "Season 1", "First Album", "Second Song"]
 )
 @pytest.mark.usefixtures("entry")
-async def test_what_plays(home: Home, title: str) -> None:
+async def test_what_plays(harness: Harness, title: str) -> None:
     """An episode or a track plays, and a season or an album by the first of them."""
-    library = home.server.library
+    library = harness.server.library
     album = library.add(Kind.ALBUM, "First Album")
     items = [
-        *(home.world.show, home.world.season, home.world.episode, album),
+        *(harness.world.show, harness.world.season, harness.world.episode, album),
         library.add(Kind.TRACK, "First Song", ["1.flac"], parent=album),
         library.add(Kind.TRACK, "Second Song", ["2.flac"], parent=album),
     ]
@@ -764,38 +778,38 @@ async def test_what_plays(home: Home, title: str) -> None:
         next(item for item in items if item.title == one)
         for one in (title, first.get(title, title))
     )
-    response = await home.call("get_transient_token", path=path.path)
+    response = await harness.call("get_transient_token", path=path.path)
     assert await play(response["url"]) == (200, part.versions[0][0].content)
 
 
 @pytest.mark.usefixtures("entry")
-async def test_what_plays_not(home: Home) -> None:
+async def test_what_plays_not(harness: Harness) -> None:
     """A show has no part of its own, and no token is issued for it."""
-    failure = await home.failure("get_transient_token", path=home.world.show.path)
+    failure = await harness.failure("get_transient_token", path=harness.world.show.path)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "item_without_part"
-    assert not home.server.transient_tokens
+    assert not harness.server.transient_tokens
 
 
 @pytest.mark.usefixtures("entry")
-async def test_children_of_an_item_are_a_path(home: Home) -> None:
+async def test_children_of_an_item_are_a_path(harness: Harness) -> None:
     """What lies below an item, or is asked with a query, is a path like any other."""
-    show = home.world.show
+    show = harness.world.show
     for path in (f"{show.path}/children", f"{show.path}?includeMarkers=1"):
-        response = await home.call("get_transient_token", path=path)
-        assert response["url"].startswith(f"{home.server.http_url}{path}")
+        response = await harness.call("get_transient_token", path=path)
+        assert response["url"].startswith(f"{harness.server.http_url}{path}")
         status, content = await play(response["url"])
         assert (status, b"Neighbours" in content) == (200, True)
 
 
 @pytest.mark.usefixtures("entry")
-async def test_item_not_found(home: Home) -> None:
+async def test_item_not_found(harness: Harness) -> None:
     """An item that the server does not have is the user's mistake."""
-    failure = await home.failure("get_transient_token", path="/library/metadata/999")
+    failure = await harness.failure("get_transient_token", path="/library/metadata/999")
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "item_not_found"
     assert failure.translation_placeholders == {"name": "Living Room"}
-    assert not home.server.transient_tokens
+    assert not harness.server.transient_tokens
 
 
 @pytest.mark.parametrize(
@@ -803,7 +817,7 @@ async def test_item_not_found(home: Home) -> None:
     ["", "//evil.example/x", "http://evil.example/x", "@evil.example/x", "x", None, 1],
 )
 @pytest.mark.usefixtures("entry")
-async def test_part_that_leads_elsewhere(home: Home, key: object) -> None:
+async def test_part_that_leads_elsewhere(harness: Harness, key: object) -> None:
     """A part whose key is no path on the server is none; the next one is taken."""
     good = {"Part": [{"key": "/library/parts/2/1/file.mkv"}]}
     for media, expected in (
@@ -812,54 +826,54 @@ async def test_part_that_leads_elsewhere(home: Home, key: object) -> None:
     ):
         body = json.dumps({"MediaContainer": {"Metadata": [{"Media": media}]}})
         for endpoint in ("item", "children"):
-            home.server.faults.set(endpoint, Fault.body(body))
+            harness.server.faults.set(endpoint, Fault.body(body))
         if expected is None:
-            failure = await home.failure(
+            failure = await harness.failure(
                 "get_transient_token", path="/library/metadata/1"
             )
             assert failure.translation_key == "item_without_part"
         else:
-            response = await home.call(
+            response = await harness.call(
                 "get_transient_token", path="/library/metadata/1"
             )
-            assert response["url"].startswith(f"{home.server.http_url}{expected}?")
+            assert response["url"].startswith(f"{harness.server.http_url}{expected}?")
 
 
-async def test_page_names_its_server(home: Home) -> None:
+async def test_page_names_its_server(harness: Harness) -> None:
     """Of several servers the one is meant whose page was pasted; no other is asked."""
-    shared = home.world.shared
+    shared = harness.world.shared
     film = shared.library.add(Kind.MOVIE, "Fog", ["/films/Fog.mkv"])
-    entry = await home.add(home.anna, home.server, shared)
-    response = await home.call("get_transient_token", path=page_of(film, shared))
+    entry = await harness.add(harness.anna, harness.server, shared)
+    response = await harness.call("get_transient_token", path=page_of(film, shared))
     assert response["server"]["name"] == "Carla's Films"
     assert await play(response["url"]) == (200, film.versions[0][0].content)
-    device_id = device_of(home.hass, entry, shared).id
-    await home.call(
+    device_id = device_of(harness.hass, entry, shared).id
+    await harness.call(
         "get_transient_token", device_id=device_id, path=page_of(film, shared)
     )
-    home.simulator.requests.clear()
-    failure = await home.failure(
+    harness.simulator.requests.clear()
+    failure = await harness.failure(
         "get_transient_token",
         device_id=device_id,
-        path=page_of(home.world.film, home.server),
+        path=page_of(harness.world.film, harness.server),
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "item_of_other_server"
     assert failure.translation_placeholders == {"name": "Carla's Films"}
-    failure = await home.failure("get_transient_token", path=home.world.film.path)
+    failure = await harness.failure("get_transient_token", path=harness.world.film.path)
     assert failure.translation_key == "choose_server"
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
-async def test_page_of_a_server_that_is_not_there(home: Home) -> None:
+async def test_page_of_a_server_that_is_not_there(harness: Harness) -> None:
     """A page of a server that was not added, or is not ready, says which it is."""
-    entry = await home.add(home.anna, home.server)
-    page = page_of(home.world.film, home.world.basement)
-    await assert_refused(home, "get_transient_token", "server_not_added", path=page)
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    await assert_refused(home, "get_transient_token", "server_not_added", path=page)
-    page = page_of(home.world.film, home.server)
-    failure = await home.failure("get_transient_token", path=page)
+    entry = await harness.add(harness.anna, harness.server)
+    page = page_of(harness.world.film, harness.world.basement)
+    await assert_refused(harness, "get_transient_token", "server_not_added", path=page)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    await assert_refused(harness, "get_transient_token", "server_not_added", path=page)
+    page = page_of(harness.world.film, harness.server)
+    failure = await harness.failure("get_transient_token", path=page)
     assert failure.translation_key == "account_not_ready"
 
 
@@ -876,47 +890,49 @@ async def test_page_of_a_server_that_is_not_there(home: Home) -> None:
         ("Cellar", "Basement"),
     ],
 )
-async def test_source_by_name(home: Home, source: str, name: str) -> None:
+async def test_source_by_name(harness: Harness, source: str, name: str) -> None:
     """A source may be named as plex.tv or Home Assistant names a server."""
-    entry = await home.add(home.anna, home.server, home.world.basement)
-    basement = subentry_of(entry, home.world.basement)
-    home.hass.config_entries.async_update_subentry(entry, basement, title="Cellar")
-    await home.settle()
-    response = await home.call(
+    entry = await harness.add(harness.anna, harness.server, harness.world.basement)
+    basement = subentry_of(entry, harness.world.basement)
+    harness.hass.config_entries.async_update_subentry(entry, basement, title="Cellar")
+    await harness.settle()
+    response = await harness.call(
         "get_source_connection_information",
-        device_id=device_of(home.hass, entry, home.server).id,
+        device_id=device_of(harness.hass, entry, harness.server).id,
         source=source,
     )
-    servers = (home.world.basement, home.world.shared)
+    servers = (harness.world.basement, harness.world.shared)
     wanted = next(server for server in servers if server.name == name)
     assert response["source"] == source_of(wanted)
     assert response["name"] == name
 
 
-async def test_source_by_a_name_of_two(home: Home) -> None:
+async def test_source_by_a_name_of_two(harness: Harness) -> None:
     """Where two servers have a name it is said what to use, and nobody is asked."""
-    other = await home.simulator.add_server("basement", home.anna)
-    await home.add(home.anna, home.server)
-    home.simulator.requests.clear()
-    failure = await home.failure("get_source_connection_information", source="Basement")
+    other = await harness.simulator.add_server("basement", harness.anna)
+    await harness.add(harness.anna, harness.server)
+    harness.simulator.requests.clear()
+    failure = await harness.failure(
+        "get_source_connection_information", source="Basement"
+    )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "ambiguous_source"
-    sources = sorted(map(source_of, (home.world.basement, other)))
+    sources = sorted(map(source_of, (harness.world.basement, other)))
     assert failure.translation_placeholders == {"sources": ", ".join(sources)}
     assert all(source in str(failure) for source in sources)
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
-async def test_source_by_name_while_plex_tv_is_away(home: Home) -> None:
+async def test_source_by_name_while_plex_tv_is_away(harness: Harness) -> None:
     """A server of Home Assistant is known by its name though plex.tv never listed it."""
-    await home.simulator.stop_plex_tv()
-    entry = await home.add(home.anna, home.server, home.world.basement)
-    response = await home.call(
+    await harness.simulator.stop_plex_tv()
+    entry = await harness.add(harness.anna, harness.server, harness.world.basement)
+    response = await harness.call(
         "get_source_connection_information",
-        device_id=device_of(home.hass, entry, home.server).id,
+        device_id=device_of(harness.hass, entry, harness.server).id,
         source="Basement",
     )
-    assert response["source"] == source_of(home.world.basement)
+    assert response["source"] == source_of(harness.world.basement)
 
 
 # Sources that cannot be asked for
@@ -939,23 +955,23 @@ async def test_source_by_name_while_plex_tv_is_away(home: Home) -> None:
     ],
 )
 @pytest.mark.usefixtures("entry")
-async def test_what_is_no_source(home: Home, source: str) -> None:
+async def test_what_is_no_source(harness: Harness, source: str) -> None:
     """What is no source is refused before any request."""
     action = "get_source_connection_information"
-    await assert_refused(home, action, "invalid_source", source=source)
+    await assert_refused(harness, action, "invalid_source", source=source)
 
 
 @pytest.mark.usefixtures("entry")
-async def test_source_is_required(home: Home) -> None:
+async def test_source_is_required(harness: Harness) -> None:
     """The action needs to know which source is meant."""
     with pytest.raises(vol.Invalid):
-        await home.call("get_source_connection_information")
+        await harness.call("get_source_connection_information")
 
 
 @pytest.mark.usefixtures("entry")
-async def test_source_not_known(home: Home) -> None:
+async def test_source_not_known(harness: Harness) -> None:
     """A source that the server does not know is the user's mistake."""
-    failure = await home.failure(
+    failure = await harness.failure(
         "get_source_connection_information", source="server://abc"
     )
     assert isinstance(failure, ServiceValidationError)
@@ -963,31 +979,31 @@ async def test_source_not_known(home: Home) -> None:
     assert failure.translation_placeholders == {"name": "Living Room"}
 
 
-async def test_source_of_a_shared_server(home: Home) -> None:
+async def test_source_of_a_shared_server(harness: Harness) -> None:
     """A server of somebody else is not asked, and no new sign-in is asked for."""
-    entry = await home.add(home.anna, home.world.shared)
-    home.simulator.requests.clear()
-    failure = await home.failure(
-        "get_source_connection_information", source=source_of(home.server)
+    entry = await harness.add(harness.anna, harness.world.shared)
+    harness.simulator.requests.clear()
+    failure = await harness.failure(
+        "get_source_connection_information", source=source_of(harness.server)
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "not_owner"
     assert failure.translation_placeholders == {"name": "Carla's Films"}
-    assert not home.simulator.requests
-    assert not home.reauth_flows(entry)
+    assert not harness.simulator.requests
+    assert not harness.reauth_flows(entry)
 
 
-async def test_source_of_an_old_server(home: Home) -> None:
+async def test_source_of_an_old_server(harness: Harness) -> None:
     """A server that is too old is told to be that."""
-    home.server.version = "1.15.3.123-abc"
-    await home.add(home.anna, home.server)
-    failure = await home.failure(
-        "get_source_connection_information", source=source_of(home.world.basement)
+    harness.server.version = "1.15.3.123-abc"
+    await harness.add(harness.anna, harness.server)
+    failure = await harness.failure(
+        "get_source_connection_information", source=source_of(harness.world.basement)
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "server_too_old"
     assert failure.translation_placeholders == {"name": "Living Room"}
-    assert not home.simulator.requests_to("security_resources")
+    assert not harness.simulator.requests_to("security_resources")
 
 
 # What Plex does not do
@@ -1019,11 +1035,11 @@ SERVER_ERRORS = [
 @pytest.mark.parametrize("kind", SERVER_ERRORS)
 @pytest.mark.usefixtures("entry")
 async def test_every_error_has_its_message(
-    home: Home, kind: type[errors.PlexError]
+    harness: Harness, kind: type[errors.PlexError]
 ) -> None:
     """Whatever goes wrong is raised in words, with the server's name."""
     with patch.object(PlexServer, "transient_token", side_effect=kind):
-        failure = await home.failure("get_transient_token")
+        failure = await harness.failure("get_transient_token")
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == error_key(kind())
     assert failure.translation_placeholders == {"name": "Living Room"}
@@ -1063,12 +1079,12 @@ async def test_every_error_has_its_message(
     [("get_token_details", "user"), ("get_servers", "resources")],
 )
 async def test_failures_of_plex_tv(
-    home: Home, action: str, endpoint: str, fault: Fault, key: str
+    harness: Harness, action: str, endpoint: str, fault: Fault, key: str
 ) -> None:
     """What plex.tv does not do is raised in words, with the account's name."""
-    await home.add(home.anna)
-    home.simulator.faults.set(endpoint, fault)
-    failure = await home.failure(action)
+    await harness.add(harness.anna)
+    harness.simulator.faults.set(endpoint, fault)
+    failure = await harness.failure(action)
     assert not isinstance(failure, ServiceValidationError)
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == key
@@ -1076,20 +1092,20 @@ async def test_failures_of_plex_tv(
     assert "Anna" in str(failure)
 
 
-async def test_plex_tv_stopped(home: Home) -> None:
+async def test_plex_tv_stopped(harness: Harness) -> None:
     """plex.tv that cannot be reached is told to be that."""
-    await home.add(home.anna)
-    await home.simulator.stop_plex_tv()
+    await harness.add(harness.anna)
+    await harness.simulator.stop_plex_tv()
     for action in ACCOUNT_ACTIONS:
-        failure = await home.failure(action)
+        failure = await harness.failure(action)
         assert failure.translation_key == "cannot_connect"
 
 
-async def test_programming_error(home: Home) -> None:
+async def test_programming_error(harness: Harness) -> None:
     """An error that nobody thought of is raised in words as well."""
-    await home.add(home.anna)
+    await harness.add(harness.anna)
     with patch.object(PlexTv, "user", side_effect=ZeroDivisionError):
-        failure = await home.failure("get_token_details")
+        failure = await harness.failure("get_token_details")
     assert failure.translation_key == "unknown"
 
 
@@ -1111,12 +1127,12 @@ async def test_programming_error(home: Home) -> None:
 )
 @pytest.mark.usefixtures("entry")
 async def test_failures_of_a_server(
-    home: Home, action: str, fault: Fault, key: str
+    harness: Harness, action: str, fault: Fault, key: str
 ) -> None:
     """What a server does not do is raised in words, with the server's name."""
-    home.server.faults.set("security_token", fault)
-    home.server.faults.set("security_resources", fault)
-    failure = await home.failure(action, **SERVER_ACTIONS[action])
+    harness.server.faults.set("security_token", fault)
+    harness.server.faults.set("security_resources", fault)
+    failure = await harness.failure(action, **SERVER_ACTIONS[action])
     assert failure.translation_domain == DOMAIN
     assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Living Room"}
@@ -1124,80 +1140,80 @@ async def test_failures_of_a_server(
 
 @pytest.mark.parametrize("answer", ["{}", '{"token": null}', '{"token": ""}'])
 @pytest.mark.usefixtures("entry")
-async def test_server_that_gives_no_token(home: Home, answer: str) -> None:
+async def test_server_that_gives_no_token(harness: Harness, answer: str) -> None:
     """A server that answers without a token makes an error, never a token `None`."""
     body = f'{{"MediaContainer": {answer}}}'
-    home.server.faults.set("security_token", Fault.body(body))
-    failure = await home.failure("get_transient_token")
+    harness.server.faults.set("security_token", Fault.body(body))
+    failure = await harness.failure("get_transient_token")
     assert failure.translation_key == "unknown"
-    assert home.state("sensor.transient_token_expires") == STATE_UNKNOWN
+    assert harness.state("sensor.transient_token_expires") == STATE_UNKNOWN
 
 
 @pytest.mark.parametrize("action", SERVER_ACTIONS)
 @pytest.mark.usefixtures("entry")
-async def test_server_stopped(home: Home, action: str) -> None:
+async def test_server_stopped(harness: Harness, action: str) -> None:
     """A server that is down fails the action, and the next call can succeed."""
-    await home.server.stop()
-    failure = await home.failure(action, **SERVER_ACTIONS[action])
+    await harness.server.stop()
+    failure = await harness.failure(action, **SERVER_ACTIONS[action])
     assert failure.translation_placeholders == {"name": "Living Room"}
-    await home.server.start()
-    await home.call(action, **SERVER_ACTIONS[action])
+    await harness.server.start()
+    await harness.call(action, **SERVER_ACTIONS[action])
 
 
 # Secrets
 
 
 async def test_no_secret_is_left_behind(
-    home: Home, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
+    harness: Harness, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After all actions no token is in a state, an attribute, an event or the log."""
     for name in ("custom_components.plex_auth", "homeassistant", "aiohttp"):
         caplog.set_level(logging.DEBUG, logger=name)
-    events = async_capture_events(home.hass, "state_changed")
-    calls = async_capture_events(home.hass, "call_service")
-    entry = await home.add(
-        home.anna, home.server, home.world.basement, home.world.shared
+    events = async_capture_events(harness.hass, "state_changed")
+    calls = async_capture_events(harness.hass, "call_service")
+    entry = await harness.add(
+        harness.anna, harness.server, harness.world.basement, harness.world.shared
     )
-    device_id = device_of(home.hass, entry, home.server).id
+    device_id = device_of(harness.hass, entry, harness.server).id
     for action, data in ACTIONS.items():
         where = {"device_id": device_id} if action in SERVER_ACTIONS else {}
-        await home.call(action, **where, **data)
-    await home.call(
+        await harness.call(action, **where, **data)
+    await harness.call(
         "get_source_connection_information",
         device_id=device_id,
-        source=source_of(home.world.basement),
+        source=source_of(harness.world.basement),
     )
-    home.server.rotate_access_tokens()
-    response = await home.call(
+    harness.server.rotate_access_tokens()
+    response = await harness.call(
         "get_transient_token", device_id=device_id, path="/library/metadata/1/thumb"
     )
-    assert response["token"] in home.simulator.secrets()
-    await home.wait(freezer, timedelta(minutes=5))
-    await home.server.restart()
-    await home.wait(freezer, timedelta(minutes=5))
-    home.anna.revoke_tokens()
-    await home.failure("get_token_details")
-    await home.failure("get_servers")
-    home.server.rotate_access_tokens()
-    await home.failure("get_transient_token", device_id=device_id)
-    await home.server.stop()
-    await home.failure("get_transient_token", device_id=device_id)
+    assert response["token"] in harness.simulator.secrets()
+    await harness.wait(freezer, timedelta(minutes=5))
+    await harness.server.restart()
+    await harness.wait(freezer, timedelta(minutes=5))
+    harness.anna.revoke_tokens()
+    await harness.failure("get_token_details")
+    await harness.failure("get_servers")
+    harness.server.rotate_access_tokens()
+    await harness.failure("get_transient_token", device_id=device_id)
+    await harness.server.stop()
+    await harness.failure("get_transient_token", device_id=device_id)
 
     shown = "\n".join(
         [
-            *(str(state.as_dict()) for state in home.hass.states.async_all()),
+            *(str(state.as_dict()) for state in harness.hass.states.async_all()),
             *(str(event.as_dict()) for event in (*events, *calls)),
             *(
                 str(device.dict_repr)
                 for device in dr.async_entries_for_config_entry(
-                    dr.async_get(home.hass), entry.entry_id
+                    dr.async_get(harness.hass), entry.entry_id
                 )
             ),
         ]
     )
     logged = caplog.text
     assert "custom_components.plex_auth" in logged
-    for secret in home.simulator.secrets() | {home.anna.email}:
+    for secret in harness.simulator.secrets() | {harness.anna.email}:
         assert secret not in shown
         assert secret not in logged
 
@@ -1213,17 +1229,21 @@ async def test_no_secret_is_left_behind(
     ],
 )
 async def test_typed_token_is_repeated_nowhere(
-    home: Home, caplog: pytest.LogCaptureFixture, action: str, field: str, text: str
+    harness: Harness,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+    field: str,
+    text: str,
 ) -> None:
     """A token in what was typed is neither in the error nor in what a script logs."""
     caplog.set_level(logging.DEBUG, "custom_components.plex_auth")
     typed = {field: text.format("marker-of-a-token")}
-    failure = await home.failure(action, **typed)
+    failure = await harness.failure(action, **typed)
     assert "marker-of-a-token" not in f"{failure} {failure.translation_placeholders}"
     step = {"action": f"plex_auth.{action}", "data": typed, "response_variable": "x"}
     script = {"script": {"ask": {"sequence": [step]}}}
-    assert await async_setup_component(home.hass, "script", script)
+    assert await async_setup_component(harness.hass, "script", script)
     with pytest.raises(HomeAssistantError):
-        await home.hass.services.async_call("script", "ask", blocking=True)
+        await harness.hass.services.async_call("script", "ask", blocking=True)
     assert "ask" in caplog.text
     assert "marker-of-a-token" not in caplog.text

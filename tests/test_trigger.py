@@ -27,6 +27,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.trigger import async_validate_trigger_config
 from homeassistant.setup import async_setup_component
 
+from .harness import Harness
 from .helpers import (
     account_coordinator,
     async_add_account,
@@ -36,7 +37,6 @@ from .helpers import (
     entity_id_of,
     everything_enabled,
 )
-from .home import Home
 from .plex_simulator import Fault
 
 ACCOUNT_POLL = timedelta(minutes=30)
@@ -50,13 +50,13 @@ TRANSIENT_TOKEN = "event.transient_token"
 class Stage:
     """Hold an account with a server in Home Assistant, and let things happen to it."""
 
-    def __init__(self, home: Home, freezer: FrozenDateTimeFactory) -> None:
+    def __init__(self, harness: Harness, freezer: FrozenDateTimeFactory) -> None:
         """Take the account and the server that the tests are about."""
-        self.hass = home.hass
-        self.simulator = home.simulator
+        self.hass = harness.hass
+        self.simulator = harness.simulator
         self.freezer = freezer
-        self.account = home.anna
-        self.server = home.server
+        self.account = harness.anna
+        self.server = harness.server
         self.entry: MockConfigEntry
 
     async def set_up(self) -> None:
@@ -165,9 +165,9 @@ each_trigger = pytest.mark.parametrize(
 
 
 @pytest.fixture
-async def stage(home: Home, freezer: FrozenDateTimeFactory) -> Stage:
+async def stage(harness: Harness, freezer: FrozenDateTimeFactory) -> Stage:
     """Return an account with a server, set up."""
-    stage = Stage(home, freezer)
+    stage = Stage(harness, freezer)
     await stage.set_up()
     return stage
 
@@ -312,18 +312,18 @@ async def cause_while_unloaded(stage: Stage, cause: Cause) -> None:
         await cause(stage)
 
 
-async def test_new_entity(home: Home) -> None:
+async def test_new_entity(harness: Harness) -> None:
     """An entity that appears with a state has not changed to it."""
-    await home.add(home.ben)
-    entity_id = home.entity_id(SIGN_IN, home.ben)
-    await home.hass.config_entries.async_remove(
-        home.hass.config_entries.async_entries(DOMAIN)[0].entry_id
+    await harness.add(harness.ben)
+    entity_id = harness.entity_id(SIGN_IN, harness.ben)
+    await harness.hass.config_entries.async_remove(
+        harness.hass.config_entries.async_entries(DOMAIN)[0].entry_id
     )
     calls = await async_automate(
-        home.hass, "sign_in_accepted", {"entity_id": entity_id}
+        harness.hass, "sign_in_accepted", {"entity_id": entity_id}
     )
-    await home.add(home.ben)
-    assert home.state(SIGN_IN, home.ben) == "off"
+    await harness.add(harness.ben)
+    assert harness.state(SIGN_IN, harness.ben) == "off"
     assert calls == []
 
 
@@ -425,17 +425,21 @@ def prepare_targets(stage: Stage, strangers: list[str]) -> dict[str, dict[str, A
     }
 
 
-async def test_other_entity_of_ours(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_other_entity_of_ours(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
     """An entity of this integration that has the same device class does not count."""
-    stage = Stage(home, freezer)
+    stage = Stage(harness, freezer)
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "online"}]
     with everything_enabled():
         await stage.set_up()
-    services = home.entity_id("binary_sensor.plex_services")
-    calls = await async_automate(home.hass, "sign_in_rejected", {"entity_id": services})
+    services = harness.entity_id("binary_sensor.plex_services")
+    calls = await async_automate(
+        harness.hass, "sign_in_rejected", {"entity_id": services}
+    )
     stage.account.overrides["services"] = [{"identifier": "epg", "status": "offline"}]
     await stage.poll_account()
-    assert home.state("binary_sensor.plex_services") == "on"
+    assert harness.state("binary_sensor.plex_services") == "on"
     assert calls == []
 
 
@@ -489,19 +493,19 @@ async def test_destroyed_again(stage: Stage) -> None:
     [(None, 2), ("each", 2), ("first", 1), ("all", 1)],
 )
 async def test_behavior(
-    home: Home, freezer: FrozenDateTimeFactory, behavior: str | None, told: int
+    harness: Harness, freezer: FrozenDateTimeFactory, behavior: str | None, told: int
 ) -> None:
     """Two servers that go: each counts, or the first, or when both are gone."""
-    anna, servers = home.anna, [home.server, home.world.basement]
-    await home.add(anna, *servers)
-    entity_ids = [home.entity_id(REACHABLE, anna, server) for server in servers]
+    anna, servers = harness.anna, [harness.server, harness.world.basement]
+    await harness.add(anna, *servers)
+    entity_ids = [harness.entity_id(REACHABLE, anna, server) for server in servers]
     options = {} if behavior is None else {"behavior": behavior}
     calls = await async_automate(
-        home.hass, "server_unreachable", {"entity_id": entity_ids}, **options
+        harness.hass, "server_unreachable", {"entity_id": entity_ids}, **options
     )
     for server in servers:
         await server.stop()
-        await home.wait(freezer, SERVER_POLL)
+        await harness.wait(freezer, SERVER_POLL)
     assert [call.data["entity_id"] for call in calls] == {
         2: entity_ids,
         1: entity_ids[:1] if behavior == "first" else entity_ids[1:],
@@ -511,22 +515,22 @@ async def test_behavior(
 @pytest.mark.parametrize("behavior", ["each", "first", "all"])
 @pytest.mark.parametrize("late", [0, 1])
 async def test_behavior_over_a_reload(
-    home: Home, freezer: FrozenDateTimeFactory, behavior: str, late: int
+    harness: Harness, freezer: FrozenDateTimeFactory, behavior: str, late: int
 ) -> None:
     """What entities said before they were unavailable counts for first and all."""
-    anna, servers = home.anna, [home.server, home.world.basement]
-    entry = await home.add(anna, *servers)
-    entity_ids = [home.entity_id(REACHABLE, anna, server) for server in servers]
+    anna, servers = harness.anna, [harness.server, harness.world.basement]
+    entry = await harness.add(anna, *servers)
+    entity_ids = [harness.entity_id(REACHABLE, anna, server) for server in servers]
     calls = await async_automate(
-        home.hass, "server_unreachable", {"entity_id": entity_ids}, behavior=behavior
+        harness.hass, "server_unreachable", {"entity_id": entity_ids}, behavior=behavior
     )
     told = {"each": 1, "first": 1, "all": 0}[behavior]
     for server in (servers[1 - late], servers[late]):
-        await home.hass.config_entries.async_unload(entry.entry_id)
-        await home.settle()
+        await harness.hass.config_entries.async_unload(entry.entry_id)
+        await harness.settle()
         await server.stop()
-        await home.hass.config_entries.async_setup(entry.entry_id)
-        await home.settle()
+        await harness.hass.config_entries.async_setup(entry.entry_id)
+        await harness.settle()
         assert len(calls) == told
         told = {"each": 2, "first": 1, "all": 1}[behavior]
 

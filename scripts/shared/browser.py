@@ -8,8 +8,8 @@ from .browser_chromium import find_chromium
 from .checks import LEFT_OUT
 from .environment import BROWSER, DEMO, prepare
 from .failure import Failure
+from .home_assistant_with_plex import run_home_assistant_with_plex
 from .paths import CACHE
-from .stage import set_up
 
 PICTURES = CACHE / "browser"  # of the last run; with Home Assistant's log if it failed
 
@@ -49,9 +49,11 @@ def main() -> int:
     prepare(BROWSER)
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
-    with set_up(DEMO) as stage:
-        code = stage.walk("tests.browser", BROWSER, chromium=str(chromium), **options)
+    with run_home_assistant_with_plex(DEMO) as running:
+        code = running.run_module(
+            "tests.browser", BROWSER, chromium=str(chromium), **options
+        )
         if code:
-            for file in stage.home_assistant.records():
+            for file in running.home_assistant.records():
                 shutil.copyfile(file, PICTURES / file.name)
     return code

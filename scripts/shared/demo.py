@@ -9,10 +9,10 @@ from typing import Any
 from .environment import DEMO, DEMO_OLDEST, prepare
 from .failure import Failure
 from .home_assistant import PASSWORD, USERNAME, HomeAssistant
+from .home_assistant_with_plex import run_home_assistant_with_plex
 from .play import show_how_to_play
 from .progress import step
 from .show import show_responses, show_states
-from .stage import set_up
 
 _DOMAIN = "plex_auth"
 # Home Assistant says this of every integration that is not its own.
@@ -44,20 +44,24 @@ def main() -> int:
     start = time.monotonic()
     environment = DEMO_OLDEST if arguments.oldest else DEMO
     prepare(environment)
-    with set_up(environment, arguments.port, arguments.plex_port) as stage:
-        code = stage.walk("tests.walks.demo", environment, check=arguments.check)
+    with run_home_assistant_with_plex(
+        environment, arguments.port, arguments.plex_port
+    ) as running:
+        code = running.run_module(
+            "tests.walks.demo", environment, check=arguments.check
+        )
         if code:
             return code
-        found = json.loads(stage.result.read_text())
+        found = json.loads(running.result.read_text())
         show_states(found["states"])
         show_responses(found["responses"])
         print()
-        show_how_to_play(stage.simulator)
+        show_how_to_play(running.simulator)
         if arguments.check:
-            _check_end(stage.home_assistant, found["secrets"])
+            _check_end(running.home_assistant, found["secrets"])
             print(json.dumps(_report(found, time.monotonic() - start)))
         else:
-            _stay(stage.home_assistant)
+            _stay(running.home_assistant)
     return 0
 
 

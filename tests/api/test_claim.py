@@ -16,8 +16,8 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.server_list import AccountServer, ServerList
 from custom_components.plex_auth.api.transport import Transport
-from tests.impatience import impatience
 from tests.plex_simulator import Account, Fault, MediaServer, PlexSimulator, Way
+from tests.short_timeouts import short_timeouts
 
 from .population import Population
 
@@ -157,7 +157,7 @@ async def test_answer_is_lost(scene: Scene, fault: Fault) -> None:
 async def test_answer_is_late(scene: Scene) -> None:
     """A claim that takes longer than we wait counts as well."""
     scene.server.faults.set("claim", Fault.slow_body(5))
-    with impatience(0.3):
+    with short_timeouts(0.3):
         await scene.claim()
     assert len(scene.plex.requests_to("claim")) == 1
 

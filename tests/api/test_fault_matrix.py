@@ -10,8 +10,8 @@ from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
-from tests.impatience import impatience
 from tests.plex_simulator import PLEX_TV, PlexSimulator
+from tests.short_timeouts import short_timeouts
 
 from .fault_matrix import (
     CALLS,
@@ -51,7 +51,7 @@ async def play(scene: Scene, call: Call, fault: FaultCase) -> PlexError | None:
     scene.simulator.requests.clear()
     await fault.begin(scene, call)
     try:
-        with impatience(PATIENCE) if fault.is_slow else nullcontext():
+        with short_timeouts(PATIENCE) if fault.is_slow else nullcontext():
             await call.make(scene, needed)
     except PlexError as err:
         return err

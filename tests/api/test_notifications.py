@@ -20,8 +20,8 @@ from custom_components.plex_auth.api import errors, notifications as module, tra
 from custom_components.plex_auth.api.notifications import Notifications
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import LARGEST_BODY, Socket, Transport
+from tests.helpers import until
 from tests.plex_simulator import Fault, MediaServer, PlexSimulator
-from tests.waiting import until
 
 from .population import IDENTITY, Population
 from .test_transport import serving

@@ -19,11 +19,11 @@ from custom_components.plex_auth.api.intervals import Interval
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
+from tests.harness import Harness
 from tests.helpers import account_coordinator, server_data, source_of
-from tests.home import Home
-from tests.impatience import impatience
 from tests.plex_simulator import Fault
-from tests.usage import Usage
+from tests.resource_usage import ResourceUsage
+from tests.short_timeouts import short_timeouts
 
 SEED: Final = 20261124
 ROUND: Final = 10
@@ -62,9 +62,9 @@ SERVER_ENDPOINTS: Final = ("identity", "root", "security_token", "security_resou
 class FastTime:
     """Let the time of day run ahead, but not the event loop's, which has timeouts."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, harness: Harness) -> None:
         """Start now."""
-        self._home = home
+        self._harness = harness
         self._ahead = timedelta()
 
     def now(self) -> datetime:
@@ -74,15 +74,15 @@ class FastTime:
     async def wait(self, step: timedelta) -> None:
         """Let time pass, and wait for what is due by then."""
         self._ahead += step
-        self._home.simulator.clock.advance(step)
-        async_fire_time_changed(self._home.hass, datetime.now(UTC) + step)
-        await self._home.settle()
+        self._harness.simulator.clock.advance(step)
+        async_fire_time_changed(self._harness.hass, datetime.now(UTC) + step)
+        await self._harness.settle()
 
 
 @pytest.fixture
-def time(home: Home, monkeypatch: pytest.MonkeyPatch) -> FastTime:
+def time(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> FastTime:
     """Return the time that a test moves."""
-    time = FastTime(home)
+    time = FastTime(harness)
     monkeypatch.setattr(dt_util, "utcnow", time.now)
     # Intervals follow the clock of the event loop: let each be over.
     monkeypatch.setattr(Interval, "is_over", True)
@@ -97,101 +97,111 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def clear_faults(home: Home) -> None:
+def clear_faults(harness: Harness) -> None:
     """Let everything answer normally again."""
-    for host in (home.simulator, home.server, home.world.basement):
+    for host in (harness.simulator, harness.server, harness.world.basement):
         host.faults.clear()
 
 
-def spoil(rng: random.Random, home: Home) -> None:
+def spoil(rng: random.Random, harness: Harness) -> None:
     """Let some calls fail in some way, and others not."""
-    clear_faults(home)
+    clear_faults(harness)
     if rng.random() < 0.3:
         return
     for host, endpoints in (
-        (home.simulator, PLEX_TV_ENDPOINTS),
-        (home.server, SERVER_ENDPOINTS),
-        (home.world.basement, SERVER_ENDPOINTS),
+        (harness.simulator, PLEX_TV_ENDPOINTS),
+        (harness.server, SERVER_ENDPOINTS),
+        (harness.world.basement, SERVER_ENDPOINTS),
     ):
         for endpoint in endpoints:
             if rng.random() < 0.3:
                 host.faults.set(endpoint, rng.choice(FAULTS))
 
 
-async def async_act(home: Home) -> bool:
+async def async_act(harness: Harness) -> bool:
     """Get transient tokens of both servers; tell whether there were any."""
     try:
-        await home.transient_token(home.server)
-        await home.transient_token(home.world.basement)
+        await harness.transient_token(harness.server)
+        await harness.transient_token(harness.world.basement)
     except HomeAssistantError:
         return False
     return True
 
 
-async def async_recover(home: Home, time: FastTime, entry: MockConfigEntry) -> None:
+async def async_recover(
+    harness: Harness, time: FastTime, entry: MockConfigEntry
+) -> None:
     """End all faults, and assert that everything is well after the next polls."""
-    clear_faults(home)
+    clear_faults(harness)
     await account_coordinator(entry).async_refresh()
     await time.wait(timedelta(minutes=61))
-    assert home.state("binary_sensor.sign_in") == "off"
-    assert home.state("binary_sensor.reachable", home.server) == "on"
-    assert home.state("binary_sensor.reachable", home.world.basement) == "on"
-    assert await async_act(home)
+    assert harness.state("binary_sensor.sign_in") == "off"
+    assert harness.state("binary_sensor.reachable", harness.server) == "on"
+    assert harness.state("binary_sensor.reachable", harness.world.basement) == "on"
+    assert await async_act(harness)
 
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(("what", "number"), [("poll", 1000), ("reload", 200)])
 async def test_nothing_grows(
-    home: Home, time: FastTime, request: pytest.FixtureRequest, what: str, number: int
+    harness: Harness,
+    time: FastTime,
+    request: pytest.FixtureRequest,
+    what: str,
+    number: int,
 ) -> None:
     """Polls and reloads with all kinds of failures leave nothing behind."""
     rng = random.Random(SEED)
-    home.simulator.recording = False
+    harness.simulator.recording = False
     watching = server_data(
-        home.server, home.anna, sources=[source_of(home.world.basement)]
+        harness.server, harness.anna, sources=[source_of(harness.world.basement)]
     )
-    entry = await home.add(home.anna, watching, home.world.basement)
+    entry = await harness.add(harness.anna, watching, harness.world.basement)
     rounds = number // ROUND
     if not request.config.getoption("--full", default=False):
         rounds //= PART
     for _ in range(WARM_UP):
-        await async_spoilt_round(home, time, rng, entry, what)
-    before = Usage.now(home)
+        await async_spoilt_round(harness, time, rng, entry, what)
+    before = ResourceUsage.now(harness)
     for _ in range(rounds):
-        await async_spoilt_round(home, time, rng, entry, what)
-    assert not Usage.now(home).grown_since(before)
+        await async_spoilt_round(harness, time, rng, entry, what)
+    assert not ResourceUsage.now(harness).grown_since(before)
 
 
 async def async_spoilt_round(
-    home: Home, time: FastTime, rng: random.Random, entry: MockConfigEntry, what: str
+    harness: Harness,
+    time: FastTime,
+    rng: random.Random,
+    entry: MockConfigEntry,
+    what: str,
 ) -> None:
     """Poll or reload some times while things fail, act now and then, and recover."""
     for _ in range(ROUND):
-        spoil(rng, home)
-        with impatience(0.15):
+        spoil(rng, harness)
+        with short_timeouts(0.15):
             if what == "poll":
                 await time.wait(timedelta(minutes=rng.choice((1, 5, 15, 31))))
             else:
-                await home.reload(entry)
+                await harness.reload(entry)
                 assert entry.state is ConfigEntryState.LOADED
             if rng.random() < 0.2:
-                await async_act(home)
+                await async_act(harness)
         if rng.random() < 0.02:
-            await home.server.restart()
-        assert home.reauth_flows(entry) <= 1
-    await async_recover(home, time, entry)
+            await harness.server.restart()
+        assert harness.reauth_flows(entry) <= 1
+    await async_recover(harness, time, entry)
 
 
-async def test_growth_is_noticed(home: Home) -> None:
+async def test_growth_is_noticed(harness: Harness) -> None:
     """The comparison notices a task, a timer, a listener and a file too many."""
-    before = Usage.now(home)
+    before = ResourceUsage.now(harness)
     tasks = [asyncio.create_task(asyncio.sleep(60)) for _ in range(4)]
     timer = asyncio.get_running_loop().call_later(60, lambda: None)
-    stop = home.hass.bus.async_listen("anything", lambda _: None)
+    stop = harness.hass.bus.async_listen("anything", lambda _: None)
     with ExitStack() as stack:
         for _ in range(7):
             stack.enter_context(socket.socket())
-        grown = Usage.now(home).grown_since(before)
+        grown = ResourceUsage.now(harness).grown_since(before)
     stop()
     timer.cancel()
     for task in tasks:

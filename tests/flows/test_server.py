@@ -28,7 +28,7 @@ from tests.helpers import (
 )
 from tests.plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
 from tests.walks.dialog import Dialog, server_dialog
-from tests.walks.scenes import ServerScene
+from tests.walks.dialog_worlds import ServerWorld
 from tests.walks.server_troubles import SERVER_TROUBLES, SUBENTRY_TABLE, ServerTrouble
 
 type Group = tuple[ServerTrouble, ...]
@@ -44,9 +44,9 @@ def groups() -> Iterator[Group]:
 
 
 @pytest.fixture
-async def scene(
+async def server_world(
     hass: HomeAssistant, simulator: PlexSimulator, dns: Dns, plex_direct: None
-) -> ServerScene:
+) -> ServerWorld:
     """Return an account with a server of each kind, set up."""
     ben = simulator.add_account("ben", title="Ben")
     carla = simulator.add_account("carla", title="Carla")
@@ -87,7 +87,7 @@ async def scene(
     await async_settle(hass)
     assert entry.state is ConfigEntryState.LOADED
     simulator.requests.clear()
-    return ServerScene(
+    return ServerWorld(
         hass=hass,
         simulator=simulator,
         dns=dns,
@@ -102,15 +102,17 @@ async def scene(
     )
 
 
-async def async_open(scene: ServerScene, step: str, target: MediaServer) -> Dialog:
+async def async_open(
+    server_world: ServerWorld, step: str, target: MediaServer
+) -> Dialog:
     """Open a dialog at a step: about a new server, or to change one."""
-    dialog = server_dialog(scene.hass, scene.simulator)
-    handler = (scene.entry.entry_id, "server")
+    dialog = server_dialog(server_world.hass, server_world.simulator)
+    handler = (server_world.entry.entry_id, "server")
     if step == "reconfigure":
         await dialog.start(
             handler,
             source=SOURCE_RECONFIGURE,
-            subentry_id=subentry_of(scene.entry, target).subentry_id,
+            subentry_id=subentry_of(server_world.entry, target).subentry_id,
         )
         return dialog
     await dialog.start(handler, source=SOURCE_USER)
@@ -119,18 +121,18 @@ async def async_open(scene: ServerScene, step: str, target: MediaServer) -> Dial
     return dialog
 
 
-def forget(scene: ServerScene, server: MediaServer) -> None:
+def forget(server_world: ServerWorld, server: MediaServer) -> None:
     """Remove the subentry of a server, so that it can be added."""
-    scene.hass.config_entries.async_remove_subentry(
-        scene.entry, subentry_of(scene.entry, server).subentry_id
+    server_world.hass.config_entries.async_remove_subentry(
+        server_world.entry, subentry_of(server_world.entry, server).subentry_id
     )
 
 
-def requests_with_token(scene: ServerScene, server: MediaServer) -> list[str]:
+def requests_with_token(server_world: ServerWorld, server: MediaServer) -> list[str]:
     """Return the endpoints of a server that were asked with a token."""
     return [
         request.endpoint
-        for request in scene.simulator.requests
+        for request in server_world.simulator.requests
         if request.host == server.machine_identifier
         and "X-Plex-Token" in request.headers
     ]
@@ -143,29 +145,29 @@ def requests_with_token(scene: ServerScene, server: MediaServer) -> list[str]:
         for group in groups()
     ],
 )
-async def test_trouble_then_success(scene: ServerScene, group: Group) -> None:
+async def test_trouble_then_success(server_world: ServerWorld, group: Group) -> None:
     """Every error has its message, keeps what was typed, and the next try succeeds."""
     step = group[0].step
-    target: MediaServer = getattr(scene, group[0].target)
-    if step == "address" and target is scene.foreign:
-        forget(scene, target)
+    target: MediaServer = getattr(server_world, group[0].target)
+    if step == "address" and target is server_world.foreign:
+        forget(server_world, target)
     elif step != "reconfigure":
-        target = scene.spare
-    await async_settle(scene.hass)
-    dialog = await async_open(scene, step, target)
+        target = server_world.spare
+    await async_settle(server_world.hass)
+    dialog = await async_open(server_world, step, target)
     if step == "address":
         await dialog.choose("address")
 
     for trouble in group:
         typed: Mapping[str, Any] = {}
         if step != "listed":
-            replaced = trouble.typed(scene) if trouble.typed is not None else {}
-            typed = {**scene.right(step, target), **replaced}
+            replaced = trouble.typed(server_world) if trouble.typed is not None else {}
+            typed = {**server_world.right(step, target), **replaced}
         if trouble.active is None:
             await dialog.submit(typed)
         else:
-            host = scene.simulator if trouble.at_plex_tv else target
-            async with trouble.active(host, scene.dns, trouble.endpoint):
+            host = server_world.simulator if trouble.at_plex_tv else target
+            async with trouble.active(host, server_world.dns, trouble.endpoint):
                 if dialog.type is FlowResultType.MENU:
                     await dialog.choose("listed")
                 else:
@@ -173,22 +175,22 @@ async def test_trouble_then_success(scene: ServerScene, group: Group) -> None:
         assert dialog.type is FlowResultType.FORM, trouble.cause
         assert dialog.step == step, trouble.cause
         assert dialog.errors == {trouble.field: trouble.key}, trouble.cause
-    await async_settle(scene.hass)
-    assert scene.entry.state is ConfigEntryState.LOADED
+    await async_settle(server_world.hass)
+    assert server_world.entry.state is ConfigEntryState.LOADED
 
     if step == "listed":
         await dialog.submit()
         assert not dialog.errors
-    await dialog.submit(scene.right(step, target))
-    await async_settle(scene.hass)
+    await dialog.submit(server_world.right(step, target))
+    await async_settle(server_world.hass)
     if step == "reconfigure":
         assert dialog.type is FlowResultType.ABORT
         assert dialog.result["reason"] == "reconfigure_successful"
     else:
         assert dialog.type is FlowResultType.CREATE_ENTRY
-    assert subentry_of(scene.entry, target).title == target.name
-    assert scene.entry.state is ConfigEntryState.LOADED
-    assert server_coordinator(scene.entry, target).last_update_success
+    assert subentry_of(server_world.entry, target).title == target.name
+    assert server_world.entry.state is ConfigEntryState.LOADED
+    assert server_coordinator(server_world.entry, target).last_update_success
 
 
 def test_table() -> None:
@@ -201,157 +203,165 @@ def test_table() -> None:
 # Adding
 
 
-async def test_listed(scene: ServerScene) -> None:
+async def test_listed(server_world: ServerWorld) -> None:
     """The account's servers that are not added yet are offered; one is added."""
-    dialog = await async_open(scene, "listed", scene.spare)
+    dialog = await async_open(server_world, "listed", server_world.spare)
     await dialog.choose("listed")
     (selector,) = dialog.result["data_schema"].schema.values()
     labels = [option["label"] for option in selector.config["options"]]
     assert labels == ["Attic", "Vault"]
-    await dialog.submit({"server": scene.spare.machine_identifier})
+    await dialog.submit({"server": server_world.spare.machine_identifier})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    await async_settle(scene.hass)
-    subentry = subentry_of(scene.entry, scene.spare)
+    await async_settle(server_world.hass)
+    subentry = subentry_of(server_world.entry, server_world.spare)
     assert subentry.title == "Attic"
     assert dict(subentry.data) == {
         "sources": [],
-        "last_known": known_server(scene.spare, scene.account),
+        "last_known": known_server(server_world.spare, server_world.account),
     }
 
 
-async def test_listed_added_meanwhile(scene: ServerScene) -> None:
+async def test_listed_added_meanwhile(server_world: ServerWorld) -> None:
     """A server that another dialog has added meanwhile is not offered any more."""
-    dialogs = [await async_open(scene, "listed", scene.spare) for _ in range(3)]
+    dialogs = [
+        await async_open(server_world, "listed", server_world.spare) for _ in range(3)
+    ]
     for dialog in dialogs:
         await dialog.choose("listed")
-    typed = {"server": scene.spare.machine_identifier}
+    typed = {"server": server_world.spare.machine_identifier}
     for dialog in dialogs[:2]:
         await dialog.submit(typed)
-        await async_settle(scene.hass)
+        await async_settle(server_world.hass)
     assert dialogs[0].type is FlowResultType.CREATE_ENTRY
     assert dialogs[1].type is FlowResultType.FORM
     assert not dialogs[1].errors
-    await dialogs[1].submit({"server": scene.secure.machine_identifier})
-    await async_settle(scene.hass)
+    await dialogs[1].submit({"server": server_world.secure.machine_identifier})
+    await async_settle(server_world.hass)
     await dialogs[2].submit(typed)
     assert dialogs[2].result["reason"] == "no_more_servers"
 
 
-async def test_no_more_servers(scene: ServerScene) -> None:
+async def test_no_more_servers(server_world: ServerWorld) -> None:
     """When all are added there is nothing to list."""
-    for server in (scene.spare, scene.secure):
-        await scene.simulator.remove_server(server)
-    dialog = await async_open(scene, "listed", scene.spare)
+    for server in (server_world.spare, server_world.secure):
+        await server_world.simulator.remove_server(server)
+    dialog = await async_open(server_world, "listed", server_world.spare)
     await dialog.choose("listed")
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "no_more_servers"
 
 
-async def test_listed_while_the_token_is_rejected(scene: ServerScene) -> None:
+async def test_listed_while_the_token_is_rejected(server_world: ServerWorld) -> None:
     """A rejected sign-in is told in the form, and asked for by the entry."""
-    scene.account.revoke_tokens()
-    dialog = await async_open(scene, "listed", scene.spare)
+    server_world.account.revoke_tokens()
+    dialog = await async_open(server_world, "listed", server_world.spare)
     await dialog.choose("listed")
     assert dialog.errors == {"base": "invalid_token"}
-    await async_settle(scene.hass)
-    assert account_coordinator(scene.entry).token_rejected
-    (flow,) = scene.hass.config_entries.flow.async_progress()
+    await async_settle(server_world.hass)
+    assert account_coordinator(server_world.entry).token_rejected
+    (flow,) = server_world.hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
 
 
 @pytest.mark.parametrize("step", ["user", "listed", "address", "reconfigure"])
-async def test_entry_not_loaded(scene: ServerScene, step: str) -> None:
+async def test_entry_not_loaded(server_world: ServerWorld, step: str) -> None:
     """While the account is not ready no server can be added or changed."""
     dialog = None
     if step in ("listed", "address"):
-        dialog = await async_open(scene, step, scene.spare)
-    await scene.hass.config_entries.async_unload(scene.entry.entry_id)
+        dialog = await async_open(server_world, step, server_world.spare)
+    await server_world.hass.config_entries.async_unload(server_world.entry.entry_id)
     if dialog is not None:
         await dialog.choose(step)
     else:
-        dialog = server_dialog(scene.hass, scene.simulator)
+        dialog = server_dialog(server_world.hass, server_world.simulator)
         context: dict[str, Any] = {"source": SOURCE_USER}
         if step == "reconfigure":
-            subentry = subentry_of(scene.entry, scene.own)
+            subentry = subentry_of(server_world.entry, server_world.own)
             context = {
                 "source": SOURCE_RECONFIGURE,
                 "subentry_id": subentry.subentry_id,
             }
-        await dialog.start((scene.entry.entry_id, "server"), **context)
+        await dialog.start((server_world.entry.entry_id, "server"), **context)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "entry_not_loaded"
 
 
-async def test_already_configured(scene: ServerScene) -> None:
+async def test_already_configured(server_world: ServerWorld) -> None:
     """An address where an added server answers adds nothing, and sends no token."""
-    dialog = await async_open(scene, "address", scene.own)
+    dialog = await async_open(server_world, "address", server_world.own)
     await dialog.choose("address")
-    scene.simulator.requests.clear()
-    await dialog.submit({"url": scene.own.http_url, "token": "typed"})
+    server_world.simulator.requests.clear()
+    await dialog.submit({"url": server_world.own.http_url, "token": "typed"})
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "already_configured"
-    assert [request.endpoint for request in scene.simulator.requests] == ["identity"]
-    assert not requests_with_token(scene, scene.own)
+    assert [request.endpoint for request in server_world.simulator.requests] == [
+        "identity"
+    ]
+    assert not requests_with_token(server_world, server_world.own)
 
 
-async def test_listed_server_by_address(scene: ServerScene) -> None:
+async def test_listed_server_by_address(server_world: ServerWorld) -> None:
     """A listed server by its address keeps that address, and plex.tv's own token."""
-    dialog = await async_open(scene, "address", scene.spare)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
-    await dialog.submit({"url": f" {scene.spare.http_url} ", "token": "needless"})
-    await async_settle(scene.hass)
-    subentry = subentry_of(scene.entry, scene.spare)
+    await dialog.submit(
+        {"url": f" {server_world.spare.http_url} ", "token": "needless"}
+    )
+    await async_settle(server_world.hass)
+    subentry = subentry_of(server_world.entry, server_world.spare)
     assert dict(subentry.data) == {
-        "url": scene.spare.http_url,
+        "url": server_world.spare.http_url,
         "verify_ssl": True,
         "sources": [],
-        "last_known": known_server(scene.spare, scene.account),
+        "last_known": known_server(server_world.spare, server_world.account),
     }
-    assert "root" not in requests_with_token(scene, scene.spare)
-    data = server_coordinator(scene.entry, scene.spare).data
+    assert "root" not in requests_with_token(server_world, server_world.spare)
+    data = server_coordinator(server_world.entry, server_world.spare).data
     assert data.route.kind == "custom"
 
 
-async def test_server_shared_just_now_by_address(scene: ServerScene) -> None:
+async def test_server_shared_just_now_by_address(server_world: ServerWorld) -> None:
     """A server that plex.tv lists since a moment ago needs no typed token."""
-    forget(scene, scene.foreign)
-    scene.foreign.shared_with.append(scene.account)
-    await async_settle(scene.hass)
-    dialog = await async_open(scene, "address", scene.foreign)
+    forget(server_world, server_world.foreign)
+    server_world.foreign.shared_with.append(server_world.account)
+    await async_settle(server_world.hass)
+    dialog = await async_open(server_world, "address", server_world.foreign)
     await dialog.choose("address")
-    await dialog.submit({"url": scene.foreign.http_url})
+    await dialog.submit({"url": server_world.foreign.http_url})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    data = subentry_of(scene.entry, scene.foreign).data
-    assert data["last_known"] == known_server(scene.foreign, scene.account)
+    data = subentry_of(server_world.entry, server_world.foreign).data
+    assert data["last_known"] == known_server(
+        server_world.foreign, server_world.account
+    )
     assert "token" not in data
 
 
 @pytest.mark.parametrize("plex_tv_is_away", [False, True])
 async def test_unlisted_server_by_address(
-    scene: ServerScene, plex_tv_is_away: bool
+    server_world: ServerWorld, plex_tv_is_away: bool
 ) -> None:
     """A server that the account does not list needs a token, and only its address."""
-    forget(scene, scene.foreign)
-    await async_settle(scene.hass)
+    forget(server_world, server_world.foreign)
+    await async_settle(server_world.hass)
     if plex_tv_is_away:
-        scene.simulator.faults.set("*", Fault.status(503))
-    dialog = await async_open(scene, "address", scene.foreign)
+        server_world.simulator.faults.set("*", Fault.status(503))
+    dialog = await async_open(server_world, "address", server_world.foreign)
     await dialog.choose("address")
-    token = scene.foreign_token
-    await dialog.submit({"url": scene.foreign.http_url, "token": f" {token} "})
-    await async_settle(scene.hass)
-    subentry = subentry_of(scene.entry, scene.foreign)
+    token = server_world.foreign_token
+    await dialog.submit({"url": server_world.foreign.http_url, "token": f" {token} "})
+    await async_settle(server_world.hass)
+    subentry = subentry_of(server_world.entry, server_world.foreign)
     assert subentry.title == "Cellar"
     assert dict(subentry.data) == {
-        "url": scene.foreign.http_url,
+        "url": server_world.foreign.http_url,
         "verify_ssl": True,
         "token": token,
         "sources": [],
     }
     sent = {
         request.headers.get("X-Plex-Token")
-        for request in scene.simulator.requests
-        if request.host == scene.foreign.machine_identifier
+        for request in server_world.simulator.requests
+        if request.host == server_world.foreign.machine_identifier
     }
     assert sent == {None, token}
 
@@ -364,97 +374,103 @@ async def test_unlisted_server_by_address(
     ],
 )
 async def test_title_of_an_unlisted_server(
-    scene: ServerScene, body: str, title: str
+    server_world: ServerWorld, body: str, title: str
 ) -> None:
     """The title is the server's own name, or else its host."""
-    forget(scene, scene.foreign)
-    await async_settle(scene.hass)
-    scene.foreign.faults.set("root", Fault.body(body))
-    dialog = await async_open(scene, "address", scene.foreign)
+    forget(server_world, server_world.foreign)
+    await async_settle(server_world.hass)
+    server_world.foreign.faults.set("root", Fault.body(body))
+    dialog = await async_open(server_world, "address", server_world.foreign)
     await dialog.choose("address")
-    await dialog.submit({"url": scene.foreign.http_url, "token": scene.foreign_token})
-    assert subentry_of(scene.entry, scene.foreign).title == title
+    await dialog.submit(
+        {"url": server_world.foreign.http_url, "token": server_world.foreign_token}
+    )
+    assert subentry_of(server_world.entry, server_world.foreign).title == title
 
 
 @pytest.mark.parametrize(
     "typed",
     ["127.0.0.1:{port}", "http://127.0.0.1:{port}/web/index.html#!/settings/web"],
 )
-async def test_address_as_people_type_it(scene: ServerScene, typed: str) -> None:
+async def test_address_as_people_type_it(server_world: ServerWorld, typed: str) -> None:
     """A scheme is found, plain http at home only, and Plex Web's part is dropped."""
-    port = scene.spare.port
-    dialog = await async_open(scene, "address", scene.spare)
+    port = server_world.spare.port
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     await dialog.submit({"url": typed.format(port=port)})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    await async_settle(scene.hass)
+    await async_settle(server_world.hass)
     url = f"http://127.0.0.1:{port}"
-    assert subentry_of(scene.entry, scene.spare).data["url"] == url
-    assert server_coordinator(scene.entry, scene.spare).last_update_success
+    assert subentry_of(server_world.entry, server_world.spare).data["url"] == url
+    assert server_coordinator(
+        server_world.entry, server_world.spare
+    ).last_update_success
 
-    dialog = await async_open(scene, "reconfigure", scene.spare)
+    dialog = await async_open(server_world, "reconfigure", server_world.spare)
     await dialog.submit({"url": f"127.0.0.1:{port}", "verify_ssl": False})
     assert dialog.result["reason"] == "reconfigure_successful"
     # Not verified, the secure address answers: it is tried first.
     url = f"https://127.0.0.1:{port}"
-    assert subentry_of(scene.entry, scene.spare).data["url"] == url
+    assert subentry_of(server_world.entry, server_world.spare).data["url"] == url
 
 
-async def test_port_of_plex(scene: ServerScene) -> None:
+async def test_port_of_plex(server_world: ServerWorld) -> None:
     """A typed scheme without a port is asked at Plex's port as well."""
-    dialog = await async_open(scene, "address", scene.spare)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
-    with patch("custom_components.plex_auth.api.addresses.PLEX_PORT", scene.spare.port):
+    with patch(
+        "custom_components.plex_auth.api.addresses.PLEX_PORT", server_world.spare.port
+    ):
         await dialog.submit({"url": "http://127.0.0.1"})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    data = subentry_of(scene.entry, scene.spare).data
-    assert data["url"] == f"http://127.0.0.1:{scene.spare.port}"
+    data = subentry_of(server_world.entry, server_world.spare).data
+    assert data["url"] == f"http://127.0.0.1:{server_world.spare.port}"
 
 
-async def test_secure_server_without_a_scheme(scene: ServerScene) -> None:
+async def test_secure_server_without_a_scheme(server_world: ServerWorld) -> None:
     """Where only https would do, what is wrong with https is told."""
-    dialog = await async_open(scene, "address", scene.secure)
+    dialog = await async_open(server_world, "address", server_world.secure)
     await dialog.choose("address")
-    typed = {"url": f"127.0.0.1:{scene.secure.port}", "verify_ssl": True}
+    typed = {"url": f"127.0.0.1:{server_world.secure.port}", "verify_ssl": True}
     await dialog.submit(typed)
     assert dialog.errors == {"base": "certificate_error"}
 
 
 @pytest.mark.parametrize("typed", ["Attic", " attic "])
-async def test_address_by_name(scene: ServerScene, typed: str) -> None:
+async def test_address_by_name(server_world: ServerWorld, typed: str) -> None:
     """Listed servers are suggested by name; a name stands for a listed address."""
-    dialog = await async_open(scene, "address", scene.spare)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     config = dialog.result["data_schema"].schema["url"].config
     assert config["options"] == ["Attic", "Vault"]
     assert config["custom_value"]
     await dialog.submit({"url": typed})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    subentry = subentry_of(scene.entry, scene.spare)
+    subentry = subentry_of(server_world.entry, server_world.spare)
     assert subentry.title == "Attic"
-    uris = [connection.uri for connection in scene.spare.connections]
+    uris = [connection.uri for connection in server_world.spare.connections]
     assert subentry.data["url"] in uris
     assert subentry.data["url"].startswith("https://")
 
 
-async def test_name_of_a_shared_server(scene: ServerScene) -> None:
+async def test_name_of_a_shared_server(server_world: ServerWorld) -> None:
     """A shared server is meant by its name with its owner's, or without."""
-    forget(scene, scene.shared)
-    await async_settle(scene.hass)
+    forget(server_world, server_world.shared)
+    await async_settle(server_world.hass)
     for typed in ("Carla's Films", "Carla's Films (Carla)"):
-        dialog = await async_open(scene, "address", scene.shared)
+        dialog = await async_open(server_world, "address", server_world.shared)
         await dialog.choose("address")
         await dialog.submit({"url": typed})
         assert dialog.type is FlowResultType.CREATE_ENTRY
-        forget(scene, scene.shared)
-        await async_settle(scene.hass)
+        forget(server_world, server_world.shared)
+        await async_settle(server_world.hass)
 
 
-async def test_name_of_two_servers(scene: ServerScene) -> None:
+async def test_name_of_two_servers(server_world: ServerWorld) -> None:
     """A name that two servers have means neither of them."""
-    scene.secure.name = scene.spare.name
-    await scene.entry.runtime_data.account.servers.renew(now=True)
-    dialog = await async_open(scene, "address", scene.spare)
+    server_world.secure.name = server_world.spare.name
+    await server_world.entry.runtime_data.account.servers.renew(now=True)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     options = dialog.result["data_schema"].schema["url"].config["options"]
     assert len(set(options)) == 2
@@ -463,43 +479,47 @@ async def test_name_of_two_servers(scene: ServerScene) -> None:
     assert dialog.errors == {"base": "dns_error"}
 
 
-async def test_nothing_to_suggest(scene: ServerScene) -> None:
+async def test_nothing_to_suggest(server_world: ServerWorld) -> None:
     """Without a server to suggest the address is a field for a text."""
-    for server in (scene.spare, scene.secure):
-        await scene.simulator.remove_server(server)
-    await scene.entry.runtime_data.account.servers.renew(now=True)
-    dialog = await async_open(scene, "address", scene.spare)
+    for server in (server_world.spare, server_world.secure):
+        await server_world.simulator.remove_server(server)
+    await server_world.entry.runtime_data.account.servers.renew(now=True)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     assert "options" not in dialog.result["data_schema"].schema["url"].config
     await dialog.submit({"verify_ssl": True})
     assert dialog.errors == {"url": "invalid_url"}
 
 
-async def test_unverified_certificate(scene: ServerScene) -> None:
+async def test_unverified_certificate(server_world: ServerWorld) -> None:
     """An https address without a valid certificate works where it is not verified."""
-    url = f"https://127.0.0.1:{scene.spare.port}"
-    dialog = await async_open(scene, "address", scene.spare)
+    url = f"https://127.0.0.1:{server_world.spare.port}"
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     assert dialog.shown == {"verify_ssl": True}
     await dialog.submit({"url": url, "verify_ssl": True})
     assert dialog.errors == {"base": "certificate_error"}
     await dialog.submit({"url": url, "verify_ssl": False})
     assert dialog.type is FlowResultType.CREATE_ENTRY
-    await async_settle(scene.hass)
-    assert subentry_of(scene.entry, scene.spare).data["verify_ssl"] is False
-    assert server_coordinator(scene.entry, scene.spare).last_update_success
-    assert scene.simulator.requests_to("identity")[-1].secure
+    await async_settle(server_world.hass)
+    assert (
+        subentry_of(server_world.entry, server_world.spare).data["verify_ssl"] is False
+    )
+    assert server_coordinator(
+        server_world.entry, server_world.spare
+    ).last_update_success
+    assert server_world.simulator.requests_to("identity")[-1].secure
 
 
-async def test_booting_server_by_address(scene: ServerScene) -> None:
+async def test_booting_server_by_address(server_world: ServerWorld) -> None:
     """A server that has not started yet is to be tried again."""
-    await scene.spare.restart("startingPlugins")
-    dialog = await async_open(scene, "address", scene.spare)
+    await server_world.spare.restart("startingPlugins")
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
-    typed = {"url": scene.spare.http_url, "verify_ssl": True}
+    typed = {"url": server_world.spare.http_url, "verify_ssl": True}
     await dialog.submit(typed)
     assert dialog.errors == {"base": "starting_up"}
-    scene.spare.booting = None
+    server_world.spare.booting = None
     await dialog.submit(typed)
     assert dialog.type is FlowResultType.CREATE_ENTRY
 
@@ -507,93 +527,101 @@ async def test_booting_server_by_address(scene: ServerScene) -> None:
 # Changing
 
 
-async def test_server_removed_meanwhile(scene: ServerScene) -> None:
+async def test_server_removed_meanwhile(server_world: ServerWorld) -> None:
     """A server that is removed while it is changed ends the dialog."""
-    dialog = await async_open(scene, "reconfigure", scene.own)
-    subentry = subentry_of(scene.entry, scene.own)
-    scene.hass.config_entries.async_remove_subentry(scene.entry, subentry.subentry_id)
-    await async_settle(scene.hass)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    subentry = subentry_of(server_world.entry, server_world.own)
+    server_world.hass.config_entries.async_remove_subentry(
+        server_world.entry, subentry.subentry_id
+    )
+    await async_settle(server_world.hass)
     await dialog.submit({})
     assert dialog.result["reason"] == "server_removed"
 
 
-async def test_server_removed_while_its_address_is_asked(scene: ServerScene) -> None:
+async def test_server_removed_while_its_address_is_asked(
+    server_world: ServerWorld,
+) -> None:
     """A server that is removed between question and answer ends the dialog."""
-    dialog = await async_open(scene, "reconfigure", scene.own)
-    subentry = subentry_of(scene.entry, scene.own)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    subentry = subentry_of(server_world.entry, server_world.own)
     identity = PlexServer.identity
 
     async def remove(server: PlexServer, expected: str | None = None) -> Identity:
         found = await identity(server, expected)
-        scene.hass.config_entries.async_remove_subentry(
-            scene.entry, subentry.subentry_id
+        server_world.hass.config_entries.async_remove_subentry(
+            server_world.entry, subentry.subentry_id
         )
         return found
 
     with patch.object(PlexServer, "identity", remove):
-        await dialog.submit({"url": scene.own.http_url, "verify_ssl": True})
+        await dialog.submit({"url": server_world.own.http_url, "verify_ssl": True})
     assert dialog.result["reason"] == "server_removed"
 
 
-async def test_account_unloaded_while_an_address_is_asked(scene: ServerScene) -> None:
+async def test_account_unloaded_while_an_address_is_asked(
+    server_world: ServerWorld,
+) -> None:
     """An account that is gone meanwhile ends the dialog."""
-    dialog = await async_open(scene, "address", scene.spare)
+    dialog = await async_open(server_world, "address", server_world.spare)
     await dialog.choose("address")
     identity = PlexServer.identity
 
     async def unload(server: PlexServer, expected: str | None = None) -> Identity:
         found = await identity(server, expected)
-        await scene.hass.config_entries.async_unload(scene.entry.entry_id)
+        await server_world.hass.config_entries.async_unload(server_world.entry.entry_id)
         return found
 
     with patch.object(PlexServer, "identity", unload):
-        await dialog.submit(scene.right("address", scene.spare))
+        await dialog.submit(server_world.right("address", server_world.spare))
     assert dialog.result["reason"] == "entry_not_loaded"
 
 
-async def test_automatic_and_back(scene: ServerScene) -> None:
+async def test_automatic_and_back(server_world: ServerWorld) -> None:
     """An address is used instead of the listed ones; emptied, they are used again."""
-    before = dict(subentry_of(scene.entry, scene.own).data)
-    dialog = await async_open(scene, "reconfigure", scene.own)
+    before = dict(subentry_of(server_world.entry, server_world.own).data)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
     assert dialog.shown == {"verify_ssl": True, "sources": []}
     assert "token" not in dialog.fields
-    await dialog.submit({"url": scene.own.http_url, "verify_ssl": False})
-    await async_settle(scene.hass)
-    changed = {"url": scene.own.http_url, "verify_ssl": False}
-    assert dict(subentry_of(scene.entry, scene.own).data) == before | changed
-    server = server_coordinator(scene.entry, scene.own)
+    await dialog.submit({"url": server_world.own.http_url, "verify_ssl": False})
+    await async_settle(server_world.hass)
+    changed = {"url": server_world.own.http_url, "verify_ssl": False}
+    assert (
+        dict(subentry_of(server_world.entry, server_world.own).data) == before | changed
+    )
+    server = server_coordinator(server_world.entry, server_world.own)
     assert server.data.route.kind == "custom"
 
-    dialog = await async_open(scene, "reconfigure", scene.own)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
     assert dialog.shown == changed | {"sources": []}
     await dialog.submit({"url": "", "verify_ssl": False})
-    await async_settle(scene.hass)
-    assert dict(subentry_of(scene.entry, scene.own).data) == before
-    server = server_coordinator(scene.entry, scene.own)
+    await async_settle(server_world.hass)
+    assert dict(subentry_of(server_world.entry, server_world.own).data) == before
+    server = server_coordinator(server_world.entry, server_world.own)
     assert server.data.route.kind == "local"
 
 
-async def test_asked_only_on_change(scene: ServerScene) -> None:
+async def test_asked_only_on_change(server_world: ServerWorld) -> None:
     """Nothing changed is nothing asked, and a change reloads nothing either."""
-    runtime_data = scene.entry.runtime_data
-    for target in (scene.own, scene.foreign):
-        scene.simulator.requests.clear()
-        dialog = await async_open(scene, "reconfigure", target)
+    runtime_data = server_world.entry.runtime_data
+    for target in (server_world.own, server_world.foreign):
+        server_world.simulator.requests.clear()
+        dialog = await async_open(server_world, "reconfigure", target)
         await dialog.submit(dialog.shown)
         assert dialog.result["reason"] == "reconfigure_successful"
-        await async_settle(scene.hass)
-        assert scene.entry.runtime_data is runtime_data
-        assert not scene.simulator.requests
-    dialog = await async_open(scene, "reconfigure", scene.own)
+        await async_settle(server_world.hass)
+        assert server_world.entry.runtime_data is runtime_data
+        assert not server_world.simulator.requests
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
     await dialog.submit({"sources": ["provider://tv.plex.provider.podcasts"]})
-    await async_settle(scene.hass)
-    assert scene.entry.runtime_data is runtime_data
-    assert scene.simulator.requests_to("security_resources")
+    await async_settle(server_world.hass)
+    assert server_world.entry.runtime_data is runtime_data
+    assert server_world.simulator.requests_to("security_resources")
 
 
-async def test_sources(scene: ServerScene) -> None:
+async def test_sources(server_world: ServerWorld) -> None:
     """Other servers are suggested as sources, with their owners; twice is once."""
-    dialog = await async_open(scene, "reconfigure", scene.own)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
     selector = dialog.result["data_schema"].schema["sources"]
     assert {option["label"] for option in selector.config["options"]} == {
         "Carla's Films (Carla)",
@@ -602,77 +630,87 @@ async def test_sources(scene: ServerScene) -> None:
         "Vault",
     }
     sources = [
-        f"server://{scene.spare.machine_identifier}",
+        f"server://{server_world.spare.machine_identifier}",
         "provider://tv.plex.provider.podcasts",
     ]
     await dialog.submit({"sources": [*sources, sources[0]]})
-    await async_settle(scene.hass)
-    assert subentry_of(scene.entry, scene.own).data["sources"] == sources
-    dialog = await async_open(scene, "reconfigure", scene.own)
+    await async_settle(server_world.hass)
+    assert subentry_of(server_world.entry, server_world.own).data["sources"] == sources
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
     assert dialog.shown["sources"] == sources
     await dialog.submit({"sources": []})
-    await async_settle(scene.hass)
-    assert subentry_of(scene.entry, scene.own).data["sources"] == []
+    await async_settle(server_world.hass)
+    assert subentry_of(server_world.entry, server_world.own).data["sources"] == []
 
 
-async def test_sources_of_a_server_with_a_typed_token(scene: ServerScene) -> None:
+async def test_sources_of_a_server_with_a_typed_token(
+    server_world: ServerWorld,
+) -> None:
     """The owner of an unlisted server may be the one whose token was typed."""
-    dialog = await async_open(scene, "reconfigure", scene.foreign)
-    source = f"server://{scene.shared.machine_identifier}"
+    dialog = await async_open(server_world, "reconfigure", server_world.foreign)
+    source = f"server://{server_world.shared.machine_identifier}"
     await dialog.submit({**dialog.shown, "sources": [source]})
     assert dialog.result["reason"] == "reconfigure_successful"
-    await async_settle(scene.hass)
-    coordinator = server_coordinator(scene.entry, scene.foreign)
+    await async_settle(server_world.hass)
+    coordinator = server_coordinator(server_world.entry, server_world.foreign)
     assert coordinator.sources.data.keys() == {source}
 
 
-async def test_wrong_server_gets_no_token(scene: ServerScene) -> None:
+async def test_wrong_server_gets_no_token(server_world: ServerWorld) -> None:
     """No token is sent to another server than the one that is changed."""
-    dialog = await async_open(scene, "reconfigure", scene.foreign)
-    assert dialog.shown["url"] == scene.foreign.https_url
-    typed = {"url": scene.spare.http_url, "token": scene.foreign_token}
+    dialog = await async_open(server_world, "reconfigure", server_world.foreign)
+    assert dialog.shown["url"] == server_world.foreign.https_url
+    typed = {"url": server_world.spare.http_url, "token": server_world.foreign_token}
     await dialog.submit({**dialog.shown, **typed})
     assert dialog.errors == {"url": "wrong_server"}
-    assert dialog.shown["url"] == scene.spare.http_url
-    assert not requests_with_token(scene, scene.spare)
-    assert [request.endpoint for request in scene.simulator.requests] == ["identity"]
+    assert dialog.shown["url"] == server_world.spare.http_url
+    assert not requests_with_token(server_world, server_world.spare)
+    assert [request.endpoint for request in server_world.simulator.requests] == [
+        "identity"
+    ]
 
 
-async def test_new_token_of_an_unlisted_server(scene: ServerScene) -> None:
+async def test_new_token_of_an_unlisted_server(server_world: ServerWorld) -> None:
     """A new token replaces the old one once the server takes it; an empty one keeps it."""
-    old = scene.foreign_token
-    scene.foreign.rotate_access_tokens()
-    new = scene.foreign_token
-    dialog = await async_open(scene, "reconfigure", scene.foreign)
+    old = server_world.foreign_token
+    server_world.foreign.rotate_access_tokens()
+    new = server_world.foreign_token
+    dialog = await async_open(server_world, "reconfigure", server_world.foreign)
     await dialog.submit({**dialog.shown, "token": old})
     assert dialog.errors == {"token": "invalid_token"}
-    assert subentry_of(scene.entry, scene.foreign).data["token"] == old
+    assert subentry_of(server_world.entry, server_world.foreign).data["token"] == old
     await dialog.submit({**dialog.shown, "token": f" {new}"})
-    await async_settle(scene.hass)
-    assert subentry_of(scene.entry, scene.foreign).data["token"] == new
-    dialog = await async_open(scene, "reconfigure", scene.foreign)
-    await dialog.submit({**dialog.shown, "url": scene.foreign.http_url, "token": ""})
-    await async_settle(scene.hass)
-    data = subentry_of(scene.entry, scene.foreign).data
-    assert (data["url"], data["token"]) == (scene.foreign.http_url, new)
+    await async_settle(server_world.hass)
+    assert subentry_of(server_world.entry, server_world.foreign).data["token"] == new
+    dialog = await async_open(server_world, "reconfigure", server_world.foreign)
+    await dialog.submit(
+        {**dialog.shown, "url": server_world.foreign.http_url, "token": ""}
+    )
+    await async_settle(server_world.hass)
+    data = subentry_of(server_world.entry, server_world.foreign).data
+    assert (data["url"], data["token"]) == (server_world.foreign.http_url, new)
 
 
-async def test_old_token_is_checked_at_a_new_address(scene: ServerScene) -> None:
+async def test_old_token_is_checked_at_a_new_address(server_world: ServerWorld) -> None:
     """The kept token has to be taken at the new address, too."""
-    scene.foreign.rotate_access_tokens()
-    dialog = await async_open(scene, "reconfigure", scene.foreign)
-    await dialog.submit({**dialog.shown, "url": scene.foreign.http_url})
+    server_world.foreign.rotate_access_tokens()
+    dialog = await async_open(server_world, "reconfigure", server_world.foreign)
+    await dialog.submit({**dialog.shown, "url": server_world.foreign.http_url})
     assert dialog.errors == {"token": "invalid_token"}
 
 
-async def test_nothing_goes_to_plex_tv_for_a_change(scene: ServerScene) -> None:
+async def test_nothing_goes_to_plex_tv_for_a_change(server_world: ServerWorld) -> None:
     """An address is changed while plex.tv is away."""
-    await scene.simulator.stop_plex_tv()
-    dialog = await async_open(scene, "reconfigure", scene.own)
-    await dialog.submit({"url": scene.own.http_url})
+    await server_world.simulator.stop_plex_tv()
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    await dialog.submit({"url": server_world.own.http_url})
     assert dialog.result["reason"] == "reconfigure_successful"
     assert not [
-        request for request in scene.simulator.requests if request.host == PLEX_TV
+        request
+        for request in server_world.simulator.requests
+        if request.host == PLEX_TV
     ]
-    await async_settle(scene.hass)
-    assert scene.hass.config_entries.async_entries(DOMAIN) == [scene.entry]
+    await async_settle(server_world.hass)
+    assert server_world.hass.config_entries.async_entries(DOMAIN) == [
+        server_world.entry
+    ]

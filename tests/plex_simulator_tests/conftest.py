@@ -7,7 +7,7 @@ import pytest_socket
 
 from tests.plex_simulator import PlexSimulator
 
-from .stage import CLIENT, Stage
+from .simulated_plex import CLIENT, SimulatedPlex
 
 
 @pytest.fixture(autouse=True)
@@ -22,16 +22,16 @@ def dns() -> None:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def plex() -> AsyncIterator[SimulatedPlex]:
     """Return a simulated Plex with two accounts and two servers."""
     async with PlexSimulator() as simulator:
-        stage = Stage(simulator)
-        await stage.set_up()
-        yield stage
-        await stage.session.close()
+        plex = SimulatedPlex(simulator)
+        await plex.set_up()
+        yield plex
+        await plex.session.close()
 
 
 @pytest.fixture
-def token(stage: Stage) -> str:
+def token(plex: SimulatedPlex) -> str:
     """Return a token of Ben's."""
-    return stage.ben.sign_in_token(CLIENT)
+    return plex.ben.sign_in_token(CLIENT)

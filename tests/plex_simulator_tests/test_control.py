@@ -15,62 +15,62 @@ import pytest
 
 from tests.plex_simulator import PlexDirectResolver
 
-from .stage import CLIENT, Stage
+from .simulated_plex import CLIENT, SimulatedPlex
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-async def control(stage: Stage, method: str, path: str, **fields: object) -> Any:
+async def control(plex: SimulatedPlex, method: str, path: str, **fields: object) -> Any:
     """Steer the simulator, and return what it says."""
-    url = f"{stage.simulator.base_url}/_simulator/{path}"
-    async with stage.session.request(method, url, json=fields or None) as response:
+    url = f"{plex.simulator.base_url}/_simulator/{path}"
+    async with plex.session.request(method, url, json=fields or None) as response:
         assert response.status == 200, await response.text()
         return await response.json()
 
 
-async def test_world(stage: Stage) -> None:
+async def test_world(plex: SimulatedPlex) -> None:
     """What a person or a script needs is described."""
-    world = await control(stage, "GET", "world")
+    world = await control(plex, "GET", "world")
     assert [account["username"] for account in world["accounts"]] == ["anna", "ben"]
-    assert world["servers"][0]["http_url"] == stage.server.http_url
+    assert world["servers"][0]["http_url"] == plex.server.http_url
     assert world["servers"][0]["shared_with"] == ["ben"]
 
 
-async def test_accounts(stage: Stage, token: str) -> None:
+async def test_accounts(plex: SimulatedPlex, token: str) -> None:
     """Codes are told, tokens made and ended, link codes claimed."""
-    code = (await control(stage, "GET", "accounts/anna/code"))["code"]
-    assert stage.anna.accepts_code(code)
-    made = await control(stage, "POST", "accounts/ben/token", client_identifier="x")
-    assert made["token"] == stage.ben.tokens["x"]
-    await control(stage, "POST", "accounts/ben/revoke_tokens")
-    assert not stage.ben.tokens
-    stage.anna.sign_in_token("y")
-    await control(stage, "POST", "accounts/anna/sign_out_devices")
-    assert (dict(stage.anna.tokens), stage.server.claimed) == ({}, False)
-    pin = stage.simulator.pins.create(CLIENT)
-    await control(stage, "POST", f"pins/{pin.code}/link", username="ben")
-    assert pin.auth_token == stage.ben.tokens[CLIENT]
+    code = (await control(plex, "GET", "accounts/anna/code"))["code"]
+    assert plex.anna.accepts_code(code)
+    made = await control(plex, "POST", "accounts/ben/token", client_identifier="x")
+    assert made["token"] == plex.ben.tokens["x"]
+    await control(plex, "POST", "accounts/ben/revoke_tokens")
+    assert not plex.ben.tokens
+    plex.anna.sign_in_token("y")
+    await control(plex, "POST", "accounts/anna/sign_out_devices")
+    assert (dict(plex.anna.tokens), plex.server.claimed) == ({}, False)
+    pin = plex.simulator.pins.create(CLIENT)
+    await control(plex, "POST", f"pins/{pin.code}/link", username="ben")
+    assert pin.auth_token == plex.ben.tokens[CLIENT]
 
 
-async def test_servers(stage: Stage) -> None:
+async def test_servers(plex: SimulatedPlex) -> None:
     """Whatever may happen to a server can be made to happen."""
-    server, anna = stage.server, stage.anna
+    server, anna = plex.server, plex.anna
     transient, token = server.issue_transient_token(anna), server.access_token_for(anna)
     port, url = server.port, server.https_url
 
     async def act(action: str, **fields: object) -> Any:
         path = f"servers/{server.machine_identifier}/{action}"
-        return await control(stage, "POST", path, **fields)
+        return await control(plex, "POST", path, **fields)
 
     await act("restart")
     assert not server.accepts_transient_token(transient)
     await act("restart", boot_state="starting")
-    assert await stage.status("server/") == 400
+    assert await plex.status("server/") == 400
     await act("ready")
-    assert await stage.status("server/") == 401
+    assert await plex.status("server/") == 401
     await act("stop")
     with pytest.raises(aiohttp.ClientConnectorError):
-        await stage.status("server/")
+        await plex.status("server/")
     await act("start")
     assert (await act("renew_certificate"))["https_url"] == server.https_url != url
     await act("change_port")
@@ -79,40 +79,40 @@ async def test_servers(stage: Stage) -> None:
     await act("unshare")
     assert not server.shared_with
     await act("share", username="ben")
-    assert server.shared_with == [stage.ben]
+    assert server.shared_with == [plex.ben]
     await act("unclaim")
     await act("distrust")
     assert (server.claimed, server.trusts_network) == (False, False)
     await act("trust")
     await act("claim", username="ben")
-    assert (server.trusts_network, server.owner) == (True, stage.ben)
+    assert (server.trusts_network, server.owner) == (True, plex.ben)
 
 
-async def test_faults(stage: Stage) -> None:
+async def test_faults(plex: SimulatedPlex) -> None:
     """Faults are set at plex.tv or at a server, and cleared at all."""
     fault = {"endpoint": "user", "kind": "status", "code": 503, "times": 1}
-    await control(stage, "POST", "faults", **fault)
-    assert [(await stage.get("/user")).status for _ in range(2)] == [503, 401]
-    host = stage.server.machine_identifier
-    await control(stage, "POST", "faults", endpoint="identity", kind="html", host=host)
-    assert (await stage.get("server/identity")).status == 502
-    await control(stage, "DELETE", "faults")
-    assert (await stage.get("server/identity")).status == 200
+    await control(plex, "POST", "faults", **fault)
+    assert [(await plex.get("/user")).status for _ in range(2)] == [503, 401]
+    host = plex.server.machine_identifier
+    await control(plex, "POST", "faults", endpoint="identity", kind="html", host=host)
+    assert (await plex.get("server/identity")).status == 502
+    await control(plex, "DELETE", "faults")
+    assert (await plex.get("server/identity")).status == 200
 
 
-async def test_clock_and_requests(stage: Stage) -> None:
+async def test_clock_and_requests(plex: SimulatedPlex) -> None:
     """Time goes forward, and what has arrived is told."""
-    before = stage.simulator.clock.now()
-    await control(stage, "POST", "clock", seconds=3600)
-    assert stage.simulator.clock.now() - before >= timedelta(hours=1)
-    await stage.get("server/identity")
-    await stage.get("/ping")
+    before = plex.simulator.clock.now()
+    await control(plex, "POST", "clock", seconds=3600)
+    assert plex.simulator.clock.now() - before >= timedelta(hours=1)
+    await plex.get("server/identity")
+    await plex.get("/ping")
     for query, endpoints in (
         ("count=1", ["ping"]),
         ("count=0", []),
         ("endpoint=identity", ["identity"]),
     ):
-        told = (await control(stage, "GET", f"requests?{query}"))["requests"]
+        told = (await control(plex, "GET", f"requests?{query}"))["requests"]
         assert [record["endpoint"] for record in told] == endpoints
 
 
@@ -131,12 +131,16 @@ async def test_clock_and_requests(stage: Stage) -> None:
     ],
 )
 async def test_refused(
-    stage: Stage, method: str, path: str, fields: dict[str, object] | None, status: int
+    plex: SimulatedPlex,
+    method: str,
+    path: str,
+    fields: dict[str, object] | None,
+    status: int,
 ) -> None:
     """What does not exist or makes no sense is refused in words."""
-    path = path.format(server=stage.server.machine_identifier)
-    url = f"{stage.simulator.base_url}/_simulator/{path}"
-    async with stage.session.request(method, url, json=fields) as response:
+    path = path.format(server=plex.server.machine_identifier)
+    url = f"{plex.simulator.base_url}/_simulator/{path}"
+    async with plex.session.request(method, url, json=fields) as response:
         assert response.status == status
         assert (await response.json())["error"]
 

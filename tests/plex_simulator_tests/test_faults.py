@@ -12,7 +12,7 @@ import pytest
 
 from tests.plex_simulator import FAULT_KINDS, Fault, fault_named
 
-from .stage import PASSWORD, Stage
+from .simulated_plex import PASSWORD, SimulatedPlex
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -66,23 +66,23 @@ def test_every_kind_is_tested() -> None:
 
 @pytest.mark.parametrize(("fault", "status", "text"), ANSWERS)
 async def test_answer(
-    stage: Stage, token: str, fault: Fault, status: int, text: str
+    plex: SimulatedPlex, token: str, fault: Fault, status: int, text: str
 ) -> None:
     """A fault that answers is what was asked for, at the latest after its time."""
-    stage.simulator.faults.set("user", fault)
+    plex.simulator.faults.set("user", fault)
     started = time.monotonic()
-    answer = await stage.get("/user", token)
+    answer = await plex.get("/user", token)
     assert (answer.status, text in answer.text) == (status, True)
     assert (time.monotonic() - started >= 0.1) is (fault.kind in ("delay", "slow_body"))
 
 
 @pytest.mark.parametrize(("fault", "header", "value"), HEADERS)
 async def test_header(
-    stage: Stage, fault: Fault, header: str, value: str | None
+    plex: SimulatedPlex, fault: Fault, header: str, value: str | None
 ) -> None:
     """A fault says what kind of answer it is, and when to come again."""
-    stage.simulator.faults.set("user", fault)
-    assert (await stage.get("/user")).headers.get(header) == value
+    plex.simulator.faults.set("user", fault)
+    assert (await plex.get("/user")).headers.get(header) == value
 
 
 @pytest.mark.parametrize(
@@ -94,66 +94,66 @@ async def test_header(
     ],
 )
 async def test_body(
-    stage: Stage, content: str | bytes, charset: str, sent: bytes
+    plex: SimulatedPlex, content: str | bytes, charset: str, sent: bytes
 ) -> None:
     """A text is sent in its charset where there is one; bytes are sent as they are."""
-    stage.simulator.faults.set("user", Fault.body(content, charset=charset))
-    assert (await stage.get("/user")).body == sent
+    plex.simulator.faults.set("user", Fault.body(content, charset=charset))
+    assert (await plex.get("/user")).body == sent
 
 
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize(("fault", "error"), [row[:2] for row in FAILURES])
 async def test_no_whole_answer(
-    stage: Stage, fault: Fault, error: type[Exception], secure: bool
+    plex: SimulatedPlex, fault: Fault, error: type[Exception], secure: bool
 ) -> None:
     """A fault that leaves no whole answer does so over TLS as well."""
-    stage.server.faults.set("identity", fault)
-    url = stage.server.https_url if secure else stage.server.http_url
+    plex.server.faults.set("identity", fault)
+    url = plex.server.https_url if secure else plex.server.http_url
     with pytest.raises(error):
-        await stage.get(f"{url}/identity", seconds=0.2)
+        await plex.get(f"{url}/identity", seconds=0.2)
 
 
 @pytest.mark.parametrize(("fault", "error", "is_done"), FAILURES)
 async def test_what_the_host_did(
-    stage: Stage, fault: Fault, error: type[Exception], is_done: bool
+    plex: SimulatedPlex, fault: Fault, error: type[Exception], is_done: bool
 ) -> None:
     """A fault that spoils the answer comes after the work, any other instead of it."""
-    stage.simulator.faults.set("signin", fault)
+    plex.simulator.faults.set("signin", fault)
     form = {"login": "ben", "password": PASSWORD}
     with pytest.raises(error):
-        await stage.ask("POST", "/users/signin", form=form, seconds=0.2)
-    assert bool(stage.ben.tokens) is is_done
-    assert stage.simulator.requests[-1].status is None
+        await plex.ask("POST", "/users/signin", form=form, seconds=0.2)
+    assert bool(plex.ben.tokens) is is_done
+    assert plex.simulator.requests[-1].status is None
 
 
-async def test_errors_in_xml(stage: Stage) -> None:
+async def test_errors_in_xml(plex: SimulatedPlex) -> None:
     """Errors come in XML where it is forced, and where no JSON is asked for."""
-    stage.simulator.faults.set("user", Fault.xml_instead(), times=1)
-    assert (await stage.get("/user", "dead")).xml.tag == "errors"
-    stage.simulator.faults.set("user", Fault.plex_error(1003))
-    (error,) = (await stage.get("/user", accept=None)).xml
+    plex.simulator.faults.set("user", Fault.xml_instead(), times=1)
+    assert (await plex.get("/user", "dead")).xml.tag == "errors"
+    plex.simulator.faults.set("user", Fault.plex_error(1003))
+    (error,) = (await plex.get("/user", accept=None)).xml
     assert error.get("message") == "API rate limit exceeded"
 
 
 async def test_client_that_hangs_up(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    plex: SimulatedPlex, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A body that is read in part ends without a trace."""
-    stage.simulator.faults.set("user", Fault.huge_body(500_000_000))
-    async with stage.session.get(f"{stage.simulator.api_url}/user") as response:
+    plex.simulator.faults.set("user", Fault.huge_body(500_000_000))
+    async with plex.session.get(f"{plex.simulator.api_url}/user") as response:
         await response.content.readexactly(100_000)
         response.close()
-    while stage.simulator.connection_count:
+    while plex.simulator.connection_count:
         await asyncio.sleep(0.01)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-async def test_how_long_a_fault_lasts(stage: Stage) -> None:
+async def test_how_long_a_fault_lasts(plex: SimulatedPlex) -> None:
     """A fault lasts as often as asked; one endpoint's own goes before that of all."""
-    faults = stage.simulator.faults
+    faults = plex.simulator.faults
 
     async def statuses(times: int) -> list[int]:
-        return [(await stage.get("/ping")).status for _ in range(times)]
+        return [(await plex.get("/ping")).status for _ in range(times)]
 
     faults.set("*", Fault.status(503))
     faults.set("ping", Fault.status(500), times=2)
@@ -166,10 +166,10 @@ async def test_how_long_a_fault_lasts(stage: Stage) -> None:
     assert await statuses(1) == [200]
 
 
-async def test_endpoints(stage: Stage) -> None:
+async def test_endpoints(plex: SimulatedPlex) -> None:
     """A fault is for an endpoint of its own host."""
-    stage.server.faults.set("root", Fault.status(418))
-    assert (await stage.get("server/")).status == 418
-    assert stage.simulator.requests[-1].endpoint == "root"
+    plex.server.faults.set("root", Fault.status(418))
+    assert (await plex.get("server/")).status == 418
+    assert plex.simulator.requests[-1].endpoint == "root"
     with pytest.raises(ValueError, match="unknown endpoint"):
-        stage.simulator.faults.set("root", Fault.status(418))
+        plex.simulator.faults.set("root", Fault.status(418))

@@ -6,10 +6,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.helpers import until
 from tests.plex_simulator import MediaServer
-from tests.waiting import until
 
-from .stage import Stage
+from .simulated_plex import SimulatedPlex
 from .test_control import control
 
 PATH = "/:/websockets/notifications"
@@ -18,18 +18,18 @@ PATH = "/:/websockets/notifications"
 class Client:
     """Open sockets at a server, and steer it."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, plex: SimulatedPlex) -> None:
         """Take the server of the stage."""
-        self.stage = stage
-        self.server: MediaServer = stage.server
+        self.plex = plex
+        self.server: MediaServer = plex.server
 
     async def open(
         self, token: str | None = None, query: str = ""
     ) -> aiohttp.ClientWebSocketResponse[Any]:
         """Open a socket, as the owner unless there is another token."""
-        token = token or self.server.access_token_for(self.stage.anna)
+        token = token or self.server.access_token_for(self.plex.anna)
         url = f"{self.server.http_url}{PATH}{query}"
-        return await self.stage.session.ws_connect(url, headers={"X-Plex-Token": token})
+        return await self.plex.session.ws_connect(url, headers={"X-Plex-Token": token})
 
     async def refusal(self, token: str) -> int:
         """Return the status with which a socket is refused."""
@@ -40,18 +40,18 @@ class Client:
     async def steer(self, action: str, **fields: object) -> Any:
         """Let the server do something, and return what it says of itself."""
         path = f"servers/{self.server.machine_identifier}/{action}"
-        return await control(self.stage, "POST", path, **fields)
+        return await control(self.plex, "POST", path, **fields)
 
 
 @pytest.fixture
-def client(stage: Stage) -> Client:
+def client(plex: SimulatedPlex) -> Client:
     """Return a client of the server of the stage."""
-    return Client(stage)
+    return Client(plex)
 
 
 async def test_who_may_listen(client: Client) -> None:
     """The owner may, others with whom the server is shared only if it lets them."""
-    guest = client.server.access_token_for(client.stage.ben)
+    guest = client.server.access_token_for(client.plex.ben)
     assert await client.refusal("nonsense") == 401
     assert await client.refusal(guest) == 401
     client.server.notifications.allows_shared = True
@@ -60,9 +60,7 @@ async def test_who_may_listen(client: Client) -> None:
             assert len(client.server.notifications) == 1
         await until(lambda: not client.server.notifications)
     client.server.notifications.allowed = False
-    assert (
-        await client.refusal(client.server.access_token_for(client.stage.anna)) == 401
-    )
+    assert await client.refusal(client.server.access_token_for(client.plex.anna)) == 401
 
 
 async def test_messages(client: Client) -> None:

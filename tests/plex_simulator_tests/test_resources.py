@@ -7,33 +7,33 @@ import pytest
 
 from tests.plex_simulator import Account, Client, Connection, Way, plex_direct_address
 
-from .stage import CLIENT, Stage
+from .simulated_plex import CLIENT, SimulatedPlex
 
 
-async def listed(stage: Stage, account: Account, query: str = "") -> list[Any]:
+async def listed(plex: SimulatedPlex, account: Account, query: str = "") -> list[Any]:
     """Return what an account lists."""
     token = account.sign_in_token("client-2")
-    rows: list[Any] = (await stage.get(f"/resources{query}", token)).json
+    rows: list[Any] = (await plex.get(f"/resources{query}", token)).json
     return rows
 
 
-async def test_row(stage: Stage) -> None:
+async def test_row(plex: SimulatedPlex) -> None:
     """A row says whose server it is, and whether it runs or a test says so."""
-    (own, _), (row,) = await listed(stage, stage.anna), await listed(stage, stage.ben)
+    (own, _), (row,) = await listed(plex, plex.anna), await listed(plex, plex.ben)
     assert re.fullmatch(r"[0-9a-f]{40}", row["clientIdentifier"])
     assert re.fullmatch(r"[-0-9]{10}T[:0-9]{8}Z", row["lastSeenAt"])
-    assert (own["ownerId"], row["ownerId"]) == (None, stage.anna.id)
+    assert (own["ownerId"], row["ownerId"]) == (None, plex.anna.id)
     assert row["presence"] is True
-    await stage.server.stop()
-    assert (await listed(stage, stage.ben))[0]["presence"] is False
-    stage.server.presence = True
-    assert (await listed(stage, stage.ben))[0]["presence"] is True
+    await plex.server.stop()
+    assert (await listed(plex, plex.ben))[0]["presence"] is False
+    plex.server.presence = True
+    assert (await listed(plex, plex.ben))[0]["presence"] is True
 
 
-async def test_clients_are_listed_too(stage: Stage) -> None:
+async def test_clients_are_listed_too(plex: SimulatedPlex) -> None:
     """A client that signed in is listed as well, without a token."""
-    stage.ben.sign_in_token(CLIENT, client=Client(product="Player"))
-    _, row = await listed(stage, stage.ben)
+    plex.ben.sign_in_token(CLIENT, client=Client(product="Player"))
+    _, row = await listed(plex, plex.ben)
     assert (row["name"], row["provides"]) == ("Player", "")
     assert "accessToken" not in row
 
@@ -50,12 +50,12 @@ async def test_clients_are_listed_too(stage: Stage) -> None:
     ],
 )
 async def test_switches(
-    stage: Stage, query: str, protocol: str, ways: list[Way]
+    plex: SimulatedPlex, query: str, protocol: str, ways: list[Way]
 ) -> None:
     """The three switches of the query decide which addresses are listed and how."""
-    carla = stage.simulator.add_account("carla")
-    server = await stage.simulator.add_server("Films", carla, ipv6=True)
-    (row,) = await listed(stage, carla, query)
+    carla = plex.simulator.add_account("carla")
+    server = await plex.simulator.add_server("Films", carla, ipv6=True)
+    (row,) = await listed(plex, carla, query)
     for way, found in zip(ways, row["connections"], strict=True):
         assert (found["protocol"], found["port"]) == (protocol, server.ways[way].port)
         assert found["local"] is (way in (Way.LOCAL, Way.IPV6))
@@ -70,25 +70,25 @@ async def test_switches(
             assert host.strip("[]") == found["address"]
 
 
-async def test_server_with_one_way(stage: Stage) -> None:
+async def test_server_with_one_way(plex: SimulatedPlex) -> None:
     """A server may be reached locally only; one that is removed is not listed."""
-    carla = stage.simulator.add_account("carla")
-    server = await stage.simulator.add_server(
+    carla = plex.simulator.add_account("carla")
+    server = await plex.simulator.add_server(
         "Films", carla, remote_access=False, relay=False
     )
-    (row,) = await listed(stage, carla, "?includeRelay=1")
+    (row,) = await listed(plex, carla, "?includeRelay=1")
     assert (len(row["connections"]), row["relay"]) == (1, False)
-    await stage.simulator.remove_server(server)
-    assert await listed(stage, carla) == []
+    await plex.simulator.remove_server(server)
+    assert await listed(plex, carla) == []
 
 
-async def test_connections_can_be_dictated(stage: Stage) -> None:
+async def test_connections_can_be_dictated(plex: SimulatedPlex) -> None:
     """A test lists any addresses it likes, and goes back to the real ones."""
-    real = stage.server.connections
+    real = plex.server.connections
     odd = Connection(protocol="x", address="y", port=0, uri="z", local=False)
     for dictated in ([odd], []):
-        stage.server.connections = dictated
-        (row,) = await listed(stage, stage.ben)
+        plex.server.connections = dictated
+        (row,) = await listed(plex, plex.ben)
         assert row["connections"] == [one.as_resource() for one in dictated]
-    stage.server.connections = None
-    assert stage.server.connections == real
+    plex.server.connections = None
+    assert plex.server.connections == real

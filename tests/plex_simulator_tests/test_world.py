@@ -7,7 +7,7 @@ import pytest
 
 from tests.plex_simulator import Clock, PlexDirectResolver
 
-from .stage import CLIENT, PASSWORD, Stage
+from .simulated_plex import CLIENT, PASSWORD, SimulatedPlex
 
 
 def test_clock() -> None:
@@ -40,24 +40,24 @@ async def test_resolver(host: str, address: str | None) -> None:
         assert (await PlexDirectResolver().resolve(host))[0]["host"] == address
 
 
-async def test_people(stage: Stage) -> None:
+async def test_people(plex: SimulatedPlex) -> None:
     """Names are unique, not everybody has codes, and who is removed is gone."""
     with pytest.raises(ValueError, match="already"):
-        stage.simulator.add_account("ben")
+        plex.simulator.add_account("ben")
     with pytest.raises(ValueError, match="no two-factor"):
-        stage.ben.code()
-    stage.ben.sign_in_token(CLIENT)
-    stage.simulator.remove_account(stage.ben)
-    assert not stage.ben.tokens
-    assert (await stage.sign_in("ben")).error == (401, 1001)
+        plex.ben.code()
+    plex.ben.sign_in_token(CLIENT)
+    plex.simulator.remove_account(plex.ben)
+    assert not plex.ben.tokens
+    assert (await plex.sign_in("ben")).error == (401, 1001)
 
 
-async def test_secrets_are_known(stage: Stage) -> None:
+async def test_secrets_are_known(plex: SimulatedPlex) -> None:
     """All that must never leak can be listed, what is dead by now as well."""
-    anna, server = stage.anna, stage.server
+    anna, server = plex.anna, plex.server
     first, transient = anna.sign_in_token(CLIENT), server.issue_transient_token(anna)
-    second = (await stage.sign_in("anna", code=anna.code())).json
-    code = (await stage.ask("POST", "/pins")).json["code"]
+    second = (await plex.sign_in("anna", code=anna.code())).json
+    code = (await plex.ask("POST", "/pins")).json["code"]
     await server.restart()
     assert {
         PASSWORD,
@@ -70,4 +70,4 @@ async def test_secrets_are_known(stage: Stage) -> None:
         server.access_token_for(anna),
         transient,
         code,
-    } <= stage.simulator.secrets()
+    } <= plex.simulator.secrets()

@@ -1,1 +1,1 @@
-"""A random walk through a house of years, and what has to be true after it."""
+"""A random walk through years of use, and what has to be true after it."""

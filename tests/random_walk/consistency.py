@@ -13,10 +13,9 @@ from homeassistant.helpers import (
     entity_registry as er,
     issue_registry as ir,
 )
-from tests.helpers import account_coordinator, server_coordinator, subentry_of
-from tests.home import Home
+from tests.harness import Harness
+from tests.helpers import account_coordinator, server_coordinator, subentry_of, until
 from tests.plex_simulator import MediaServer
-from tests.waiting import until
 
 _MOST_SECONDS = 10
 
@@ -27,18 +26,22 @@ def added(entry: MockConfigEntry, servers: list[MediaServer]) -> list[MediaServe
     return [one for one in servers if one.machine_identifier in identifiers]
 
 
-def check_account(home: Home, entry: MockConfigEntry, *, is_rejected: bool) -> None:
+def check_account(
+    harness: Harness, entry: MockConfigEntry, *, is_rejected: bool
+) -> None:
     """Check an account: it is polled, and asks to sign in exactly when it is rejected."""
     assert entry.state is ConfigEntryState.LOADED
     account = account_coordinator(entry)
     assert account._unsub_refresh is not None, "the account is polled no more"
     assert account.token_rejected is is_rejected
-    assert home.reauth_flows(entry) == is_rejected
-    assert home.state("binary_sensor.sign_in") == ("on" if is_rejected else "off")
-    devices = dr.async_entries_for_config_entry(dr.async_get(home.hass), entry.entry_id)
+    assert harness.reauth_flows(entry) == is_rejected
+    assert harness.state("binary_sensor.sign_in") == ("on" if is_rejected else "off")
+    devices = dr.async_entries_for_config_entry(
+        dr.async_get(harness.hass), entry.entry_id
+    )
     assert len(devices) == 1 + len(entry.subentries)
     entities = er.async_entries_for_config_entry(
-        er.async_get(home.hass), entry.entry_id
+        er.async_get(harness.hass), entry.entry_id
     )
     owners = {entity.config_subentry_id for entity in entities}
     assert owners - {None} == set(entry.subentries)
@@ -62,7 +65,7 @@ def check_servers(entry: MockConfigEntry) -> None:
 
 
 def check_server(
-    home: Home, entry: MockConfigEntry, server: MediaServer, token: str | None
+    harness: Harness, entry: MockConfigEntry, server: MediaServer, token: str | None
 ) -> None:
     """Check a server: it is reached, with its sources, and its token is followed.
 
@@ -70,22 +73,22 @@ def check_server(
     """
     coordinator = server_coordinator(entry, server)
     assert coordinator._unsub_refresh is not None, "the server is polled no more"
-    assert home.state("binary_sensor.reachable", server) == "on"
+    assert harness.state("binary_sensor.reachable", server) == "on"
     watched = subentry_of(entry, server).data[CONF_SOURCES]
-    prefix = f"{home.anna.uuid}_{server.machine_identifier}_source_"
+    prefix = f"{harness.anna.uuid}_{server.machine_identifier}_source_"
     sources = {
         entity.unique_id.removeprefix(prefix)
         for entity in er.async_entries_for_config_entry(
-            er.async_get(home.hass), entry.entry_id
+            er.async_get(harness.hass), entry.entry_id
         )
         if entity.unique_id.startswith(prefix)
     }
     assert sources == set(watched)
     assert not watched or coordinator.sources._unsub_refresh is not None
-    own = server.owner is home.anna
+    own = server.owner is harness.anna
     for source in watched:
         is_known = own and source in server.sources
-        state = home.state(f"sensor.source_{source}", server)
+        state = harness.state(f"sensor.source_{source}", server)
         assert (state != "unavailable") is is_known, source
     issued = coordinator.issued_token
     if token is not None and server.accepts_transient_token(token):
@@ -94,12 +97,12 @@ def check_server(
     is_running = issued.token is not None
     assert not issued.token or server.accepts_transient_token(issued.token.token)
     assert (issued._cancel_expiry is not None) is is_running
-    shown = home.state("sensor.transient_token_expires", server)
+    shown = harness.state("sensor.transient_token_expires", server)
     assert (shown != "unknown") is is_running
 
 
 async def check_sockets(
-    home: Home,
+    harness: Harness,
     entry: MockConfigEntry,
     servers: list[MediaServer],
     seconds: float = _MOST_SECONDS,
@@ -109,30 +112,32 @@ async def check_sockets(
     A server that is only shared refuses it.
     Raises TimeoutError otherwise.
     """
-    heard = [one for one in added(entry, servers) if one.owner is home.anna]
+    heard = [one for one in added(entry, servers) if one.owner is harness.anna]
     await until(
         lambda: all(len(one.notifications) == (one in heard) for one in servers),
         seconds,
     )
 
 
-def check_issues(home: Home, entry: MockConfigEntry) -> None:
+def check_issues(harness: Harness, entry: MockConfigEntry) -> None:
     """Check that no issue is left of a server that is gone, nor of one that works."""
-    found = [one for domain, one in ir.async_get(home.hass).issues if domain == DOMAIN]
+    found = [
+        one for domain, one in ir.async_get(harness.hass).issues if domain == DOMAIN
+    ]
     assert all(issue.endswith(tuple(entry.subentries)) for issue in found), found
 
 
-def accepts_token(home: Home, entry: MockConfigEntry) -> bool:
+def accepts_token(harness: Harness, entry: MockConfigEntry) -> bool:
     """Return whether Plex knows the token that an entry has."""
-    return home.anna.find_token(entry.data[CONF_TOKEN]) is not None
+    return harness.anna.find_token(entry.data[CONF_TOKEN]) is not None
 
 
-async def check_nothing_is_left(home: Home) -> None:
+async def check_nothing_is_left(harness: Harness) -> None:
     """Check that nothing is left of entries that were removed.
 
     Raises TimeoutError where a connection is.
     """
-    hass = home.hass
+    hass = harness.hass
     assert not hass.config_entries.async_entries(DOMAIN)
     assert not hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert not hass.config_entries.subentries.async_progress()
@@ -140,4 +145,4 @@ async def check_nothing_is_left(home: Home) -> None:
     registry = er.async_get(hass)
     assert not [one for one in registry.entities.values() if one.platform == DOMAIN]
     assert not hass.data[f"{DOMAIN}_transient_tokens"]
-    await until(lambda: not home.simulator.connection_count, _MOST_SECONDS)
+    await until(lambda: not harness.simulator.connection_count, _MOST_SECONDS)

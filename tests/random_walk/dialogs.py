@@ -10,8 +10,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.data_entry_flow import FlowManager, InvalidData, UnknownFlow
+from tests.harness import Harness
 from tests.helpers import async_use_api, source_of
-from tests.home import Home
 from tests.plex_simulator import Account, MediaServer
 
 type Manager = FlowManager[Any, Any, Any]
@@ -25,14 +25,16 @@ _MENUS: Final = ("user", "reauth_confirm", "reconfigure", "link_failed")
 class Dialogs:
     """Open, go on in and close the dialogs of an integration, as they are drawn."""
 
-    home: Home
+    harness: Harness
     servers: list[MediaServer]
 
     async def open_sign_in(self) -> None:
         """Open a dialog that adds an account."""
-        flows = self.home.hass.config_entries.flow
+        flows = self.harness.hass.config_entries.flow
         result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
-        await async_use_api(self.home.hass, self.home.simulator, result["flow_id"])
+        await async_use_api(
+            self.harness.hass, self.harness.simulator, result["flow_id"]
+        )
 
     async def open_server(
         self, entry: MockConfigEntry, subentry: ConfigSubentry | None
@@ -40,10 +42,10 @@ class Dialogs:
         """Open a dialog that adds a server, or changes one."""
         if subentry is not None:
             await entry.start_subentry_reconfigure_flow(
-                self.home.hass, subentry.subentry_id
+                self.harness.hass, subentry.subentry_id
             )
             return
-        await self.home.hass.config_entries.subentries.async_init(
+        await self.harness.hass.config_entries.subentries.async_init(
             (entry.entry_id, SUBENTRY_TYPE_SERVER), context={"source": SOURCE_USER}
         )
 
@@ -67,13 +69,13 @@ class Dialogs:
         for manager, flow in self._picked(picks):
             step = flow["step_id"]
             if step == "link":
-                pins = self.home.simulator.pins
+                pins = self.harness.simulator.pins
                 pins.link(pins.latest.code, self._somebody(picks))
                 continue
             if step == "link_done":
                 await self._look(manager, flow)
                 continue
-            is_server = manager is self.home.hass.config_entries.subentries
+            is_server = manager is self.harness.hass.config_entries.subentries
             answer = self._server_answer if is_server else self._sign_in_answer
             # A server may be picked that the form does not offer.
             with suppress(UnknownFlow, InvalidData):
@@ -91,7 +93,7 @@ class Dialogs:
         if step == "servers":
             return {"servers": []}
         if step == "code":
-            return {"verification_code": self.home.anna.code()}
+            return {"verification_code": self.harness.anna.code()}
         person = self._somebody(picks)
         if step == "token":
             return {"token": person.sign_in_token("another client")}
@@ -115,7 +117,7 @@ class Dialogs:
 
     def _somebody(self, picks: Picks) -> Account:
         """Return Anna or, not so often, Ben."""
-        return picked((self.home.anna, self.home.anna, self.home.ben), picks)
+        return picked((self.harness.anna, self.harness.anna, self.harness.ben), picks)
 
     def _picked(self, picks: Picks) -> Iterator[tuple[Manager, Any]]:
         """Yield one of the dialogs, nothing where there is none."""
@@ -124,7 +126,7 @@ class Dialogs:
 
     def _open(self) -> Iterator[tuple[Manager, Any]]:
         """Yield the dialogs that are open, oldest first."""
-        entries = self.home.hass.config_entries
+        entries = self.harness.hass.config_entries
         for sign_in in entries.flow.async_progress_by_handler(DOMAIN):
             yield entries.flow, sign_in
         for server in entries.subentries.async_progress():

@@ -1,4 +1,4 @@
-"""A random walk through a house of years: whatever happens, everything stays consistent."""
+"""A random walk through years of use: whatever happens, everything stays consistent."""
 
 from datetime import timedelta
 from itertools import cycle
@@ -11,13 +11,13 @@ import pytest
 
 from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from homeassistant.helpers import entity_registry as er
+from tests.harness import Harness
 from tests.helpers import source_of, subentry_of
-from tests.home import Home
 from tests.plex_simulator import Fault
-from tests.usage import Usage
+from tests.resource_usage import ResourceUsage
 
+from .base import RandomWalkBase, in_event_loop
 from .dialogs import Picks, picked
-from .house import HouseWalk, at_home
 
 REJECTED = Fault.plex_error(1001, 401)
 CANCELLED = st.none() | st.integers(0, 40)
@@ -27,71 +27,71 @@ WALKS = 60
 WALKS_IN_FULL = 1_300
 
 
-class Walk(HouseWalk):
-    """Do one thing after the other to a house, as hypothesis draws it."""
+class Walk(RandomWalkBase):
+    """Do one thing after the other, as hypothesis draws it."""
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def add(self, picks: Picks) -> None:
         """Add a server."""
         for server in self.one_of(self.missing(), picks):
-            self.home.add_server(self.entry, server)
+            self.harness.add_server(self.entry, server)
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def remove(self, picks: Picks) -> None:
         """Remove a server."""
         for server in self.one_of(self.added(), picks):
-            self.home.hass.config_entries.async_remove_subentry(
+            self.harness.hass.config_entries.async_remove_subentry(
                 self.entry, subentry_of(self.entry, server).subentry_id
             )
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def change_sources(self, picks: Picks) -> None:
         """Watch other sources of a server."""
         watched = [source_of(one) for one in self.servers if next(picks) % 2]
         for server in self.one_of(self.added(), picks):
-            self.home.change_server(self.entry, server, **{CONF_SOURCES: watched})
+            self.harness.change_server(self.entry, server, **{CONF_SOURCES: watched})
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def change_address(self, picks: Picks) -> None:
         """Type the address of a server."""
         for server in self.one_of(self.added(), picks):
-            self.home.change_server(self.entry, server, url=server.http_url)
+            self.harness.change_server(self.entry, server, url=server.http_url)
 
     @rule()
-    @at_home
+    @in_event_loop
     async def reload(self) -> None:
         """Reload the entry while everything else goes on."""
-        self.home.hass.config_entries.async_schedule_reload(self.entry.entry_id)
+        self.harness.hass.config_entries.async_schedule_reload(self.entry.entry_id)
 
     @precondition(lambda self: not self.is_refused)
     @rule()
-    @at_home
+    @in_event_loop
     async def refuse(self) -> None:
         """Let plex.tv reject all tokens."""
-        self.home.simulator.faults.set("user", REJECTED)
+        self.harness.simulator.faults.set("user", REJECTED)
         self.is_refused = True
 
     @precondition(lambda self: self.is_refused)
     @rule()
-    @at_home
+    @in_event_loop
     async def accept(self) -> None:
         """Let plex.tv accept again the tokens that are good."""
-        self.home.simulator.faults.clear()
+        self.harness.simulator.faults.clear()
         self.is_refused = False
 
     @rule()
-    @at_home
+    @in_event_loop
     async def revoke(self) -> None:
         """Remove Home Assistant from the account's devices: a new sign-in is needed."""
-        self.home.anna.revoke_token(self.entry.data[CONF_CLIENT_IDENTIFIER])
+        self.harness.anna.revoke_token(self.entry.data[CONF_CLIENT_IDENTIFIER])
 
     @precondition(lambda self: bool(self.running()))
     @rule(picks=PICKS, is_orderly=st.booleans())
-    @at_home
+    @in_event_loop
     async def stop(self, picks: Picks, is_orderly: bool) -> None:
         """Stop a server, or let it crash."""
         server = picked(self.running(), picks)
@@ -100,14 +100,14 @@ class Walk(HouseWalk):
 
     @precondition(lambda self: bool(self.running()))
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def restart(self, picks: Picks) -> None:
         """Restart a server, which destroys its transient tokens."""
         await picked(self.running(), picks).restart()
 
     @precondition(lambda self: bool(self.stopped))
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def start(self, picks: Picks) -> None:
         """Start a server again."""
         server = picked(self.stopped, picks)
@@ -116,36 +116,36 @@ class Walk(HouseWalk):
 
     @precondition(lambda self: not self.is_plex_tv_away)
     @rule()
-    @at_home
+    @in_event_loop
     async def take_plex_tv_away(self) -> None:
         """Take plex.tv away."""
         self.is_plex_tv_away = True
-        await self.home.simulator.stop_plex_tv()
+        await self.harness.simulator.stop_plex_tv()
 
     @precondition(lambda self: self.is_plex_tv_away)
     @rule()
-    @at_home
+    @in_event_loop
     async def bring_plex_tv_back(self) -> None:
         """Bring plex.tv back."""
         self.is_plex_tv_away = False
-        await self.home.simulator.start_plex_tv()
+        await self.harness.simulator.start_plex_tv()
 
     @rule(action=st.sampled_from(["get_token_details", "get_servers"]), when=CANCELLED)
-    @at_home
+    @in_event_loop
     async def ask(self, action: str, when: int | None) -> None:
         """Call an action of the account."""
         await self.call(
-            self.home.call(action, config_entry_id=self.entry.entry_id), when
+            self.harness.call(action, config_entry_id=self.entry.entry_id), when
         )
 
     @rule(picks=PICKS, when=CANCELLED)
-    @at_home
+    @in_event_loop
     async def get_transient_token(self, picks: Picks, when: int | None) -> None:
         """Get a transient token of a server."""
         for device in self.one_of(self.devices(), picks):
             subentry_id = str(device.config_subentry_id)
             self.tokens.pop(subentry_id, None)
-            action = self.home.call("get_transient_token", device_id=device.id)
+            action = self.harness.call("get_transient_token", device_id=device.id)
             response = await self.call(action, when)
             if response is not None:
                 self.tokens[subentry_id] = response["token"]
@@ -154,7 +154,7 @@ class Walk(HouseWalk):
         action=st.sampled_from(["button.press", "homeassistant.update_entity"]),
         when=CANCELLED,
     )
-    @at_home
+    @in_event_loop
     async def check_now(self, action: str, when: int | None) -> None:
         """Have Plex asked now, by our button or by Home Assistant's own action."""
         domain, _, name = action.partition(".")
@@ -162,7 +162,7 @@ class Walk(HouseWalk):
         keys = ["button.check_now"] if is_button else ["binary_sensor.sign_in"]
         if self.added() and not is_button:
             keys.append("binary_sensor.reachable")
-        registry = er.async_get(self.home.hass)
+        registry = er.async_get(self.harness.hass)
         entities = [
             entity.entity_id
             for entity in er.async_entries_for_config_entry(
@@ -170,25 +170,25 @@ class Walk(HouseWalk):
             )
             if f"{entity.domain}.{entity.translation_key}" in keys
         ]
-        call = self.home.hass.services.async_call(
+        call = self.harness.hass.services.async_call(
             domain, name, {"entity_id": entities}, blocking=True
         )
         await self.call(call, when)
 
     @rule()
-    @at_home
+    @in_event_loop
     async def open_reconfigure(self) -> None:
         """Open a dialog to reconfigure the account."""
-        await self.entry.start_reconfigure_flow(self.home.hass)
+        await self.entry.start_reconfigure_flow(self.harness.hass)
 
     @rule()
-    @at_home
+    @in_event_loop
     async def open_sign_in(self) -> None:
         """Open a dialog to add an account."""
         await self.dialogs.open_sign_in()
 
     @rule(picks=PICKS, is_new=st.booleans())
-    @at_home
+    @in_event_loop
     async def open_server(self, picks: Picks, is_new: bool) -> None:
         """Open a dialog to add a server, or to change one."""
         servers = [] if is_new else self.added()
@@ -197,51 +197,51 @@ class Walk(HouseWalk):
             await self.dialogs.open_server(self.entry, subentry)
 
     @rule(picks=PICKS, moves=st.integers(1, 4))
-    @at_home
+    @in_event_loop
     async def go_on(self, picks: Picks, moves: int) -> None:
         """Go on in dialogs."""
         for _ in range(moves):
             await self.dialogs.go_on(picks)
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def look(self, picks: Picks) -> None:
         """Open a dialog again that has lost its page."""
         await self.dialogs.look(picks)
 
     @rule(picks=PICKS)
-    @at_home
+    @in_event_loop
     async def close_dialog(self, picks: Picks) -> None:
         """Close a dialog."""
         self.dialogs.close(picks)
 
     @rule(minutes=st.sampled_from([1, 5, 15, 61]))
-    @at_home
+    @in_event_loop
     async def wait(self, minutes: int) -> None:
         """Let time pass."""
         await self.let_pass(timedelta(minutes=minutes, seconds=1))
 
 
 def test_random_walk(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
     pytestconfig: pytest.Config,
 ) -> None:
     """After any number of things that happen, all is as if nothing had."""
     caplog.set_level(logging.WARNING)
-    home.hass.loop.set_debug(False)
+    harness.hass.loop.set_debug(False)
     is_full = pytestconfig.getoption("--full")
     walks = list[Walk]()
-    usages = list[Usage]()
+    usages = list[ResourceUsage]()
 
-    class WalkAtHome(Walk):
+    class WalkOnHarness(Walk):
         def __init__(self) -> None:
-            super().__init__(home, freezer, usages)
+            super().__init__(harness, freezer, usages)
             walks.append(self)
 
     run_state_machine_as_test(
-        WalkAtHome,
+        WalkOnHarness,
         settings=settings(
             max_examples=WALKS_IN_FULL if is_full else WALKS,
             stateful_step_count=STEPS,

@@ -6,26 +6,26 @@ import pytest
 
 from scripts.live_check.look import Look, look
 from scripts.live_check.shapes import Difference, Kind, compare
-from tests.home import Home
+from tests.harness import Harness
 from tests.plex_simulator import Fault
 
-type Plant = Callable[[Home], None]
+type Plant = Callable[[Harness], None]
 
 
-async def look_at(home: Home, server_name: str | None = None) -> Look:
+async def look_at(harness: Harness, server_name: str | None = None) -> Look:
     """Look at the simulated Plex; Anna enters the code."""
 
     async def enter(code: str) -> None:
-        assert home.simulator.pins.link(code, home.anna)
+        assert harness.simulator.pins.link(code, harness.anna)
 
-    return await look(home.simulator.api_url, server_name, enter)
+    return await look(harness.simulator.api_url, server_name, enter)
 
 
 def answer(endpoint: str, fault: Fault, of: str = "plex.tv") -> Plant:
     """Return what lets plex.tv or Anna's server answer a call in another way."""
 
-    def plant(home: Home) -> None:
-        host = home.simulator if of == "plex.tv" else home.server
+    def plant(harness: Harness) -> None:
+        host = harness.simulator if of == "plex.tv" else harness.server
         host.faults.set(endpoint, fault)
 
     return plant
@@ -33,12 +33,12 @@ def answer(endpoint: str, fault: Fault, of: str = "plex.tv") -> Plant:
 
 def account(**fields: object) -> Plant:
     """Return what gives Anna's account other fields."""
-    return lambda home: home.anna.overrides.update(fields)
+    return lambda harness: harness.anna.overrides.update(fields)
 
 
 def without(name: str) -> Plant:
     """Return what takes a field from Anna's account."""
-    return lambda home: home.anna.omitted.add(name)
+    return lambda harness: harness.anna.omitted.add(name)
 
 
 IDENTITY = '{"MediaContainer": {"size": 0, "machineIdentifier": 7, "version": "1.41"}}'
@@ -103,15 +103,15 @@ PLANTED: dict[str, tuple[Plant, str]] = {
 }
 
 
-async def test_all_as_expected(home: Home) -> None:
+async def test_all_as_expected(harness: Harness) -> None:
     """Nothing differs at the simulator; what was asked for is ended there."""
-    tokens = set(home.anna.tokens)
-    found = await look_at(home)
+    tokens = set(harness.anna.tokens)
+    found = await look_at(harness)
     assert found.is_as_expected, found.report
     assert found.report.splitlines()[-1].endswith(" calls, 0 differences")
-    assert set(home.anna.tokens) == tokens
-    assert len(home.simulator.requests_to("security_token")) == 1
-    asked = {request.endpoint for request in home.simulator.requests}
+    assert set(harness.anna.tokens) == tokens
+    assert len(harness.simulator.requests_to("security_token")) == 1
+    asked = {request.endpoint for request in harness.simulator.requests}
     # Removing a device and signing in by password are left out, since they change much.
     assert {"user", "resources", "devices", "devices_xml", "signout"} <= asked
     assert {"identity", "root", "security_resources", "item", "notifications"} <= asked
@@ -122,28 +122,33 @@ async def test_all_as_expected(home: Home) -> None:
 
 
 @pytest.mark.parametrize("name", PLANTED)
-async def test_planted_difference(home: Home, name: str) -> None:
+async def test_planted_difference(harness: Harness, name: str) -> None:
     """Each difference is found and named."""
     plant, line = PLANTED[name]
-    plant(home)
-    found = await look_at(home)
+    plant(harness)
+    found = await look_at(harness)
     assert not found.is_as_expected
     assert line in found.report
 
 
-async def test_no_value(home: Home) -> None:
+async def test_no_value(harness: Harness) -> None:
     """No value and no name that may be one is in the report."""
-    secret = home.anna.sign_in_token("other")
+    secret = harness.anna.sign_in_token("other")
     without_digits = "acctmHueAxfCv_jLOUGH"
-    home.anna.overrides.update(
+    harness.anna.overrides.update(
         {secret: {"of": 1}, without_digits: 1, "novelty": "nobody@example.invalid"}
     )
-    report = (await look_at(home)).report
+    report = (await look_at(harness)).report
     values = {
-        *home.anna.secrets(),
+        *harness.anna.secrets(),
         without_digits,
-        *("example.invalid", home.anna.uuid, home.anna.title, home.server.name),
-        *(home.server.machine_identifier, "127.0.0.1", "transient-0"),
+        *(
+            "example.invalid",
+            harness.anna.uuid,
+            harness.anna.title,
+            harness.server.name,
+        ),
+        *(harness.server.machine_identifier, "127.0.0.1", "transient-0"),
     }
     assert [value for value in values if value in report] == []
     assert "(a name that may be a value)" in report
@@ -157,14 +162,14 @@ async def test_no_value(home: Home) -> None:
         ("Nowhere", "the account lists no server of that name"),
     ],
 )
-async def test_server(home: Home, name: str, ended: str | None) -> None:
+async def test_server(harness: Harness, name: str, ended: str | None) -> None:
     """The server of a name is asked; a shared one is asked for no sources."""
-    found = await look_at(home, name)
+    found = await look_at(harness, name)
     assert found.is_as_expected == (ended is None), found.report
     assert (f"Ended early: {ended}" in found.report) == (ended is not None)
-    asked = bool(home.simulator.requests_to("security_resources"))
+    asked = bool(harness.simulator.requests_to("security_resources"))
     assert asked == (name == "basement")
-    assert home.simulator.requests_to("signout")
+    assert harness.simulator.requests_to("signout")
 
 
 def test_comparison() -> None:

@@ -9,8 +9,8 @@ import pytest
 from homeassistant.helpers import issue_registry as ir
 from scripts.shared.play import deeds, show_how_to_play
 from scripts.shared.simulator import Simulator
+from tests.harness import Harness
 from tests.helpers import account_coordinator, server_coordinator
-from tests.home import Home
 from tests.plex_simulator.control import describe
 
 pytestmark = pytest.mark.skipif(
@@ -28,29 +28,29 @@ async def run(command: str) -> str:
     return output.decode()
 
 
-async def test_commands(home: Home) -> None:
+async def test_commands(harness: Harness) -> None:
     """Each command does what it says, and Plex Auth sees it when it asks next."""
-    basement = home.world.basement
-    entry = await home.add(home.anna, basement)
-    pin = home.simulator.pins.create("somewhere")
+    basement = harness.world.basement
+    entry = await harness.add(harness.anna, basement)
+    pin = harness.simulator.pins.create("somewhere")
     commands = [
-        deed.command for deed in deeds(Simulator(describe(home.simulator)), pin.code)
+        deed.command for deed in deeds(Simulator(describe(harness.simulator)), pin.code)
     ]
     code, link, reject, sign_out, stop, start, restart, disorder, order = commands
 
-    assert home.anna.accepts_code(json.loads(await run(code))["code"])
+    assert harness.anna.accepts_code(json.loads(await run(code))["code"])
     await run(link)
-    assert pin.auth_token in home.ben.tokens.values()
+    assert pin.auth_token in harness.ben.tokens.values()
 
     async def reachable() -> str:
         await server_coordinator(entry, basement).async_refresh()
-        return home.state("binary_sensor.reachable", basement)
+        return harness.state("binary_sensor.reachable", basement)
 
     await run(stop)
     assert await reachable() == "off"
     await run(start)
     assert await reachable() == "on"
-    token = await home.transient_token(basement)
+    token = await harness.transient_token(basement)
     await run(restart)
     assert not basement.accepts_transient_token(token)
     assert await reachable() == "on"
@@ -66,20 +66,24 @@ async def test_commands(home: Home) -> None:
     assert await asked()
     await run(reject)
     assert not await asked()
-    assert home.reauth_flows(entry)
+    assert harness.reauth_flows(entry)
     await run(sign_out)
     assert await reachable() == "on"
-    told = {issue.translation_key for issue in ir.async_get(home.hass).issues.values()}
+    told = {
+        issue.translation_key for issue in ir.async_get(harness.hass).issues.values()
+    }
     assert "server_unclaimed" in told
 
 
-async def test_what_is_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_is_shown(
+    harness: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The address, everybody who can sign in, and each command stand there."""
-    simulator = Simulator(describe(home.simulator))
+    simulator = Simulator(describe(harness.simulator))
     show_how_to_play(simulator)
     shown = capsys.readouterr().out
-    assert f"\n  {home.simulator.api_url}\n" in shown
-    for account in home.simulator.accounts.values():
+    assert f"\n  {harness.simulator.api_url}\n" in shown
+    for account in harness.simulator.accounts.values():
         if account.username:
             assert f"\n  {account.username} " in shown
             assert f" {account.password or 'none'}\n" in shown

@@ -20,9 +20,9 @@ from tests.plex_simulator import PlexSimulator
 from tests.plex_simulator.worlds import DemoWorld
 from tests.walks.rest import Api
 
+from .audited_user import AuditedUser, mark
 from .leak_audit import Audit
 from .leaks import Place
-from .walk import Walk, mark
 
 COMPONENTS = "api config diagnostics repairs system_health websocket_api"
 
@@ -62,7 +62,7 @@ async def watched(
 
 
 @pytest.fixture
-async def walk(
+async def user(
     watched: HomeAssistant,
     simulator: PlexSimulator,
     world: DemoWorld,
@@ -70,7 +70,7 @@ async def walk(
     hass_client: ClientSessionGenerator,
     hass_ws_client: WebSocketGenerator,
     monkeypatch: pytest.MonkeyPatch,
-) -> Walk:
+) -> AuditedUser:
     """Return what walks through everything, as a person with admin rights."""
     for component in COMPONENTS.split():
         assert await async_setup_component(watched, component, {})
@@ -80,7 +80,7 @@ async def walk(
     monkeypatch.setattr(link, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(claim, "_PAUSE", 0.0)
     monkeypatch.setattr(claim, "_LOOKS", 2)
-    return Walk(
+    return AuditedUser(
         hass=watched,
         api=Api(await hass_client(), partial(audit.add, Place.FLOW)),
         websocket=await hass_ws_client(watched),

@@ -25,6 +25,7 @@ from homeassistant.helpers import config_validation as cv, intent
 from homeassistant.helpers.script import Script
 from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
+from tests.harness import Harness
 from tests.helpers import (
     account_coordinator,
     async_use_api,
@@ -32,7 +33,6 @@ from tests.helpers import (
     server_data,
     source_of,
 )
-from tests.home import Home
 from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
 
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -133,36 +133,36 @@ def assert_no_token(simulator: PlexSimulator, received: list[bytes]) -> None:
 @CALLS
 @pytest.mark.usefixtures("entry")
 async def test_rest(
-    home: Home,
+    harness: Harness,
     hass_client: ClientSessionGenerator,
     hass_read_only_access_token: str,
     action: str,
     data: dict[str, Any],
 ) -> None:
     """Over REST a person without admin rights is refused, and Plex is not asked."""
-    assert await async_setup_component(home.hass, "api", {})
+    assert await async_setup_component(harness.hass, "api", {})
     client = await hass_client(hass_read_only_access_token)
-    home.simulator.requests.clear()
+    harness.simulator.requests.clear()
     response = await client.post(
         f"/api/services/{DOMAIN}/{action}?return_response", json=data
     )
     assert response.status == HTTPStatus.UNAUTHORIZED
     assert "token" not in await response.text()
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
 @CALLS
 @pytest.mark.usefixtures("entry")
 async def test_websocket(
-    home: Home,
+    harness: Harness,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
     action: str,
     data: dict[str, Any],
 ) -> None:
     """Over the WebSocket a person without admin rights is refused likewise."""
-    client = await hass_ws_client(home.hass, hass_read_only_access_token)
-    home.simulator.requests.clear()
+    client = await hass_ws_client(harness.hass, hass_read_only_access_token)
+    harness.simulator.requests.clear()
     await client.send_json_auto_id(
         {
             "type": "call_service",
@@ -175,7 +175,7 @@ async def test_websocket(
     answer = await client.receive_json()
     assert not answer["success"]
     assert answer["error"]["message"] == "Unauthorized"
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
 class AskPlex(intent.IntentHandler):
@@ -207,25 +207,25 @@ class AskPlex(intent.IntentHandler):
 @CALLS
 @pytest.mark.usefixtures("entry")
 async def test_intent(
-    home: Home, hass_read_only_user: User, action: str, data: dict[str, Any]
+    harness: Harness, hass_read_only_user: User, action: str, data: dict[str, Any]
 ) -> None:
     """What a person without admin rights says to the assistant gets no token either."""
-    intent.async_register(home.hass, AskPlex(action, data))
-    home.simulator.requests.clear()
+    intent.async_register(harness.hass, AskPlex(action, data))
+    harness.simulator.requests.clear()
     with pytest.raises(HomeAssistantError):
         await intent.async_handle(
-            home.hass,
+            harness.hass,
             "test",
             "AskPlex",
             context=Context(user_id=hass_read_only_user.id),
         )
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
 @CALLS
 @pytest.mark.usefixtures("entry")
 async def test_script(
-    home: Home, hass_read_only_user: User, action: str, data: dict[str, Any]
+    harness: Harness, hass_read_only_user: User, action: str, data: dict[str, Any]
 ) -> None:
     """A script that a person without admin rights starts is refused."""
     sequence = cv.SCRIPT_SCHEMA(
@@ -237,34 +237,34 @@ async def test_script(
             }
         ]
     )
-    script = Script(home.hass, sequence, "test", DOMAIN)
-    home.simulator.requests.clear()
+    script = Script(harness.hass, sequence, "test", DOMAIN)
+    harness.simulator.requests.clear()
     with pytest.raises(Unauthorized):
         await script.async_run(context=Context(user_id=hass_read_only_user.id))
-    assert not home.simulator.requests
+    assert not harness.simulator.requests
 
 
 @CALLS
 @pytest.mark.usefixtures("entry")
 async def test_user_that_is_not_known(
-    home: Home, action: str, data: dict[str, Any]
+    harness: Harness, action: str, data: dict[str, Any]
 ) -> None:
     """Somebody whom Home Assistant does not know is refused."""
-    home.simulator.requests.clear()
+    harness.simulator.requests.clear()
     with pytest.raises(UnknownUser):
-        await home.call(action, Context(user_id="nobody"), **data)
-    assert not home.simulator.requests
+        await harness.call(action, Context(user_id="nobody"), **data)
+    assert not harness.simulator.requests
 
 
 @pytest.mark.parametrize("is_admin", [True, False])
 @pytest.mark.usefixtures("entry")
 async def test_admin_and_automation(
-    home: Home, hass_admin_user: User, is_admin: bool
+    harness: Harness, hass_admin_user: User, is_admin: bool
 ) -> None:
     """An admin gets the token, and so does an automation, which nobody started."""
     context = Context(user_id=hass_admin_user.id if is_admin else None)
-    response = await home.call("get_transient_token", context)
-    assert response["token"] in home.server.transient_tokens
+    response = await harness.call("get_transient_token", context)
+    assert response["token"] in harness.server.transient_tokens
 
 
 # The dialogs
@@ -282,31 +282,31 @@ async def async_begin_link(hass: HomeAssistant, simulator: PlexSimulator) -> Any
 
 
 async def test_code_of_another_dialog(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link code of one dialog does not finish another one."""
     monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
-    first = await async_begin_link(home.hass, home.simulator)
-    first_pin = home.simulator.pins.latest
-    second = await async_begin_link(home.hass, home.simulator)
-    second_pin = home.simulator.pins.latest
+    first = await async_begin_link(harness.hass, harness.simulator)
+    first_pin = harness.simulator.pins.latest
+    second = await async_begin_link(harness.hass, harness.simulator)
+    second_pin = harness.simulator.pins.latest
     assert first_pin.client_identifier != second_pin.client_identifier
     assert first["description_placeholders"]["code"] == first_pin.code
     assert second["description_placeholders"]["code"] == second_pin.code
 
-    assert home.simulator.pins.link(second_pin.code, home.world.without_servers)
+    assert harness.simulator.pins.link(second_pin.code, harness.world.without_servers)
     for _ in range(100):
-        progress = home.hass.config_entries.flow.async_get(second["flow_id"])
+        progress = harness.hass.config_entries.flow.async_get(second["flow_id"])
         if progress["step_id"] == "link_done":
             break
         await asyncio.sleep(0.02)
-    await home.hass.config_entries.flow.async_configure(second["flow_id"])
-    waiting = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    await harness.hass.config_entries.flow.async_configure(second["flow_id"])
+    waiting = harness.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert [(flow["flow_id"], flow["step_id"]) for flow in waiting] == [
         (first["flow_id"], "link")
     ]
-    (entry,) = home.hass.config_entries.async_entries(DOMAIN)
-    assert entry.unique_id == home.world.without_servers.uuid
+    (entry,) = harness.hass.config_entries.async_entries(DOMAIN)
+    assert entry.unique_id == harness.world.without_servers.uuid
     assert entry.data["client_identifier"] == second_pin.client_identifier
 
     # Each dialog has asked for its own code alone, under its own name.
@@ -315,31 +315,31 @@ async def test_code_of_another_dialog(
             request.path.rpartition("/")[2],
             request.headers["X-Plex-Client-Identifier"],
         )
-        for request in home.simulator.requests_to("pins_check")
+        for request in harness.simulator.requests_to("pins_check")
     }
     assert asked == {
         (str(pin.id), pin.client_identifier) for pin in (first_pin, second_pin)
     }
-    home.hass.config_entries.flow.async_abort(first["flow_id"])
-    await home.settle()
+    harness.hass.config_entries.flow.async_abort(first["flow_id"])
+    await harness.settle()
 
 
 async def test_code_claimed_for_another_account(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A code that somebody else claims does not get into the entry of an account."""
     monkeypatch.setattr(link, "POLL_SECONDS", 0.01)
-    entry = await home.add(home.anna)
+    entry = await harness.add(harness.anna)
     before = dict(entry.data)
-    result: Any = await entry.start_reauth_flow(home.hass)
-    result = await home.hass.config_entries.flow.async_configure(
+    result: Any = await entry.start_reauth_flow(harness.hass)
+    result = await harness.hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "link"}
     )
-    assert home.simulator.pins.link(home.simulator.pins.latest.code, home.ben)
-    await home.settle()
-    result = await home.hass.config_entries.flow.async_configure(result["flow_id"])
+    assert harness.simulator.pins.link(harness.simulator.pins.latest.code, harness.ben)
+    await harness.settle()
+    result = await harness.hass.config_entries.flow.async_configure(result["flow_id"])
     assert result["step_id"] == "link_failed"
-    assert home.ben.title in result["description_placeholders"]["reason"]
+    assert harness.ben.title in result["description_placeholders"]["reason"]
     assert dict(entry.data) == before
 
 
@@ -360,21 +360,21 @@ UNCLAIMED: dict[str, Any] = {"version": "1.43.0", "claimed": True}
     ids=["other", "list", "null", "missing", "empty"],
 )
 async def test_impostor(
-    home: Home, entry: MockConfigEntry, identity: dict[str, Any]
+    harness: Harness, entry: MockConfigEntry, identity: dict[str, Any]
 ) -> None:
     """A host that is not the server gets no token, in polls and in actions."""
     async with impostor(identity) as (url, requests):
         host, port = url.removeprefix("http://").split(":")
-        home.server.connections = [
+        harness.server.connections = [
             Connection(
                 protocol="http", address=host, port=int(port), uri=url, local=True
             )
         ]
-        await home.server.stop()
-        coordinator = server_coordinator(entry, home.server)
+        await harness.server.stop()
+        coordinator = server_coordinator(entry, harness.server)
         await coordinator.async_refresh()
-        await home.failure("get_transient_token")
-        await home.reload(entry)
+        await harness.failure("get_transient_token")
+        await harness.reload(entry)
         assert requests
         assert {request.path for request in requests} == {"/identity"}
         for request in requests:
@@ -383,10 +383,10 @@ async def test_impostor(
 
 
 async def test_impostor_who_knows_the_name_is_asked_no_more(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """A token goes over plain http to no public address, whoever answers there."""
-    home.server.connections = [
+    harness.server.connections = [
         Connection(
             protocol="http",
             address="1.1.1.1",
@@ -396,7 +396,7 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
         )
     ]
     await account_coordinator(entry).servers.renew(now=True)
-    assert server_coordinator(entry, home.server).access.target.ranks == ()
+    assert server_coordinator(entry, harness.server).access.target.ranks == ()
 
 
 @pytest.mark.parametrize("same_host", [True, False])
@@ -412,7 +412,7 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
     ],
 )
 async def test_redirect(
-    home: Home,
+    harness: Harness,
     entry: MockConfigEntry,
     stranger: Stranger,
     endpoint: str,
@@ -422,37 +422,41 @@ async def test_redirect(
 ) -> None:
     """A redirect is not followed, to the same host or to another one."""
     at_server = endpoint not in ("user", "resources")
-    base = home.server.http_url if at_server else home.simulator.base_url
+    base = harness.server.http_url if at_server else harness.simulator.base_url
     if not same_host:
         base = f"http://127.0.0.1:{stranger.port}"
-    (home.server.faults if at_server else home.simulator.faults).set(
+    (harness.server.faults if at_server else harness.simulator.faults).set(
         endpoint, Fault.redirect(f"{base}/elsewhere?X-Plex-Token=bait", status)
     )
     if endpoint == "identity":
-        await server_coordinator(entry, home.server).async_refresh()
-    home.simulator.requests.clear()
-    data = {"source": source_of(home.world.basement)} if "source" in action else {}
-    await home.failure(action, **data)
+        await server_coordinator(entry, harness.server).async_refresh()
+    harness.simulator.requests.clear()
+    data = {"source": source_of(harness.world.basement)} if "source" in action else {}
+    await harness.failure(action, **data)
     assert not [
-        request for request in home.simulator.requests if request.path == "/elsewhere"
+        request
+        for request in harness.simulator.requests
+        if request.path == "/elsewhere"
     ]
     assert not stranger.received
 
 
 @pytest.mark.parametrize("step", ["password", "link", "token"])
-async def test_redirect_of_a_sign_in(home: Home, stranger: Stranger, step: str) -> None:
+async def test_redirect_of_a_sign_in(
+    harness: Harness, stranger: Stranger, step: str
+) -> None:
     """A redirect takes neither password nor token of a dialog to another host."""
     for endpoint in ("signin", "pins_create", "user"):
-        home.simulator.faults.set(
+        harness.simulator.faults.set(
             endpoint, Fault.redirect(f"http://127.0.0.1:{stranger.port}/", 307)
         )
-    flow = home.hass.config_entries.flow
+    flow = harness.hass.config_entries.flow
     result: Any = await flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    await async_use_api(home.hass, home.simulator, result["flow_id"])
+    await async_use_api(harness.hass, harness.simulator, result["flow_id"])
     result = await flow.async_configure(result["flow_id"], {"next_step_id": step})
     ways: dict[str, dict[str, Any]] = {
-        "password": {"username": "ben", "password": home.ben.password},
-        "token": {"token": home.ben.sign_in_token("browser")},
+        "password": {"username": "ben", "password": harness.ben.password},
+        "token": {"token": harness.ben.sign_in_token("browser")},
     }
     if step != "link":
         result = await flow.async_configure(result["flow_id"], ways[step])
@@ -523,38 +527,38 @@ ASKED = (
 
 @pytest.mark.parametrize("kind", HOSTILE)
 async def test_hostile_resources(
-    home: Home, dns: Dns, stranger: Stranger, kind: str
+    harness: Harness, dns: Dns, stranger: Stranger, kind: str
 ) -> None:
     """No address that plex.tv may list makes a token go to another host."""
-    home.server.connections = [HOSTILE[kind](stranger.port)]
-    entry = await home.add(home.anna, home.server)
+    harness.server.connections = [HOSTILE[kind](stranger.port)]
+    entry = await harness.add(harness.anna, harness.server)
     async with asyncio.timeout(10):
-        await home.failure("get_transient_token")
-    for host in {request.host for request in home.simulator.requests}:
+        await harness.failure("get_transient_token")
+    for host in {request.host for request in harness.simulator.requests}:
         assert host == PLEX_TV
-    assert_no_token(home.simulator, stranger.received)
+    assert_no_token(harness.simulator, stranger.received)
     if kind not in ASKED:
         # An address that is none is not even asked who it is.
         assert not stranger.received
     # The server works as soon as it is listed rightly.
-    home.server.connections = None
-    await server_coordinator(entry, home.server).async_refresh()
-    assert await home.call("get_transient_token")
+    harness.server.connections = None
+    await server_coordinator(entry, harness.server).async_refresh()
+    assert await harness.call("get_transient_token")
 
 
 async def test_impostor_gets_not_even_a_transient_token(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """After another machine has taken the address the check of a token goes nowhere."""
-    await home.call("get_transient_token")
-    was, home.server.machine_identifier = home.server.machine_identifier, "f" * 40
-    home.simulator.requests.clear()
+    await harness.call("get_transient_token")
+    was, harness.server.machine_identifier = harness.server.machine_identifier, "f" * 40
+    harness.simulator.requests.clear()
     coordinator = server_coordinator_of(entry, was)
     await coordinator.async_refresh()
     assert not coordinator.last_update_success
     with_token = [
         request
-        for request in home.simulator.requests
+        for request in harness.simulator.requests
         if request.host != PLEX_TV and "X-Plex-Token" in request.headers
     ]
     assert not with_token
@@ -569,33 +573,33 @@ def server_coordinator_of(entry: Any, machine_identifier: str) -> Any:
     )
 
 
-async def test_typed_token_is_for_its_server_alone(home: Home) -> None:
+async def test_typed_token_is_for_its_server_alone(harness: Harness) -> None:
     """The token typed for one server goes to no other, and the account's to none."""
-    typed = home.world.shared.access_token_for(home.world.yearly)
-    entry = await home.add(
-        home.ben,
-        home.server,
+    typed = harness.world.shared.access_token_for(harness.world.yearly)
+    entry = await harness.add(
+        harness.ben,
+        harness.server,
         server_data(
-            home.world.shared,
-            home.world.yearly,
-            url=home.world.shared.http_url,
+            harness.world.shared,
+            harness.world.yearly,
+            url=harness.world.shared.http_url,
             verify_ssl=True,
             token=typed,
             last_known={},
         ),
     )
-    for server in (home.server, home.world.shared):
-        await home.transient_token(server, home.ben)
+    for server in (harness.server, harness.world.shared):
+        await harness.transient_token(server, harness.ben)
     used = {
         (request.host, request.headers["X-Plex-Token"])
-        for request in home.simulator.requests
+        for request in harness.simulator.requests
         if "X-Plex-Token" in request.headers
     }
     assert used == {
         (PLEX_TV, entry.data["token"]),
         (
-            home.server.machine_identifier,
-            home.server.access_token_for(home.ben),
+            harness.server.machine_identifier,
+            harness.server.access_token_for(harness.ben),
         ),
-        (home.world.shared.machine_identifier, typed),
+        (harness.world.shared.machine_identifier, typed),
     }

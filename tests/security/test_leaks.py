@@ -28,9 +28,16 @@ from tests.walks import ways
 from tests.walks.dialog import person
 from tests.walks.names import Action, Step
 
+from .audited_user import (
+    PASSWORD,
+    AuditedUser,
+    async_act_over_websocket,
+    async_take_traces,
+    secrets_of,
+)
 from .leak_audit import Audit
 from .leaks import Kind, Leak, Place, Secret, may_be_there, report
-from .tour import (
+from .scenarios import (
     async_act,
     async_collect,
     async_lose_and_renew,
@@ -38,13 +45,6 @@ from .tour import (
     async_sign_in_every_way,
     async_use_servers,
     quick_callbacks,
-)
-from .walk import (
-    PASSWORD,
-    Walk,
-    async_act_over_websocket,
-    async_take_traces,
-    secrets_of,
 )
 
 WEBSOCKET_LOG = re.compile(
@@ -81,7 +81,7 @@ def is_log_of_the_websocket(leak: Leak) -> bool:
 
 
 async def test_nothing_leaks(
-    walk: Walk,
+    user: AuditedUser,
     hass_client: ClientSessionGenerator,
     hass_storage: dict[str, Any],
     database: Path,
@@ -89,23 +89,23 @@ async def test_nothing_leaks(
     request: pytest.FixtureRequest,
 ) -> None:
     """No secret is anywhere but where it may be, whatever happens."""
-    hass = walk.hass
+    hass = user.hass
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
-    planted = [walk.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
-    entry = await async_sign_in_every_way(walk)
-    await async_use_servers(walk, entry)
-    await async_act(walk, entry)
+    planted = [user.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
+    entry = await async_sign_in_every_way(user)
+    await async_use_servers(user, entry)
+    await async_act(user, entry)
     with quick_callbacks():
         await async_meet_faults(
-            walk, entry, full=request.config.getoption("--full", default=False)
+            user, entry, full=request.config.getoption("--full", default=False)
         )
-    await async_act(walk, entry)
-    await async_lose_and_renew(walk, entry)
-    await async_collect(walk, hass_client, hass_storage, database)
-    secrets = secrets_of(walk.simulator)
+    await async_act(user, entry)
+    await async_lose_and_renew(user, entry)
+    await async_collect(user, hass_client, hass_storage, database)
+    secrets = secrets_of(user.simulator)
     assert {secret.kind for secret in secrets} == set(Kind)
     assert {device.value for device in planted} <= {one.value for one in secrets}
-    found = walk.audit.find(secrets)
+    found = user.audit.find(secrets)
     allowed = {
         (leak.secret.kind, leak.text.place) for leak in found if may_be_there(leak)
     }
@@ -124,12 +124,12 @@ async def test_nothing_leaks(
         if not may_be_there(leak) and not is_log_of_the_websocket(leak)
     ]
     assert not forbidden, report(forbidden)
-    logged = {text.text for text in walk.audit.texts if text.place is Place.LOG}
+    logged = {text.text for text in user.audit.texts if text.place is Place.LOG}
     sockets = [text for text in logged if text.startswith("Socket ")]
     assert any(text.endswith(": open") for text in sockets)
     assert not any("?" in text for text in sockets)
     # All kinds of texts have been there to look at.
-    assert {text.place for text in walk.audit.texts} == set(Place)
+    assert {text.place for text in user.audit.texts} == set(Place)
 
     await hass.config_entries.async_remove(entry.entry_id)
     await async_settle(hass)
@@ -197,22 +197,22 @@ async def test_traces_keep_responses(
     assert not kept_states.find([secret])
 
 
-async def test_account_with_an_address_for_a_name(walk: Walk) -> None:
+async def test_account_with_an_address_for_a_name(user: AuditedUser) -> None:
     """An account without a name is not called by its e-mail address."""
-    simulator = walk.simulator
+    simulator = user.simulator
     nameless = simulator.add_account(
         "nameless", title="", password=PASSWORD, email="marker.nameless@example.com"
     )
     nameless.overrides = {"title": "", "username": ""}
     way = ways.add_account(person(simulator, nameless), Step.PASSWORD, None)
-    await walk.walk(await walk.api.open_account(), way)
-    entry = walk.entry(nameless)
+    await user.walk(await user.api.open_account(), way)
+    entry = user.entry(nameless)
     assert entry.title == "Plex account"
     assert "email" not in str(dict(entry.data))
-    await walk.act(Action.TOKEN_DETAILS)
+    await user.act(Action.TOKEN_DETAILS)
     simulator.faults.set("user", Fault.status(503))
     await account_coordinator(entry).async_refresh()
-    walk.audit.take_states(walk.hass)
-    await async_wait_recording_done(walk.hass)
-    found = walk.audit.find([Secret(Kind.EMAIL, nameless.email, nameless.uuid)])
+    user.audit.take_states(user.hass)
+    await async_wait_recording_done(user.hass)
+    found = user.audit.find([Secret(Kind.EMAIL, nameless.email, nameless.uuid)])
     assert {leak.text.where for leak in found} == {"get_token_details/account/email"}

@@ -8,8 +8,8 @@ from typing import Final
 from unittest.mock import patch
 
 from tests.conftest import Dns
-from tests.impatience import impatience
 from tests.plex_simulator import Certificate, Fault, MediaServer, PlexSimulator
+from tests.short_timeouts import short_timeouts
 
 type Host = PlexSimulator | MediaServer
 type Active = Callable[[Host, Dns, str], AbstractAsyncContextManager[None]]
@@ -75,7 +75,7 @@ async def _dns(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _silence(host: Host, dns: Dns, endpoint: str) -> AsyncIterator[None]:
     """Answer too late meanwhile."""
-    with impatience(0.2):
+    with short_timeouts(0.2):
         await asyncio.sleep(0.05)
         host.faults.set(endpoint, Fault.delay(5))
         yield

@@ -18,7 +18,7 @@ from .names import Field, Step
 from .troubles import PLEX_TV_KEYS, Table, Typed
 
 if TYPE_CHECKING:
-    from .scenes import ServerScene
+    from .dialog_worlds import ServerWorld
 
 _ADDRESS: Final = frozenset(
     {cause.key for cause in SERVER_CAUSES + NO_SERVER_CAUSES}
@@ -49,7 +49,7 @@ class ServerTrouble:
     key: str
     field: str = "base"
     active: Active | None = None
-    typed: Callable[[ServerScene], Typed] | None = None
+    typed: Callable[[ServerWorld], Typed] | None = None
     target: str = "own"
     endpoint: str = "identity"
 
@@ -67,7 +67,7 @@ def _typed(
     return ServerTrouble(step, cause, key, field, None, lambda _: typed, target)
 
 
-def _token(text: str) -> Callable[[ServerScene], Typed]:
+def _token(text: str) -> Callable[[ServerWorld], Typed]:
     """Type a token."""
     return lambda _: {Field.TOKEN: text}
 
@@ -141,7 +141,7 @@ def _other_troubles() -> Iterator[ServerTrouble]:
         "name",
         "wrong_server",
         active=other,
-        typed=lambda scene: {Field.URL: scene.spare.name},
+        typed=lambda server_world: {Field.URL: server_world.spare.name},
     )
     change = Step.RECONFIGURE
     yield _typed(change, "empty", "url_required", Field.URL, " ", "foreign")
@@ -150,7 +150,7 @@ def _other_troubles() -> Iterator[ServerTrouble]:
         "other",
         "wrong_server",
         Field.URL,
-        typed=lambda scene: {Field.URL: scene.spare.https_url},
+        typed=lambda server_world: {Field.URL: server_world.spare.https_url},
     )
     for source in ("server://", "http://x", "podcasts", "server://two words"):
         yield _typed(change, source, "invalid_source", Field.SOURCES, [source])

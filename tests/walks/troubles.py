@@ -11,7 +11,7 @@ from .names import Field, Step
 from .ways import REAUTH, RECONFIGURE, USER
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from .dialog_worlds import AccountWorld
 
 SOURCES: Final = (USER, REAUTH, RECONFIGURE)
 
@@ -74,7 +74,7 @@ class Trouble:
     endpoint: str
     field: str = "base"
     active: Active | None = None
-    typed: Callable[[Scene], Typed] | None = None
+    typed: Callable[[AccountWorld], Typed] | None = None
 
 
 def _trouble(
@@ -172,9 +172,9 @@ def _advanced_troubles() -> Iterator[Trouble]:
         yield refused(url, "invalid_url", Field.API_URL, url, USER, RECONFIGURE)
 
 
-def _code(make: Callable[[Account], str]) -> Callable[[Scene], Typed]:
+def _code(make: Callable[[Account], str]) -> Callable[[AccountWorld], Typed]:
     """Type a verification code."""
-    return lambda scene: {Field.CODE: make(scene.account)}
+    return lambda account_world: {Field.CODE: make(account_world.account)}
 
 
 TROUBLES: Final = (*_troubles(), *_advanced_troubles())

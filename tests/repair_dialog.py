@@ -1,4 +1,4 @@
-"""The fix of an issue, as the page of repairs walks through it."""
+"""The dialog of a repair, as the page of repairs walks through it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 import json
@@ -17,8 +17,8 @@ from .walks.texts import texts_of
 URL = "/api/repairs/issues/fix"
 
 
-class Fix:
-    """Walk through the fix of an issue as the page does, and check what is shown."""
+class RepairDialog:
+    """Walk through the dialog of a repair as the page does, and check what is shown."""
 
     def __init__(self, client: TestClient[Any, Any], key: str, issue_id: str) -> None:
         """Take the client of an administrator."""
@@ -73,7 +73,7 @@ class Fix:
             assert _placeholders(told) <= given.keys()
 
 
-type OpenFix = Callable[[MockConfigEntry, MediaServer, str], Awaitable[Fix]]
+type OpenRepair = Callable[[MockConfigEntry, MediaServer, str], Awaitable[RepairDialog]]
 
 
 def _placeholders(texts: object) -> set[str]:

@@ -127,7 +127,7 @@ async def async_take_traces(
 
 
 @dataclass(slots=True)
-class Walk:
+class AuditedUser:
     """Do things as a person at the browser does; the audit gets what comes back."""
 
     hass: HomeAssistant

@@ -12,7 +12,7 @@ from custom_components.plex_auth.api.transport import Transport
 
 
 @contextmanager
-def impatience(seconds: float) -> Iterator[None]:
+def short_timeouts(seconds: float) -> Iterator[None]:
     """Shorten the timeouts of all requests; they are default arguments."""
     short = ClientTimeout(total=seconds)
     with pytest.MonkeyPatch.context() as patch:

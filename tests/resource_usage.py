@@ -10,13 +10,13 @@ from typing import Any, Final
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 
-from .home import Home
+from .harness import Harness
 
 _IS_OF_OTHERS: Final = re.compile(r"Store\.|_process_keepalive")
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ResourceUsage:
     """Hold how much there is of what must not grow."""
 
     tasks: int
@@ -28,7 +28,7 @@ class Usage:
     states: int
 
     @classmethod
-    def now(cls, home: Home) -> Usage:
+    def now(cls, harness: Harness) -> ResourceUsage:
         """Count it; what nobody holds any more does not count.
 
         Neither do timers and listeners for what Home Assistant saves a little later, nor
@@ -36,23 +36,23 @@ class Usage:
         """
         gc.collect()
         loop: Any = asyncio.get_running_loop()
-        listeners = home.hass.bus.async_listeners()
+        listeners = harness.hass.bus.async_listeners()
         listeners.pop(EVENT_HOMEASSISTANT_FINAL_WRITE, None)
-        flows = home.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+        flows = harness.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
         return cls(
             tasks=len(asyncio.all_tasks()),
             timers=sum(
                 not timer.cancelled() and not _IS_OF_OTHERS.search(repr(timer))
                 for timer in loop._scheduled
             ),
-            connections=home.simulator.connection_count,
+            connections=harness.simulator.connection_count,
             descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
             listeners=sum(listeners.values()),
             flows=len(flows),
-            states=len(home.hass.states.async_all()),
+            states=len(harness.hass.states.async_all()),
         )
 
-    def grown_since(self, before: Usage) -> dict[str, tuple[int, int]]:
+    def grown_since(self, before: ResourceUsage) -> dict[str, tuple[int, int]]:
         """Return what there is more of than chance explains.
 
         Idle connections come and go, each with a task of the simulator and a descriptor

@@ -21,11 +21,11 @@ from tests.walks.names import DOMAIN, SIGN_IN_WAYS, Action, Field, Issue
 from tests.walks.rest import RestDialog
 from tests.walks.ways import REAUTH, RECONFIGURE, Way
 
-from .walk import Walk
+from .audited_user import AuditedUser
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class DialogPath:
     """Hold what opens a dialog anew, whatever has been before, and the way through it."""
 
     open: Callable[[], Awaitable[RestDialog]]
@@ -36,73 +36,73 @@ class Journey:
 class Openings:
     """Open each dialog in a Home Assistant that has what the dialog needs, and no more."""
 
-    walk: Walk
+    user: AuditedUser
 
-    async def user(self) -> RestDialog:
+    async def new_account(self) -> RestDialog:
         """Open the dialog of a new account."""
         await self.remove_all()
-        return await self.walk.api.open_account()
+        return await self.user.api.open_account()
 
     async def reauth(self) -> RestDialog:
         """Open the dialog that asks to sign in again."""
         entry = await self.add_account()
-        self.walk.world.two_factor.revoke_tokens()
+        self.user.world.two_factor.revoke_tokens()
         await account_coordinator(entry).async_refresh()
-        await async_settle(self.walk.hass)
-        (flow,) = entry.async_get_active_flows(self.walk.hass, {SOURCE_REAUTH})
-        dialog = self.walk.api.find_account(flow["flow_id"])
+        await async_settle(self.user.hass)
+        (flow,) = entry.async_get_active_flows(self.user.hass, {SOURCE_REAUTH})
+        dialog = self.user.api.find_account(flow["flow_id"])
         await dialog.look()
         return dialog
 
     async def reconfigure(self) -> RestDialog:
         """Open the dialog that renews a sign-in."""
         entry = await self.add_account()
-        return await self.walk.api.open_account(entry.entry_id)
+        return await self.user.api.open_account(entry.entry_id)
 
     async def new_server(self) -> RestDialog:
         """Open the dialog of a new server."""
         entry = await self.add_account()
-        return await self.walk.api.open_server(entry.entry_id)
+        return await self.user.api.open_server(entry.entry_id)
 
     async def change(self, server: MediaServer) -> RestDialog:
         """Open the dialog that changes a server."""
         entry = await self.add_account()
         subentry_id = subentry_of(entry, server).subentry_id
-        return await self.walk.api.open_server(entry.entry_id, subentry_id)
+        return await self.user.api.open_server(entry.entry_id, subentry_id)
 
     async def refused(self) -> RestDialog:
         """Open the repair of a server that refuses its typed token."""
-        entry, far = await self.add_account(), self.walk.far
+        entry, far = await self.add_account(), self.user.far
         far.rotate_access_tokens()
-        device: ways.Typed = {Field.DEVICE: self.walk.device_id(far)}
-        assert not await self.walk.act(Action.TRANSIENT_TOKEN, device)
+        device: ways.Typed = {Field.DEVICE: self.user.device_id(far)}
+        assert not await self.user.act(Action.TRANSIENT_TOKEN, device)
         subentry_id = subentry_of(entry, far).subentry_id
-        return await self.walk.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
+        return await self.user.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
 
     async def add_account(self) -> MockConfigEntry:
         """Add Anna with a server of hers, and one whose address and token were typed."""
         await self.remove_all()
-        world = self.walk.world
+        world = self.user.world
         return await async_add_account(
-            self.walk.hass,
-            self.walk.simulator,
+            self.user.hass,
+            self.user.simulator,
             world.two_factor,
-            [world.living_room, with_typed_token(self.walk.far)],
+            [world.living_room, with_typed_token(self.user.far)],
         )
 
     async def remove_all(self) -> None:
         """Remove all accounts, and what asks for a new sign-in with them."""
-        entries = self.walk.hass.config_entries
-        await self.walk.close_all()
+        entries = self.user.hass.config_entries
+        await self.user.close_all()
         for entry in entries.async_entries(DOMAIN):
             await entries.async_remove(entry.entry_id)
-        await async_settle(self.walk.hass)
+        await async_settle(self.user.hass)
 
 
-def journeys(walk: Walk) -> dict[str, list[Journey]]:
+def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
     """Return the ways through all dialogs, by the key of their texts."""
-    opening, anna, basement = Openings(walk), walk.anna, walk.world.basement
-    (spare,) = [one for one in walk.simulator.servers.values() if one.name == "Garage"]
+    opening, anna, basement = Openings(user), user.anna, user.world.basement
+    (spare,) = [one for one in user.simulator.servers.values() if one.name == "Garage"]
 
     def typed_token(server: MediaServer) -> str:
         return server.access_token_for(server.owner)
@@ -110,41 +110,43 @@ def journeys(walk: Walk) -> dict[str, list[Journey]]:
     return {
         "config": [
             *(
-                Journey(opening.user, partial(ways.add_account, anna, way, []))
+                DialogPath(
+                    opening.new_account, partial(ways.add_account, anna, way, [])
+                )
                 for way in SIGN_IN_WAYS
             ),
             *(
-                Journey(opening.reauth, partial(ways.renew, anna, way, REAUTH))
+                DialogPath(opening.reauth, partial(ways.renew, anna, way, REAUTH))
                 for way in SIGN_IN_WAYS
             ),
             *(
-                Journey(
+                DialogPath(
                     opening.reconfigure, partial(ways.renew, anna, way, RECONFIGURE)
                 )
                 for way in SIGN_IN_WAYS
             ),
         ],
         "config_subentries.server": [
-            Journey(
+            DialogPath(
                 opening.new_server,
                 partial(ways.add_listed_server, basement.machine_identifier),
             ),
-            Journey(
+            DialogPath(
                 opening.new_server,
                 partial(ways.add_server_by_address, spare.http_url, typed_token(spare)),
             ),
-            Journey(
-                partial(opening.change, walk.world.living_room),
+            DialogPath(
+                partial(opening.change, user.world.living_room),
                 partial(ways.watch_sources, [source_of(basement)]),
             ),
-            Journey(
-                partial(opening.change, walk.far),
-                partial(ways.change_address, walk.far.http_url, typed_token(walk.far)),
+            DialogPath(
+                partial(opening.change, user.far),
+                partial(ways.change_address, user.far.http_url, typed_token(user.far)),
             ),
         ],
         "issues": [
-            Journey(
-                opening.refused, lambda: ways.renew_server_token(typed_token(walk.far))
+            DialogPath(
+                opening.refused, lambda: ways.renew_server_token(typed_token(user.far))
             )
         ],
     }

@@ -29,7 +29,7 @@ from .ways import (
 
 
 @dataclass(kw_only=True)
-class Scene:
+class AccountWorld:
     """Hold a simulated Plex with the accounts that the matrix signs in to.
 
     plex.tv is reached by a name and over TLS, so that names and certificates can fail.
@@ -75,7 +75,7 @@ class Scene:
         return right(self.person, step)
 
     def sign_in(self, way: str) -> Way:
-        """Return a way to sign in, from the menu of the scene's source."""
+        """Return a way to sign in, from the menu of the world's source."""
         return go_on(self.person, way, MENUS[self.source])
 
     @property
@@ -88,7 +88,7 @@ class Scene:
 
 
 @dataclass(kw_only=True)
-class ServerScene:
+class ServerWorld:
     """Hold an account with servers of each kind; all but `spare` and `secure` are added.
 
     The account lists all but `foreign`, which has a typed address and token.
@@ -120,36 +120,39 @@ class ServerScene:
         return {**typed, Field.SOURCES: []} if step == Step.RECONFIGURE else typed
 
 
-async def async_open(scene: Scene) -> Dialog:
-    """Open the dialog of the scene's source: for a new entry or the scene's.
+async def async_open(account_world: AccountWorld) -> Dialog:
+    """Open the dialog of the world's source: for a new entry or the world's.
 
     For a new one the address of the simulated plex.tv is typed in the menu's `advanced`.
     """
-    dialog = config_dialog(scene.hass, scene.simulator)
-    if scene.entry is None:
+    dialog = config_dialog(account_world.hass, account_world.simulator)
+    if account_world.entry is None:
         await dialog.start(DOMAIN, source=USER)
     else:
         await dialog.start(
             DOMAIN,
-            source=scene.source,
-            entry_id=scene.entry.entry_id,
-            unique_id=scene.entry.unique_id,
+            source=account_world.source,
+            entry_id=account_world.entry.entry_id,
+            unique_id=account_world.entry.unique_id,
         )
-        assert dialog.result["description_placeholders"]["name"] == scene.entry.title
+        assert (
+            dialog.result["description_placeholders"]["name"]
+            == account_world.entry.title
+        )
     assert dialog.type is FlowResultType.MENU
-    assert dialog.step == MENUS[scene.source]
+    assert dialog.step == MENUS[account_world.source]
     assert dialog.result["menu_options"] == [
         *SIGN_IN_WAYS,
-        *([Step.ADVANCED] if scene.source != REAUTH else []),
+        *([Step.ADVANCED] if account_world.source != REAUTH else []),
     ]
-    if scene.source == USER:
-        await dialog.walk(use_api(scene.person))
+    if account_world.source == USER:
+        await dialog.walk(use_api(account_world.person))
     return dialog
 
 
-async def async_claim(scene: Scene) -> None:
+async def async_claim(account_world: AccountWorld) -> None:
     """Type the code at plex.tv/link if it was not yet, and wait for what comes of it."""
-    pin = scene.simulator.pins.latest
+    pin = account_world.simulator.pins.latest
     if pin.auth_token is None:
-        assert scene.simulator.pins.link(pin.code, scene.account)
-    await async_settle(scene.hass)
+        assert account_world.simulator.pins.link(pin.code, account_world.account)
+    await async_settle(account_world.hass)

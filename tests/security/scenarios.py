@@ -34,11 +34,11 @@ from tests.helpers import (
     async_settle,
     server_coordinator,
     subentry_of,
+    until,
 )
-from tests.impatience import impatience
 from tests.plex_simulator import Faults, MediaServer
 from tests.plex_simulator.worlds import PODCASTS
-from tests.waiting import until
+from tests.short_timeouts import short_timeouts
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
@@ -53,9 +53,9 @@ from tests.walks.ways import (
     stumbling,
 )
 
+from .audited_user import WRONG, WRONG_TOKEN, AuditedUser
 from .faults import PATIENCE, SLOW, faults
 from .leaks import Place
-from .walk import WRONG, WRONG_TOKEN, Walk
 
 
 @contextmanager
@@ -68,71 +68,71 @@ def quick_callbacks() -> Iterator[None]:
     loop.slow_callback_duration = before
 
 
-async def async_sign_in_every_way(walk: Walk) -> MockConfigEntry:
+async def async_sign_in_every_way(user: AuditedUser) -> MockConfigEntry:
     """Sign in by password, link code and token, wrongly before rightly."""
-    anna, ben, server = walk.anna, walk.ben, walk.world.living_room
-    by_email = replace(anna, username=walk.world.two_factor.email)
+    anna, ben, server = user.anna, user.ben, user.world.living_room
+    by_email = replace(anna, username=user.world.two_factor.email)
     for way in (ways.sign_in(by_email, Step.PASSWORD), ways.sign_in(ben, Step.TOKEN)):
-        dialog = await walk.walk(await walk.api.open_account(), stumbling(way, WRONG))
+        dialog = await user.walk(await user.api.open_account(), stumbling(way, WRONG))
         assert dialog.result["step_id"] == Step.SERVERS
         await dialog.close()
 
-    dialog = await walk.api.open_account()
-    too_late = replace(ben, link=walk.simulator.pins.expire)
-    await walk.walk(dialog, ways.sign_in(too_late, Step.LINK))
+    dialog = await user.api.open_account()
+    too_late = replace(ben, link=user.simulator.pins.expire)
+    await user.walk(dialog, ways.sign_in(too_late, Step.LINK))
     assert dialog.errors == {"base": "link_expired"}
     choose = ways.choose_servers([server.machine_identifier])
-    await walk.walk(dialog, ways.go_on(ben, Step.LINK, Step.LINK_FAILED), choose)
-    entry = walk.entry(walk.world.free)
-    await walk.hass.config_entries.async_remove(entry.entry_id)
+    await user.walk(dialog, ways.go_on(ben, Step.LINK, Step.LINK_FAILED), choose)
+    entry = user.entry(user.world.free)
+    await user.hass.config_entries.async_remove(entry.entry_id)
 
     add = ways.add_account(anna, Step.PASSWORD, [server.machine_identifier])
-    await walk.walk(await walk.api.open_account(), stumbling(add, WRONG))
+    await user.walk(await user.api.open_account(), stumbling(add, WRONG))
     again = ways.sign_in(anna, Step.PASSWORD)
-    await walk.walk(
-        await walk.api.open_account(), again, iter([Ended("already_configured")])
+    await user.walk(
+        await user.api.open_account(), again, iter([Ended("already_configured")])
     )
-    return walk.entry(walk.world.two_factor)
+    return user.entry(user.world.two_factor)
 
 
-async def async_use_servers(walk: Walk, entry: MockConfigEntry) -> None:
+async def async_use_servers(user: AuditedUser, entry: MockConfigEntry) -> None:
     """Add servers in both ways and watch sources, wrongly before rightly."""
 
     async def change(way: Way, server: MediaServer | None = None) -> None:
         subentry_id = None if server is None else subentry_of(entry, server).subentry_id
-        dialog = await walk.api.open_server(entry.entry_id, subentry_id)
-        await walk.walk(dialog, stumbling(way, WRONG))
+        dialog = await user.api.open_server(entry.entry_id, subentry_id)
+        await user.walk(dialog, stumbling(way, WRONG))
 
-    far = walk.far
-    await change(ways.add_listed_server(walk.world.basement.machine_identifier))
+    far = user.far
+    await change(ways.add_listed_server(user.world.basement.machine_identifier))
     token = far.access_token_for(far.owner)
     await change(ways.add_server_by_address(far.http_url, token))
-    sources = [_source(walk), f"provider://{PODCASTS}"]
-    await change(ways.watch_sources(sources), walk.world.living_room)
+    sources = [_source(user), f"provider://{PODCASTS}"]
+    await change(ways.watch_sources(sources), user.world.living_room)
     far.rotate_access_tokens()
-    device: Typed = {Field.DEVICE: walk.device_id(far)}
-    assert not await walk.act(Action.TRANSIENT_TOKEN, device)
-    walk.audit.take_registries(walk.hass)
+    device: Typed = {Field.DEVICE: user.device_id(far)}
+    assert not await user.act(Action.TRANSIENT_TOKEN, device)
+    user.audit.take_registries(user.hass)
     subentry_id = subentry_of(entry, far).subentry_id
-    dialog = await walk.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
+    dialog = await user.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
     token = far.access_token_for(far.owner)
-    await walk.walk(dialog, stumbling(ways.renew_server_token(token), WRONG))
+    await user.walk(dialog, stumbling(ways.renew_server_token(token), WRONG))
 
 
-async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
+async def async_act(user: AuditedUser, entry: MockConfigEntry) -> None:
     """Call all actions, over each way to call them, rightly and wrongly."""
-    device = walk.device_id(walk.world.living_room)
-    for action, fields in _calls(walk, entry).items():
-        assert await walk.act(action, fields)
-    for action, fields in _calls(walk, entry).items():
-        await walk.act_over_rest(action, fields)
-    for action, fields in _calls(walk, entry).items():
-        await walk.act_over_websocket(action, fields)
-    path = f"{_page(walk)}&X-Plex-Token={quote(WRONG_TOKEN)}"
+    device = user.device_id(user.world.living_room)
+    for action, fields in _calls(user, entry).items():
+        assert await user.act(action, fields)
+    for action, fields in _calls(user, entry).items():
+        await user.act_over_rest(action, fields)
+    for action, fields in _calls(user, entry).items():
+        await user.act_over_websocket(action, fields)
+    path = f"{_page(user)}&X-Plex-Token={quote(WRONG_TOKEN)}"
     wrong: tuple[tuple[Action, Typed], ...] = (
         (Action.TOKEN_DETAILS, {Field.ENTRY: "nonsense"}),
         (Action.REMOVE_DEVICE, {Field.ID: 1}),
-        (Action.REMOVE_DEVICE, {Field.ID: walk.world.living_room.device_id}),
+        (Action.REMOVE_DEVICE, {Field.ID: user.world.living_room.device_id}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: "//evil"}),
         (Action.TRANSIENT_TOKEN, {Field.DEVICE: device, Field.PATH: path}),
         (Action.TRANSIENT_TOKEN, {Field.PATH: ways.page_of_film("elsewhere")}),
@@ -140,51 +140,53 @@ async def async_act(walk: Walk, entry: MockConfigEntry) -> None:
         (Action.SOURCE_CONNECTION, {Field.DEVICE: device, Field.SOURCE: "server://no"}),
     )
     for action, fields in wrong:
-        assert not await walk.act(action, fields)
+        assert not await user.act(action, fields)
 
 
-def _calls(walk: Walk, entry: MockConfigEntry) -> dict[Action, Typed]:
+def _calls(user: AuditedUser, entry: MockConfigEntry) -> dict[Action, Typed]:
     """Return each action with what is right for it, with a device to remove once."""
     return ways.calls(
         entry.entry_id,
-        walk.device_id(walk.world.living_room),
-        _source(walk),
-        _page(walk),
-        walk.world.two_factor.add_device().device_id,
+        user.device_id(user.world.living_room),
+        _source(user),
+        _page(user),
+        user.world.two_factor.add_device().device_id,
     )
 
 
-def _source(walk: Walk) -> str:
+def _source(user: AuditedUser) -> str:
     """Return a source of the server in the living room."""
-    return f"server://{walk.world.basement.machine_identifier}"
+    return f"server://{user.world.basement.machine_identifier}"
 
 
-def _page(walk: Walk) -> str:
+def _page(user: AuditedUser) -> str:
     """Return the address of a film's page, of the server in the living room."""
-    return ways.page_of_film(walk.world.living_room.machine_identifier)
+    return ways.page_of_film(user.world.living_room.machine_identifier)
 
 
-async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -> None:
+async def async_meet_faults(
+    user: AuditedUser, entry: MockConfigEntry, *, full: bool
+) -> None:
     """Let each call that is ever made meet every fault, and look how it ends.
 
     Unless it is to be in full, a call meets each third of the faults that echo nothing.
     """
-    simulator, asked = walk.simulator, walk.world.living_room
+    simulator, asked = user.simulator, user.world.living_room
     simulator.sign_in_guard.limit = None
     account, server = account_coordinator(entry), server_coordinator(entry, asked)
     coordinators = account, server
 
     async def sign_in(*people: Person) -> None:
         for somebody in people:
-            await walk.attempt(ways.sign_in(somebody, Step.PASSWORD))
+            await user.attempt(ways.sign_in(somebody, Step.PASSWORD))
 
     async def sign_out() -> None:
-        await sign_in(walk.anna)
-        await async_settle(walk.hass)
+        await sign_in(user.anna)
+        await async_settle(user.hass)
 
     async def link() -> None:
-        way = ways.sign_in(walk.ben, Step.LINK)
-        dialog = await walk.attempt(
+        way = ways.sign_in(user.ben, Step.LINK)
+        dialog = await user.attempt(
             takewhile(lambda move: not isinstance(move, Watch), way)
         )
         await asyncio.sleep(0.01)
@@ -200,15 +202,15 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
 
     async def claim_server() -> None:
         asked.unclaim()
-        plex = async_create_plex_tv(walk.hass, entry.data)
+        plex = async_create_plex_tv(user.hass, entry.data)
         route = Route(URL(asked.http_url), ConnectionKind.CUSTOM)
         try:
             await claim(
                 plex, entry.data["token"], server.access.at(route), server.access.target
             )
         except PlexError as error:
-            walk.audit.add_exception(error, "claim")
-        asked.claim(walk.world.two_factor)
+            user.audit.add_exception(error, "claim")
+        asked.claim(user.world.two_factor)
         with suppress(PlexError):
             await account.servers.renew(now=True)
 
@@ -219,14 +221,14 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
         if server.last_update_success:
             await until(lambda: notifications.is_open or notifications.failure)
         if notifications.failure is not None:
-            walk.audit.add_exception(notifications.failure, "notification socket")
+            user.audit.add_exception(notifications.failure, "notification socket")
 
     async def act(action: Action) -> None:
-        await walk.act(action, _calls(walk, entry)[action])
+        await user.act(action, _calls(user, entry)[action])
 
     plex_tv = simulator.faults
     deeds: tuple[tuple[str, Faults, Callable[[], Awaitable[None]]], ...] = (
-        ("signin", plex_tv, lambda: sign_in(walk.anna, walk.ben)),
+        ("signin", plex_tv, lambda: sign_in(user.anna, user.ben)),
         ("signout", plex_tv, sign_out),
         ("pins_create", plex_tv, link),
         ("pins_check", plex_tv, link),
@@ -251,76 +253,78 @@ async def async_meet_faults(walk: Walk, entry: MockConfigEntry, *, full: bool) -
                 continue
             host.set(endpoint, fault)
             try:
-                with impatience(PATIENCE) if name in SLOW else nullcontext():
+                with short_timeouts(PATIENCE) if name in SLOW else nullcontext():
                     await deed()
                 for coordinator in coordinators:
                     if (error := coordinator.last_exception) is not None:
-                        walk.audit.add_exception(error, f"{endpoint} met {name}")
+                        user.audit.add_exception(error, f"{endpoint} met {name}")
             finally:
                 host.clear(endpoint)
-        await walk.close_all()
+        await user.close_all()
         for coordinator in coordinators:
             await coordinator.async_refresh()
             assert coordinator.last_update_success, name
 
 
-async def async_lose_and_renew(walk: Walk, entry: MockConfigEntry) -> None:
+async def async_lose_and_renew(user: AuditedUser, entry: MockConfigEntry) -> None:
     """Lose the sign-in and renew it, reconfigure, lose servers, reload and restart."""
-    hass, server = walk.hass, walk.world.living_room
-    walk.simulator.sign_in_guard.clear()
-    walk.simulator.sign_in_guard.limit = None
-    walk.simulator.sign_out_devices(walk.world.two_factor)
-    assert not await walk.act(Action.TOKEN_DETAILS, {Field.ENTRY: entry.entry_id})
+    hass, server = user.hass, user.world.living_room
+    user.simulator.sign_in_guard.clear()
+    user.simulator.sign_in_guard.limit = None
+    user.simulator.sign_out_devices(user.world.two_factor)
+    assert not await user.act(Action.TOKEN_DETAILS, {Field.ENTRY: entry.entry_id})
     flow = next(iter(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
-    dialog = walk.api.find_account(flow["flow_id"])
+    dialog = user.api.find_account(flow["flow_id"])
     await dialog.look()
-    anna = replace(walk.anna, username=walk.world.two_factor.email)
-    await walk.walk(dialog, stumbling(ways.renew(anna, Step.PASSWORD, REAUTH), WRONG))
+    anna = replace(user.anna, username=user.world.two_factor.email)
+    await user.walk(dialog, stumbling(ways.renew(anna, Step.PASSWORD, REAUTH), WRONG))
     await server_coordinator(entry, server).async_refresh()
-    walk.audit.take_registries(hass)
+    user.audit.take_registries(hass)
     subentry_id = subentry_of(entry, server).subentry_id
-    dialog = await walk.api.open_repair(f"{Issue.UNCLAIMED}_{subentry_id}")
+    dialog = await user.api.open_repair(f"{Issue.UNCLAIMED}_{subentry_id}")
     server.trusts_network = False
-    await walk.walk(dialog, islice(ways.claim_server(), 2))
+    await user.walk(dialog, islice(ways.claim_server(), 2))
     assert dialog.errors == {"base": "network_not_trusted"}
     server.trusts_network = True
-    await walk.walk(dialog, ways.claim_server())
+    await user.walk(dialog, ways.claim_server())
     other: Wrong = {
-        Step.TOKEN: [({Field.TOKEN: walk.ben.token()}, {"base": "wrong_account"})]
+        Step.TOKEN: [({Field.TOKEN: user.ben.token()}, {"base": "wrong_account"})]
     }
-    await walk.walk(
-        await walk.api.open_account(entry.entry_id),
+    await user.walk(
+        await user.api.open_account(entry.entry_id),
         stumbling(ways.renew(anna, Step.TOKEN, RECONFIGURE), other),
     )
-    walk.simulator.sign_in_guard.blocks_all = True
-    await walk.attempt(ways.sign_in(anna, Step.PASSWORD))
-    await walk.close_all()
+    user.simulator.sign_in_guard.blocks_all = True
+    await user.attempt(ways.sign_in(anna, Step.PASSWORD))
+    await user.close_all()
     await server.restart()
     await server_coordinator(entry, server).async_refresh()
     await hass.config_entries.async_reload(entry.entry_id)
     await async_settle(hass)
     assert entry.state is ConfigEntryState.LOADED
-    await walk.act(Action.TRANSIENT_TOKEN, {Field.DEVICE: walk.device_id(server)})
+    await user.act(Action.TRANSIENT_TOKEN, {Field.DEVICE: user.device_id(server)})
 
 
 async def async_collect(
-    walk: Walk,
+    user: AuditedUser,
     hass_client: ClientSessionGenerator,
     stored: dict[str, Any],
     database: Path,
 ) -> None:
     """Give the audit all that Home Assistant shows or keeps now."""
-    hass, audit = walk.hass, walk.audit
-    await async_collect_shown(walk, hass_client)
+    hass, audit = user.hass, user.audit
+    await async_collect_shown(user, hass_client)
     await async_wait_recording_done(hass)
     await hass.async_add_executor_job(audit.take_database, database)
     await audit.async_take_storage(hass, stored)
     await hass.async_add_executor_job(audit.take_files, Path(hass.config.config_dir))
 
 
-async def async_collect_shown(walk: Walk, hass_client: ClientSessionGenerator) -> None:
+async def async_collect_shown(
+    user: AuditedUser, hass_client: ClientSessionGenerator
+) -> None:
     """Give the audit all that Home Assistant shows now."""
-    hass, audit = walk.hass, walk.audit
+    hass, audit = user.hass, user.audit
     audit.take_states(hass)
     audit.take_registries(hass)
     for entry in hass.config_entries.async_entries(DOMAIN):

@@ -25,8 +25,8 @@ from homeassistant.const import (
 from homeassistant.core import Context, CoreState, Event, EventStateChangedData
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 
+from .harness import Harness
 from .helpers import async_arrival, make_entry
-from .home import Home
 from .plex_simulator import Client, Fault
 
 EVENT = "event.authorized_device"
@@ -37,9 +37,9 @@ PHONE = Client(
 )
 
 
-def last_event(home: Home) -> dict[str, Any]:
+def last_event(harness: Harness) -> dict[str, Any]:
     """Return what the last event of the account's devices says."""
-    attributes = home.entity(EVENT).attributes
+    attributes = harness.entity(EVENT).attributes
     names = ("event_type", "name", "product", "platform", "device")
     return {name: attributes.get(name) for name in names}
 
@@ -59,9 +59,9 @@ def told(name: str | None, event: str = "added") -> dict[str, Any]:
     }
 
 
-def own_device(home: Home, entry: MockConfigEntry) -> int:
+def own_device(harness: Harness, entry: MockConfigEntry) -> int:
     """Return the id of the entry's own device."""
-    return home.anna.token_details[entry.data["client_identifier"]].device_id
+    return harness.anna.token_details[entry.data["client_identifier"]].device_id
 
 
 def stored_ids(hass_storage: dict[str, Any], entry: MockConfigEntry) -> list[int]:
@@ -71,40 +71,40 @@ def stored_ids(hass_storage: dict[str, Any], entry: MockConfigEntry) -> list[int
     return stored["ids"]
 
 
-async def async_write(home: Home) -> None:
+async def async_write(harness: Harness) -> None:
     """Let Home Assistant write what it has to."""
-    home.hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
-    await home.settle()
+    harness.hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await harness.settle()
 
 
 # What is told, and when
 
 
 async def test_added_and_removed(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """Nothing is told at the first look; then within the hour what comes and goes."""
-    assert home.state(EVENT) == STATE_UNKNOWN
-    await home.wait(freezer, HOUR)
-    assert home.state(EVENT) == STATE_UNKNOWN
-    device = home.anna.add_device(PHONE)
-    await home.wait(freezer, HOUR)
-    assert last_event(home) == told("Phone")
-    added = home.state(EVENT)
-    await home.wait(freezer, HOUR)
-    assert home.state(EVENT) == added
-    home.anna.revoke_token(device.client_identifier)
-    await home.wait(freezer, HOUR)
-    assert last_event(home) == told("Phone", "removed")
+    assert harness.state(EVENT) == STATE_UNKNOWN
+    await harness.wait(freezer, HOUR)
+    assert harness.state(EVENT) == STATE_UNKNOWN
+    device = harness.anna.add_device(PHONE)
+    await harness.wait(freezer, HOUR)
+    assert last_event(harness) == told("Phone")
+    added = harness.state(EVENT)
+    await harness.wait(freezer, HOUR)
+    assert harness.state(EVENT) == added
+    harness.anna.revoke_token(device.client_identifier)
+    await harness.wait(freezer, HOUR)
+    assert last_event(harness) == told("Phone", "removed")
 
 
 async def test_event_says_little(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """An event has no token and no identifier."""
-    device = home.anna.add_device(PHONE)
-    await home.wait(freezer, HOUR)
-    state = home.entity(EVENT)
+    device = harness.anna.add_device(PHONE)
+    await harness.wait(freezer, HOUR)
+    state = harness.entity(EVENT)
     assert set(state.attributes) == {
         *("event_type", "event_types", "friendly_name"),
         *("name", "product", "platform", "device"),
@@ -114,41 +114,41 @@ async def test_event_says_little(
 
 
 async def test_empty_answer(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """An answer without a device is none: nothing is told to be removed."""
-    home.simulator.faults.set("devices", Fault.body("[]"))
-    await home.wait(freezer, HOUR)
-    home.simulator.faults.clear()
-    await home.wait(freezer, HOUR)
-    assert home.state(EVENT) == STATE_UNKNOWN
+    harness.simulator.faults.set("devices", Fault.body("[]"))
+    await harness.wait(freezer, HOUR)
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, HOUR)
+    assert harness.state(EVENT) == STATE_UNKNOWN
 
 
 async def test_own_device(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """This Home Assistant is not told of, though a new sign-in makes it a new device."""
     client_identifier = entry.data[CONF_CLIENT_IDENTIFIER]
-    before = own_device(home, entry)
-    home.anna.revoke_token(client_identifier)
-    token = home.anna.sign_in_token(client_identifier)
-    home.hass.config_entries.async_update_entry(
+    before = own_device(harness, entry)
+    harness.anna.revoke_token(client_identifier)
+    token = harness.anna.sign_in_token(client_identifier)
+    harness.hass.config_entries.async_update_entry(
         entry, data={**entry.data, CONF_TOKEN: token}
     )
-    await home.wait(freezer, HOUR)
-    assert own_device(home, entry) != before
-    assert home.state(EVENT) == STATE_UNKNOWN
+    await harness.wait(freezer, HOUR)
+    assert own_device(harness, entry) != before
+    assert harness.state(EVENT) == STATE_UNKNOWN
 
 
-async def test_several_at_once(home: Home, entry: MockConfigEntry) -> None:
+async def test_several_at_once(harness: Harness, entry: MockConfigEntry) -> None:
     """Several at once are told one by one, each at a time of its own."""
     changes: list[Event[EventStateChangedData]] = async_capture_events(
-        home.hass, "state_changed"
+        harness.hass, "state_changed"
     )
     for _ in range(20):
-        home.anna.add_device(PHONE)
+        harness.anna.add_device(PHONE)
     await entry.runtime_data.async_check_now()
-    entity_id = home.entity_id(EVENT)
+    entity_id = harness.entity_id(EVENT)
     states = [
         event.data["new_state"].state
         for event in changes
@@ -159,120 +159,120 @@ async def test_several_at_once(home: Home, entry: MockConfigEntry) -> None:
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_count(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_count(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
     """The sensor counts devices, servers and this Home Assistant among them."""
-    await home.add(home.anna, home.server)
-    assert home.state(COUNT) == "3"
-    home.anna.add_device(PHONE)
-    await home.wait(freezer, HOUR)
-    assert home.state(COUNT) == "4"
+    await harness.add(harness.anna, harness.server)
+    assert harness.state(COUNT) == "3"
+    harness.anna.add_device(PHONE)
+    await harness.wait(freezer, HOUR)
+    assert harness.state(COUNT) == "4"
 
 
-async def test_button(home: Home, entry: MockConfigEntry) -> None:
+async def test_button(harness: Harness, entry: MockConfigEntry) -> None:
     """The button Check now asks for devices, too."""
-    home.anna.add_device(PHONE)
-    await home.hass.services.async_call(
+    harness.anna.add_device(PHONE)
+    await harness.hass.services.async_call(
         "button",
         "press",
-        {"entity_id": home.entity_id("button.check_now")},
+        {"entity_id": harness.entity_id("button.check_now")},
         blocking=True,
     )
-    assert last_event(home) == told("Phone")
+    assert last_event(harness) == told("Phone")
 
 
 # Over reloads, restarts and removal
 
 
 async def test_reload(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A reload forgets nothing and tells nothing twice."""
-    device = home.anna.add_device(PHONE)
-    await home.wait(freezer, HOUR)
-    before = home.state(EVENT)
+    device = harness.anna.add_device(PHONE)
+    await harness.wait(freezer, HOUR)
+    before = harness.state(EVENT)
     freezer.tick(1)
-    await home.reload(entry)
-    assert home.state(EVENT) == before
-    await home.hass.config_entries.async_unload(entry.entry_id)
-    home.anna.revoke_token(device.client_identifier)
+    await harness.reload(entry)
+    assert harness.state(EVENT) == before
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    harness.anna.revoke_token(device.client_identifier)
     freezer.tick(1)
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    await home.settle()
-    assert last_event(home) == told("Phone", "removed")
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    await harness.settle()
+    assert last_event(harness) == told("Phone", "removed")
 
 
-async def test_restart(home: Home, hass_storage: dict[str, Any]) -> None:
+async def test_restart(harness: Harness, hass_storage: dict[str, Any]) -> None:
     """What was added while Home Assistant was off is told once it has started."""
-    entry = make_entry(home.simulator, home.anna, [home.server])
+    entry = make_entry(harness.simulator, harness.anna, [harness.server])
     hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {
         "version": 1,
         "minor_version": 1,
         "key": f"{DOMAIN}.{entry.entry_id}",
         "data": {
             "ids": [
-                own_device(home, entry),
-                home.server.device_id,
-                home.world.basement.device_id,
+                own_device(harness, entry),
+                harness.server.device_id,
+                harness.world.basement.device_id,
             ]
         },
     }
-    home.anna.add_device(PHONE)
-    home.hass.set_state(CoreState.starting)
-    entry.add_to_hass(home.hass)
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    await home.settle()
-    assert not home.simulator.requests_to("devices")
-    assert home.state(EVENT) == STATE_UNKNOWN
-    home.hass.set_state(CoreState.running)
-    home.hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
-    await home.settle()
-    assert len(home.simulator.requests_to("devices")) == 1
-    assert last_event(home) == told("Phone")
+    harness.anna.add_device(PHONE)
+    harness.hass.set_state(CoreState.starting)
+    entry.add_to_hass(harness.hass)
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    await harness.settle()
+    assert not harness.simulator.requests_to("devices")
+    assert harness.state(EVENT) == STATE_UNKNOWN
+    harness.hass.set_state(CoreState.running)
+    harness.hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await harness.settle()
+    assert len(harness.simulator.requests_to("devices")) == 1
+    assert last_event(harness) == told("Phone")
 
 
 @pytest.mark.parametrize("ids", [[1], [1, "nonsense", None], None])
 async def test_stored_ids(
-    home: Home, hass_storage: dict[str, Any], ids: list[object] | None
+    harness: Harness, hass_storage: dict[str, Any], ids: list[object] | None
 ) -> None:
     """Of a device that went meanwhile nothing but that is known; nonsense is no id."""
-    entry = make_entry(home.simulator, home.ben)
-    own = home.ben.token_details[entry.data["client_identifier"]].device_id
+    entry = make_entry(harness.simulator, harness.ben)
+    own = harness.ben.token_details[entry.data["client_identifier"]].device_id
     data = {} if ids is None else {"ids": [own, *ids]}
     hass_storage[f"{DOMAIN}.{entry.entry_id}"] = {"version": 1, "data": data}
-    entry.add_to_hass(home.hass)
-    await home.hass.config_entries.async_setup(entry.entry_id)
-    await home.settle()
-    state = home.entity(EVENT, home.ben)
+    entry.add_to_hass(harness.hass)
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    await harness.settle()
+    state = harness.entity(EVENT, harness.ben)
     expected = None if ids is None else "removed"
     assert state.attributes["event_type"] == expected
-    await async_write(home)
+    await async_write(harness)
     assert stored_ids(hass_storage, entry) == [own]
 
 
 async def test_stored(
-    home: Home,
+    harness: Harness,
     freezer: FrozenDateTimeFactory,
     hass_storage: dict[str, Any],
     entry: MockConfigEntry,
 ) -> None:
     """Ids alone are stored, and removed with the entry."""
-    device = home.anna.add_device(PHONE)
-    await home.wait(freezer, HOUR)
-    await async_write(home)
-    ids = [home.server.device_id, home.world.basement.device_id]
+    device = harness.anna.add_device(PHONE)
+    await harness.wait(freezer, HOUR)
+    await async_write(harness)
+    ids = [harness.server.device_id, harness.world.basement.device_id]
     assert stored_ids(hass_storage, entry) == sorted(
-        [*ids, own_device(home, entry), device.device_id]
+        [*ids, own_device(harness, entry), device.device_id]
     )
-    await home.remove(entry)
-    await async_write(home)
+    await harness.remove(entry)
+    await async_write(harness)
     assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage
 
 
 async def test_unloaded_while_it_tells(
-    home: Home, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What an unload leaves untold is told afterwards, and nothing twice."""
-    unload = home.hass.config_entries.async_unload_platforms
+    unload = harness.hass.config_entries.async_unload_platforms
 
     async def unload_slowly(*arguments: Any) -> bool:
         is_unloaded = await unload(*arguments)
@@ -280,20 +280,20 @@ async def test_unloaded_while_it_tells(
         return is_unloaded
 
     monkeypatch.setattr(
-        home.hass.config_entries, "async_unload_platforms", unload_slowly
+        harness.hass.config_entries, "async_unload_platforms", unload_slowly
     )
     changes: list[Event[EventStateChangedData]] = async_capture_events(
-        home.hass, "state_changed"
+        harness.hass, "state_changed"
     )
-    entity_id = home.entity_id(EVENT)
+    entity_id = harness.entity_id(EVENT)
     for number in range(20):
-        home.anna.add_device(Client(name=f"Browser {number}"))
-    poll = home.hass.async_create_task(entry.runtime_data.async_check_now())
-    while home.state(EVENT) == STATE_UNKNOWN:
+        harness.anna.add_device(Client(name=f"Browser {number}"))
+    poll = harness.hass.async_create_task(entry.runtime_data.async_check_now())
+    while harness.state(EVENT) == STATE_UNKNOWN:
         await asyncio.sleep(0)
-    await home.reload(entry)
+    await harness.reload(entry)
     await asyncio.wait([poll])
-    await home.settle()
+    await harness.settle()
     # The state is the moment of an event, which the reload restores.
     names = {
         state.state: state.attributes["name"]
@@ -309,47 +309,47 @@ async def test_unloaded_while_it_tells(
 
 
 async def test_rejected(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A rejection here counts as one of the account; then nobody asks until it is over."""
-    home.simulator.faults.set("devices", Fault.plex_error(1001, 401))
-    home.anna.revoke_tokens()
-    failure = await home.failure("get_devices")
+    harness.simulator.faults.set("devices", Fault.plex_error(1001, 401))
+    harness.anna.revoke_tokens()
+    failure = await harness.failure("get_devices")
     assert failure.translation_key == "invalid_token"
-    await home.settle()
-    assert home.state("binary_sensor.sign_in") == "on"
-    assert home.reauth_flows(entry) == 1
-    home.simulator.faults.clear()
-    home.asked()
+    await harness.settle()
+    assert harness.state("binary_sensor.sign_in") == "on"
+    assert harness.reauth_flows(entry) == 1
+    harness.simulator.faults.clear()
+    harness.asked()
     for _ in range(3):
-        await home.wait(freezer, HOUR)
-    asked = home.asked()
+        await harness.wait(freezer, HOUR)
+    asked = harness.asked()
     assert asked["user"]
     assert not asked["devices"]
-    token = home.anna.sign_in_token(entry.data["client_identifier"])
-    home.hass.config_entries.async_update_entry(
+    token = harness.anna.sign_in_token(entry.data["client_identifier"])
+    harness.hass.config_entries.async_update_entry(
         entry, data={**entry.data, "token": token}
     )
     await entry.runtime_data.account.async_refresh()
-    await home.settle()
-    assert home.asked()["devices"] == 1
+    await harness.settle()
+    assert harness.asked()["devices"] == 1
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_plex_tv_away(home: Home, freezer: FrozenDateTimeFactory) -> None:
+async def test_plex_tv_away(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
     """Without plex.tv the count is not known; it is as soon as plex.tv is back."""
-    entry = await home.add(home.anna, home.server)
-    device = home.anna.add_device(PHONE)
-    await home.simulator.stop_plex_tv()
-    await home.wait(freezer, HOUR)
-    assert home.state(COUNT) == STATE_UNAVAILABLE
-    assert home.state(EVENT) == STATE_UNKNOWN
-    await home.simulator.start_plex_tv()
+    entry = await harness.add(harness.anna, harness.server)
+    device = harness.anna.add_device(PHONE)
+    await harness.simulator.stop_plex_tv()
+    await harness.wait(freezer, HOUR)
+    assert harness.state(COUNT) == STATE_UNAVAILABLE
+    assert harness.state(EVENT) == STATE_UNKNOWN
+    await harness.simulator.start_plex_tv()
     await entry.runtime_data.account.async_refresh()
-    await home.settle()
-    assert home.state(COUNT) == "4"
-    assert last_event(home) == told("Phone")
-    assert device.value not in str(home.hass.states.async_all())
+    await harness.settle()
+    assert harness.state(COUNT) == "4"
+    assert last_event(harness) == told("Phone")
+    assert device.value not in str(harness.hass.states.async_all())
 
 
 @pytest.mark.parametrize(
@@ -367,63 +367,63 @@ async def test_plex_tv_away(home: Home, freezer: FrozenDateTimeFactory) -> None:
 )
 @pytest.mark.usefixtures("all_enabled")
 async def test_not_told(
-    home: Home, freezer: FrozenDateTimeFactory, faults: dict[str, Fault], key: str
+    harness: Harness, freezer: FrozenDateTimeFactory, faults: dict[str, Fault], key: str
 ) -> None:
     """Where plex.tv does not tell there is no count, a text, and a question a day."""
-    await home.add(home.anna, home.server)
+    await harness.add(harness.anna, harness.server)
     for endpoint, fault in faults.items():
-        home.simulator.faults.set(endpoint, fault)
-    await home.wait(freezer, HOUR)
-    assert home.state(COUNT) == STATE_UNAVAILABLE
-    home.asked()
+        harness.simulator.faults.set(endpoint, fault)
+    await harness.wait(freezer, HOUR)
+    assert harness.state(COUNT) == STATE_UNAVAILABLE
+    harness.asked()
     for _ in range(22):
-        await home.wait(freezer, HOUR)
-    assert not home.asked()["devices"]
+        await harness.wait(freezer, HOUR)
+    assert not harness.asked()["devices"]
     for _ in range(2):
-        await home.wait(freezer, HOUR)
-    assert home.asked()["devices"] == 1
+        await harness.wait(freezer, HOUR)
+    assert harness.asked()["devices"] == 1
     for action, data in (("get_devices", {}), ("remove_device", {"id": 1})):
-        failure = await home.failure(action, **data)
+        failure = await harness.failure(action, **data)
         assert failure.translation_key == key
         assert failure.translation_placeholders == {"name": "Anna"}
-    home.simulator.faults.clear()
-    await home.call("get_devices")
-    assert home.state(COUNT) == "3"
-    home.asked()
-    await home.wait(freezer, HOUR)
-    assert home.asked()["devices"] == 1
+    harness.simulator.faults.clear()
+    await harness.call("get_devices")
+    assert harness.state(COUNT) == "3"
+    harness.asked()
+    await harness.wait(freezer, HOUR)
+    assert harness.asked()["devices"] == 1
 
 
 async def test_told_again_when_one_is_removed(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """Once an action sees that plex.tv tells again, it is asked each hour again."""
-    phone = home.anna.add_device(PHONE)
-    home.simulator.faults.set("devices", Fault.plex_error(1009, 403))
-    await home.wait(freezer, HOUR)
+    phone = harness.anna.add_device(PHONE)
+    harness.simulator.faults.set("devices", Fault.plex_error(1009, 403))
+    await harness.wait(freezer, HOUR)
     failure = entry.runtime_data.devices.failure
     assert isinstance(failure, NotPermittedError)
     # The frames hold the request, with the account token.
     assert failure.__traceback__ is None
-    home.simulator.faults.clear()
-    await home.call("remove_device", id=phone.device_id)
-    home.asked()
-    await home.wait(freezer, HOUR)
-    assert home.asked()["devices"] == 1
+    harness.simulator.faults.clear()
+    await harness.call("remove_device", id=phone.device_id)
+    harness.asked()
+    await harness.wait(freezer, HOUR)
+    assert harness.asked()["devices"] == 1
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_managed_user(home: Home) -> None:
+async def test_managed_user(harness: Harness) -> None:
     """A managed user has no devices, and no error is logged."""
-    await home.add(home.world.managed)
-    assert home.state(COUNT, home.world.managed) == STATE_UNAVAILABLE
-    assert home.state(EVENT, home.world.managed) == STATE_UNKNOWN
+    await harness.add(harness.world.managed)
+    assert harness.state(COUNT, harness.world.managed) == STATE_UNAVAILABLE
+    assert harness.state(EVENT, harness.world.managed) == STATE_UNKNOWN
 
 
-async def test_large_account(home: Home) -> None:
+async def test_large_account(harness: Harness) -> None:
     """An account with 2,000 devices is told, by the shorter list."""
     for number in range(2000):
-        home.anna.add_device(
+        harness.anna.add_device(
             Client(
                 name=f"Firefox number {number} of the household",
                 product="Plex Web",
@@ -433,49 +433,49 @@ async def test_large_account(home: Home) -> None:
                 device="Linux",
             )
         )
-    await home.add(home.anna)
-    assert home.asked()["devices_xml"] == 1
-    assert len((await home.call("get_devices"))["devices"]) == 2003
-    asked = home.asked()
+    await harness.add(harness.anna)
+    assert harness.asked()["devices_xml"] == 1
+    assert len((await harness.call("get_devices"))["devices"]) == 2003
+    asked = harness.asked()
     assert (asked["devices"], asked["devices_xml"]) == (0, 1)
 
 
 async def test_idle_day(
-    home: Home, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
     """A day without anything costs plex.tv 100 requests at most, 24 of them for devices."""
-    home.asked()
+    harness.asked()
     for _ in range(48):
-        await home.wait(freezer, timedelta(minutes=30))
-    asked = home.asked()
+        await harness.wait(freezer, timedelta(minutes=30))
+    asked = harness.asked()
     of_plex_tv = {name: asked[name] for name in ("user", "resources", "devices")}
     assert asked["devices"] == 24
     assert sum(of_plex_tv.values()) == 96
     assert not asked["devices_xml"]
 
 
-async def test_cancelled(home: Home, entry: MockConfigEntry) -> None:
+async def test_cancelled(harness: Harness, entry: MockConfigEntry) -> None:
     """A caller that is cancelled spoils nothing for the others."""
-    home.asked()
-    home.simulator.faults.set("devices", Fault.delay(0.2))
-    first = home.hass.async_create_task(home.call("get_devices"))
-    await async_arrival(home.simulator, "devices")
+    harness.asked()
+    harness.simulator.faults.set("devices", Fault.delay(0.2))
+    first = harness.hass.async_create_task(harness.call("get_devices"))
+    await async_arrival(harness.simulator, "devices")
     first.cancel()
     await asyncio.wait([first])
-    home.simulator.faults.clear()
-    home.anna.add_device(PHONE)
-    await home.call("get_devices")
+    harness.simulator.faults.clear()
+    harness.anna.add_device(PHONE)
+    await harness.call("get_devices")
     assert entry.runtime_data.devices.last_update_success
-    assert last_event(home) == told("Phone")
+    assert last_event(harness) == told("Phone")
 
 
 # The actions
 
 
-async def test_get_devices(home: Home, entry: MockConfigEntry) -> None:
+async def test_get_devices(harness: Harness, entry: MockConfigEntry) -> None:
     """All devices are listed, with this Home Assistant and servers marked, no token."""
-    device = home.anna.add_device(PHONE)
-    response = await home.call("get_devices")
+    device = harness.anna.add_device(PHONE)
+    response = await harness.call("get_devices")
     listed = {one["id"]: one for one in response["devices"]}
     phone = listed[device.device_id]
     assert phone["created_at"] == phone["last_seen_at"]
@@ -496,54 +496,54 @@ async def test_get_devices(home: Home, entry: MockConfigEntry) -> None:
         "Basement",
     }
     (own,) = [one["id"] for one in listed.values() if one["this_device"]]
-    assert own == own_device(home, entry)
-    assert not any(secret in str(response) for secret in home.simulator.secrets())
+    assert own == own_device(harness, entry)
+    assert not any(secret in str(response) for secret in harness.simulator.secrets())
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_remove_device(home: Home) -> None:
+async def test_remove_device(harness: Harness) -> None:
     """A device is removed, returned and told of; its token ends."""
-    await home.add(home.anna, home.server)
-    device = home.anna.add_device(PHONE)
-    home.asked()
-    response = await home.call("remove_device", id=device.device_id)
+    await harness.add(harness.anna, harness.server)
+    device = harness.anna.add_device(PHONE)
+    harness.asked()
+    response = await harness.call("remove_device", id=device.device_id)
     assert response["device"]["id"] == device.device_id
     assert response["device"]["name"] == "Phone"
-    asked = home.asked()
+    asked = harness.asked()
     assert (asked["devices"], asked["device_remove"]) == (1, 1)
-    assert home.anna.find_token(device.value) is None
-    assert last_event(home) == told("Phone", "removed")
-    assert home.state(COUNT) == "3"
-    failure = await home.failure("remove_device", id=device.device_id)
+    assert harness.anna.find_token(device.value) is None
+    assert last_event(harness) == told("Phone", "removed")
+    assert harness.state(COUNT) == "3"
+    failure = await harness.failure("remove_device", id=device.device_id)
     assert failure.translation_key == "device_not_found"
-    assert not home.asked()["device_remove"]
+    assert not harness.asked()["device_remove"]
 
 
 async def test_device_that_was_removed_meanwhile(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """A device that somebody else removes at that moment is told to be gone."""
-    device = home.anna.add_device(PHONE)
+    device = harness.anna.add_device(PHONE)
     for endpoint in ("device_remove", "device_remove_v2"):
-        home.simulator.faults.set(endpoint, Fault.plex_error(1002, 404))
-    failure = await home.failure("remove_device", id=device.device_id)
+        harness.simulator.faults.set(endpoint, Fault.plex_error(1002, 404))
+    failure = await harness.failure("remove_device", id=device.device_id)
     assert failure.translation_key == "device_not_found"
 
 
 @pytest.mark.parametrize("what", ["this", "server", "not_found"])
-async def test_refused(home: Home, entry: MockConfigEntry, what: str) -> None:
+async def test_refused(harness: Harness, entry: MockConfigEntry, what: str) -> None:
     """This Home Assistant, servers and unknown devices are refused; nothing is removed."""
     device_id, placeholders = {
-        "this": (own_device(home, entry), {"name": "Anna"}),
-        "server": (home.server.device_id, {"device": "Living Room"}),
+        "this": (own_device(harness, entry), {"name": "Anna"}),
+        "server": (harness.server.device_id, {"device": "Living Room"}),
         "not_found": (1, {"name": "Anna"}),
     }[what]
     key = f"device_{what}" if what == "not_found" else f"device_is_{what}"
-    failure = await home.failure("remove_device", id=device_id)
+    failure = await harness.failure("remove_device", id=device_id)
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == key
     assert failure.translation_placeholders == placeholders
-    asked = home.asked()
+    asked = harness.asked()
     assert not asked["device_remove"]
     assert not asked["device_remove_v2"]
 
@@ -560,59 +560,59 @@ async def test_refused(home: Home, entry: MockConfigEntry, what: str) -> None:
 )
 @pytest.mark.parametrize("endpoint", ["devices", "device_remove"])
 async def test_failures(
-    home: Home, entry: MockConfigEntry, endpoint: str, fault: Fault, key: str
+    harness: Harness, entry: MockConfigEntry, endpoint: str, fault: Fault, key: str
 ) -> None:
     """What plex.tv does not do is raised in words, with the account's name."""
-    device = home.anna.add_device(PHONE)
-    home.simulator.faults.set(endpoint, fault)
-    failure = await home.failure("remove_device", id=device.device_id)
+    device = harness.anna.add_device(PHONE)
+    harness.simulator.faults.set(endpoint, fault)
+    failure = await harness.failure("remove_device", id=device.device_id)
     assert not isinstance(failure, ServiceValidationError)
     assert failure.translation_key == key
     assert failure.translation_placeholders == {"name": "Anna"}
-    home.simulator.faults.clear()
-    await home.call("remove_device", id=device.device_id)
+    harness.simulator.faults.clear()
+    await harness.call("remove_device", id=device.device_id)
 
 
 async def test_poll_while_a_device_is_removed(
-    home: Home, entry: MockConfigEntry
+    harness: Harness, entry: MockConfigEntry
 ) -> None:
     """A poll that began before a removal does not bring the device back."""
     changes: list[Event[EventStateChangedData]] = async_capture_events(
-        home.hass, "state_changed"
+        harness.hass, "state_changed"
     )
-    device = home.anna.add_device(PHONE)
-    home.asked()
-    home.simulator.faults.set("devices", Fault.slow_body(0.2), times=1)
-    poll = home.hass.async_create_task(entry.runtime_data.async_check_now())
-    await async_arrival(home.simulator, "devices")
-    await home.call("remove_device", id=device.device_id)
+    device = harness.anna.add_device(PHONE)
+    harness.asked()
+    harness.simulator.faults.set("devices", Fault.slow_body(0.2), times=1)
+    poll = harness.hass.async_create_task(entry.runtime_data.async_check_now())
+    await async_arrival(harness.simulator, "devices")
+    await harness.call("remove_device", id=device.device_id)
     await asyncio.wait([poll])
     events = [
         state.attributes["event_type"]
         for event in changes
         if (state := event.data["new_state"]) is not None
-        and state.entity_id == home.entity_id(EVENT)
+        and state.entity_id == harness.entity_id(EVENT)
     ]
     assert events == ["added", "removed"]
 
 
 async def test_who_may_remove(
-    home: Home,
+    harness: Harness,
     entry: MockConfigEntry,
     hass_read_only_user: MockUser,
     hass_admin_user: MockUser,
 ) -> None:
     """Admins and automations may remove devices; other users may not."""
-    device = home.anna.add_device(PHONE)
-    home.asked()
+    device = harness.anna.add_device(PHONE)
+    harness.asked()
     with pytest.raises(Unauthorized):
-        await home.call(
+        await harness.call(
             "remove_device",
             Context(user_id=hass_read_only_user.id),
             id=device.device_id,
         )
-    assert not home.asked()
+    assert not harness.asked()
     for context in (Context(user_id=hass_admin_user.id), Context()):
-        device = home.anna.add_device(PHONE)
-        await home.call("remove_device", context, id=device.device_id)
-        assert home.anna.find_token(device.value) is None
+        device = harness.anna.add_device(PHONE)
+        await harness.call("remove_device", context, id=device.device_id)
+        assert harness.anna.find_token(device.value) is None

@@ -1,4 +1,4 @@
-"""A house that a walk goes through: what is there, and what has to be true at its end."""
+"""The base of a random walk: what is there, and what has to be true at its end."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,10 +17,10 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
+from tests.harness import Harness
 from tests.helpers import subentry_of
-from tests.home import Home
 from tests.plex_simulator import MediaServer
-from tests.usage import Usage
+from tests.resource_usage import ResourceUsage
 
 from .consistency import (
     accepts_token,
@@ -35,7 +35,7 @@ from .consistency import (
 from .dialogs import Dialogs, Picks, picked
 
 
-def at_home[**P](
+def in_event_loop[**P](
     step: Callable[P, Coroutine[Any, Any, None]],
 ) -> Callable[P, None]:
     """Return a step that runs to its end in Home Assistant's event loop."""
@@ -43,15 +43,15 @@ def at_home[**P](
     @wraps(step)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         walk = args[0]
-        assert isinstance(walk, HouseWalk)
+        assert isinstance(walk, RandomWalkBase)
         walk.steps += 1
-        walk.home.hass.loop.run_until_complete(step(*args, **kwargs))
+        walk.harness.hass.loop.run_until_complete(step(*args, **kwargs))
 
     return run
 
 
-class HouseWalk(RuleBasedStateMachine):
-    """Know the house, set it up, and check it at the end.
+class RandomWalkBase(RuleBasedStateMachine):
+    """Know what is there, set it up, and check it at the end.
 
     Each walk has an entry of its own, and leaves Plex's world as it was.
     """
@@ -59,21 +59,24 @@ class HouseWalk(RuleBasedStateMachine):
     steps = 0
 
     def __init__(
-        self, home: Home, freezer: FrozenDateTimeFactory, usages: list[Usage]
+        self,
+        harness: Harness,
+        freezer: FrozenDateTimeFactory,
+        usages: list[ResourceUsage],
     ) -> None:
-        """Take the house, and what was in use after each walk before."""
+        """Take the harness, and what was in use after each walk before."""
         super().__init__()
-        self.home, self.freezer, self.usages = home, freezer, usages
-        world = home.world
+        self.harness, self.freezer, self.usages = harness, freezer, usages
+        world = harness.world
         self.servers = [world.living_room, world.basement, world.shared]
-        self.dialogs = Dialogs(home, self.servers)
+        self.dialogs = Dialogs(harness, self.servers)
         self.stopped = list[MediaServer]()
         self.is_refused = self.is_plex_tv_away = False
         # The transient tokens that actions have given last, by the id of the subentry.
         self.tokens = dict[str, str]()
 
     @initialize()
-    @at_home
+    @in_event_loop
     async def set_up(self) -> None:
         """Set up Anna's entry with one of her servers."""
         # Hypothesis starts each walk with the same random numbers, of which Home
@@ -81,8 +84,8 @@ class HouseWalk(RuleBasedStateMachine):
         random.seed()
         for server in self.servers:
             server.notifications.allowed = True
-        assert await async_setup_component(self.home.hass, "homeassistant", {})
-        self.entry = await self.home.add(self.home.anna, self.home.server)
+        assert await async_setup_component(self.harness.hass, "homeassistant", {})
+        self.entry = await self.harness.add(self.harness.anna, self.harness.server)
 
     def added(self) -> list[MediaServer]:
         """Return the servers that are added."""
@@ -104,7 +107,7 @@ class HouseWalk(RuleBasedStateMachine):
 
     def devices(self) -> list[dr.DeviceEntry]:
         """Return the device pages of servers: one comes once its account is set up."""
-        registry, entry_id = dr.async_get(self.home.hass), self.entry.entry_id
+        registry, entry_id = dr.async_get(self.harness.hass), self.entry.entry_id
         devices = dr.async_entries_for_config_entry(registry, entry_id)
         return [device for device in devices if device.config_subentry_id]
 
@@ -115,7 +118,7 @@ class HouseWalk(RuleBasedStateMachine):
 
         It is cancelled after so many turns of the event loop, None for never.
         """
-        task = self.home.hass.async_create_task(call)
+        task = self.harness.hass.async_create_task(call)
         if when is not None:
             for _ in range(when):
                 await asyncio.sleep(0)
@@ -130,7 +133,7 @@ class HouseWalk(RuleBasedStateMachine):
     async def let_pass(self, step: timedelta) -> None:
         """Let time pass, and wait for what is due by then."""
         self.freezer.tick(step)
-        async_fire_time_changed(self.home.hass)
+        async_fire_time_changed(self.harness.hass)
         await self._settle()
 
     async def _settle(self) -> None:
@@ -138,7 +141,7 @@ class HouseWalk(RuleBasedStateMachine):
 
         A code that waits to be confirmed waits for the time, which stands still here.
         """
-        hass = self.home.hass
+        hass = self.harness.hass
         while True:
             await hass.async_block_till_done()
             busy = [
@@ -154,29 +157,29 @@ class HouseWalk(RuleBasedStateMachine):
     @override
     def teardown(self) -> None:
         """Bring everything back, let two hours pass, and check what there is then."""
-        self.home.hass.loop.run_until_complete(self._end())
+        self.harness.hass.loop.run_until_complete(self._end())
 
     async def _end(self) -> None:
         try:
             await self._calm_down()
             await self._check()
         finally:
-            for entry in self.home.hass.config_entries.async_entries(DOMAIN):
-                await self.home.hass.config_entries.async_remove(entry.entry_id)
+            for entry in self.harness.hass.config_entries.async_entries(DOMAIN):
+                await self.harness.hass.config_entries.async_remove(entry.entry_id)
             self.dialogs.close_all()
             # Idle connections are closed by then.
             await self.let_pass(timedelta(minutes=1))
-            self.home.simulator.faults.clear()
-            self.home.simulator.requests.clear()
-        await check_nothing_is_left(self.home)
-        self.usages.append(Usage.now(self.home))
+            self.harness.simulator.faults.clear()
+            self.harness.simulator.requests.clear()
+        await check_nothing_is_left(self.harness)
+        self.usages.append(ResourceUsage.now(self.harness))
         assert not self.usages[-1].grown_since(self.usages[0])
 
     async def _calm_down(self) -> None:
         for server in self.stopped:
             await server.start()
         if self.is_plex_tv_away:
-            await self.home.simulator.start_plex_tv()
+            await self.harness.simulator.start_plex_tv()
         self.dialogs.close_all()
         await self._settle()
         # A change is taken over at once, not by a later one.
@@ -196,17 +199,17 @@ class HouseWalk(RuleBasedStateMachine):
         """
         for _ in range(13):
             with suppress(TimeoutError):
-                await check_sockets(self.home, self.entry, self.servers, seconds=0.5)
+                await check_sockets(self.harness, self.entry, self.servers, seconds=0.5)
                 return
             await self.let_pass(timedelta(minutes=5))
 
     async def _check(self) -> None:
         """Check that everything is what it should be."""
-        home, entry = self.home, self.entry
-        await check_sockets(home, entry, self.servers)
-        is_rejected = self.is_refused or not accepts_token(home, entry)
-        check_account(home, entry, is_rejected=is_rejected)
+        harness, entry = self.harness, self.entry
+        await check_sockets(harness, entry, self.servers)
+        is_rejected = self.is_refused or not accepts_token(harness, entry)
+        check_account(harness, entry, is_rejected=is_rejected)
         for server in self.added():
             token = self.tokens.get(subentry_of(entry, server).subentry_id)
-            check_server(home, entry, server, token)
-        check_issues(home, entry)
+            check_server(harness, entry, server, token)
+        check_issues(harness, entry)

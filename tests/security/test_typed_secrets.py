@@ -25,20 +25,20 @@ from tests.walks import ways
 from tests.walks.names import DOMAIN, SIGN_IN_WAYS, Action, Field, Step
 from tests.walks.texts import fields_of, texts_of
 
-from .journeys import Openings, journeys
+from .audited_user import AuditedUser, async_take_traces
+from .dialog_paths import Openings, dialog_paths
 from .leaks import Leak, Place
-from .tour import async_collect_shown
-from .typist import PASTED, SCRIPT, Typist
-from .walk import Walk, async_take_traces
+from .scenarios import async_collect_shown
+from .typed_secrets import PASTED, SCRIPT, SecretTypist
 
 ELSEWHERE = "elsewhere"
 
 
 @pytest.fixture
-def typist(walk: Walk) -> Typist:
+def typist(user: AuditedUser) -> SecretTypist:
     """Return a typist whom nobody blocks for signing in wrongly."""
-    walk.simulator.sign_in_guard.limit = None
-    return Typist(walk, "typed")
+    user.simulator.sign_in_guard.limit = None
+    return SecretTypist(user, "typed")
 
 
 @pytest.fixture
@@ -68,38 +68,41 @@ def report(leaks: Iterable[Leak]) -> str:
 
 @pytest.mark.parametrize("dialog", ["config", "config_subentries.server", "issues"])
 async def test_dialogs_repeat_nothing(
-    walk: Walk,
-    typist: Typist,
+    user: AuditedUser,
+    typist: SecretTypist,
     dialog: str,
     hass_client: ClientSessionGenerator,
     hass_storage: dict[str, Any],
 ) -> None:
     """No text typed into a dialog is anywhere but in its own field, while it is open."""
-    for journey in journeys(walk)[dialog]:
-        await typist.go(journey)
+    for path in dialog_paths(user)[dialog]:
+        await typist.go(path)
     assert typist.seen == text_fields(dialog)
-    await async_collect_shown(walk, hass_client)
-    await walk.audit.async_take_storage(walk.hass, hass_storage)
-    found = walk.audit.find(typist.secrets)
+    await async_collect_shown(user, hass_client)
+    await user.audit.async_take_storage(user.hass, hass_storage)
+    found = user.audit.find(typist.secrets)
     leaks = [leak for leak in found if not typist.may_be_there(leak)]
     assert not leaks, report(leaks)
 
 
 async def async_type_into(
-    walk: Walk, ours: Typist, action: Action, hass_client: ClientSessionGenerator
+    user: AuditedUser,
+    ours: SecretTypist,
+    action: Action,
+    hass_client: ClientSessionGenerator,
 ) -> list[Leak]:
     """Let a typist type into all fields of an action, and return what is repeated.
 
     What Home Assistant itself does with the fields of any action does not count: it does
     it with an action of the same schema that does nothing.
     """
-    hass = walk.hass
+    hass = user.hass
 
     async def do_nothing(_: ServiceCall) -> dict[str, Any]:
         return {}
 
-    world, entry = walk.world, await Openings(walk).add_account()
-    device_id, source = walk.device_id(world.living_room), source_of(world.basement)
+    world, entry = user.world, await Openings(user).add_account()
+    device_id, source = user.device_id(world.living_room), source_of(world.basement)
     fields = ways.calls(
         entry.entry_id,
         device_id,
@@ -114,18 +117,18 @@ async def async_type_into(
         schema=hass.services.async_services_for_domain(DOMAIN)[action].schema,
         supports_response=SupportsResponse.ONLY,
     )
-    others = Typist(walk, "others")
+    others = SecretTypist(user, "others")
     await ours.act(action, fields)
     await others.act(action, fields, ELSEWHERE)
-    await async_collect_shown(walk, hass_client)
-    await async_take_traces(walk.websocket, walk.audit, SCRIPT)
+    await async_collect_shown(user, hass_client)
+    await async_take_traces(user.websocket, user.audit, SCRIPT)
     await async_wait_recording_done(hass)
     usual = {
-        (leak.text.place, leak.text.where) for leak in walk.audit.find(others.secrets)
+        (leak.text.place, leak.text.where) for leak in user.audit.find(others.secrets)
     }
     return [
         leak
-        for leak in walk.audit.find(ours.secrets)
+        for leak in user.audit.find(ours.secrets)
         if (leak.text.place, leak.text.where) not in usual
     ]
 
@@ -133,17 +136,20 @@ async def async_type_into(
 @pytest.mark.usefixtures("script")
 @pytest.mark.parametrize("action", Action)
 async def test_actions_repeat_nothing(
-    walk: Walk, typist: Typist, action: Action, hass_client: ClientSessionGenerator
+    user: AuditedUser,
+    typist: SecretTypist,
+    action: Action,
+    hass_client: ClientSessionGenerator,
 ) -> None:
     """No text typed into an action is in an error, a log, a trace, a state or an event."""
-    leaks = await async_type_into(walk, typist, action, hass_client)
+    leaks = await async_type_into(user, typist, action, hass_client)
     assert not leaks, report(leaks)
 
 
 @pytest.mark.usefixtures("script")
 async def test_planted_leak_of_an_action_is_found(
-    walk: Walk,
-    typist: Typist,
+    user: AuditedUser,
+    typist: SecretTypist,
     hass_client: ClientSessionGenerator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,7 +161,7 @@ async def test_planted_leak_of_an_action_is_found(
 
     monkeypatch.setattr(messages, "ServiceValidationError", leaking)
     action = Action.SOURCE_CONNECTION
-    leaks = await async_type_into(walk, typist, action, hass_client)
+    leaks = await async_type_into(user, typist, action, hass_client)
     assert {f"{action} placeholders/typed"} < {leak.text.where for leak in leaks}
     assert {leak.text.place for leak in leaks} == {Place.EXCEPTION}
     assert {leak.secret.owner for leak in leaks} == {
@@ -165,7 +171,7 @@ async def test_planted_leak_of_an_action_is_found(
 
 
 async def test_planted_leak_of_a_dialog_is_found(
-    walk: Walk, typist: Typist, monkeypatch: pytest.MonkeyPatch
+    user: AuditedUser, typist: SecretTypist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A form with a placeholder that repeats what was typed is found, field by field."""
     show = SignInDialog.async_show_form
@@ -176,8 +182,8 @@ async def test_planted_leak_of_a_dialog_is_found(
 
     monkeypatch.setattr(SignInDialog, "async_show_form", leaking)
     way = SIGN_IN_WAYS.index(Step.PASSWORD)
-    await typist.go(journeys(walk)["config"][way])
-    found = walk.audit.find(typist.secrets)
+    await typist.go(dialog_paths(user)["config"][way])
+    found = user.audit.find(typist.secrets)
     leaks = [leak for leak in found if not typist.may_be_there(leak)]
     wheres = {leak.text.where for leak in leaks}
     assert f"{Step.PASSWORD}/description_placeholders/typed" in wheres

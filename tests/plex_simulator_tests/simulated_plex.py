@@ -45,7 +45,7 @@ class Answer:
         return self.status, self.json["errors"][0]["code"]
 
 
-class Stage:
+class SimulatedPlex:
     """Hold Anna, who has two servers, and Ben, with whom she shares one of them."""
 
     server: MediaServer

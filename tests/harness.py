@@ -29,7 +29,7 @@ from .plex_simulator.worlds import DemoWorld
 
 
 @dataclass(slots=True, kw_only=True)
-class Home:
+class Harness:
     """Hold Home Assistant and Plex's world, of which Anna and her server matter most."""
 
     hass: HomeAssistant
@@ -42,8 +42,8 @@ class Home:
     @classmethod
     def of(
         cls, hass: HomeAssistant, simulator: PlexSimulator, world: DemoWorld
-    ) -> Home:
-        """Return a home; Anna has a Plex Pass and shares her server with Ben."""
+    ) -> Harness:
+        """Return a harness; Anna has a Plex Pass and shares her server with Ben."""
         return cls(
             hass=hass,
             simulator=simulator,

@@ -1,4 +1,4 @@
-"""A simulated Plex and a real Home Assistant side by side, for somebody to walk through."""
+"""A real Home Assistant with a simulated Plex beside it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,14 +17,16 @@ from .simulator import Simulator, run_simulator
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What is running; `result` is a file for what a walk finds."""
+class HomeAssistantWithPlex:
+    """What is running; `result` is a file for what a module finds."""
 
     home_assistant: HomeAssistant
     simulator: Simulator
     result: Path
 
-    def walk(self, module: str, environment: Environment, **options: object) -> int:
+    def run_module(
+        self, module: str, environment: Environment, **options: object
+    ) -> int:
         """Run a module of the tests in an environment, and return its exit code.
 
         It finds a JSON of what there is and of the options on its standard input.
@@ -49,9 +51,9 @@ class Stage:
 
 
 @contextmanager
-def set_up(
+def run_home_assistant_with_plex(
     environment: Environment, port: int = 0, plex_port: int = 0
-) -> Iterator[Stage]:
+) -> Iterator[HomeAssistantWithPlex]:
     """Run both for the time of the block; a port of 0 is any free one.
 
     Raises `Failure` when a port is in use or something does not start.
@@ -72,4 +74,4 @@ def set_up(
             home_assistant = running.enter_context(
                 run_home_assistant(environment, folder, port)
             )
-        yield Stage(home_assistant, simulator, folder / "result.json")
+        yield HomeAssistantWithPlex(home_assistant, simulator, folder / "result.json")

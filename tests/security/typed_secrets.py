@@ -17,9 +17,9 @@ from tests.walks.names import DOMAIN
 from tests.walks.rest import RestDialog
 from tests.walks.ways import Submit, Typed
 
-from .journeys import Journey
+from .audited_user import AuditedUser
+from .dialog_paths import DialogPath
 from .leaks import Kind, Leak, Place, Secret
-from .walk import Walk
 
 SCRIPT: Final = "call"  # any action, with any fields
 
@@ -79,26 +79,26 @@ def page_fields(
 
 
 @dataclass(slots=True)
-class Typist:
+class SecretTypist:
     """Type secrets, each of them into one field only, and know where that was.
 
     `seen` are the steps and fields of the dialogs, `typing` is the latest text.
     """
 
-    walk: Walk
+    user: AuditedUser
     name: str = "typist"
     typing: str = ""
     seen: set[tuple[str, str]] = field(default_factory=set)
     secrets: list[Secret] = field(default_factory=list)
     _shown_again: set[str] = field(default_factory=set)
 
-    async def go(self, journey: Journey) -> None:
-        """Go a journey to its end, after each text was typed in each field on the way.
+    async def go(self, path: DialogPath) -> None:
+        """Go a path to its end, after each text was typed in each field on the way.
 
         It begins anew where a text was taken.
         """
         typed = set[tuple[str, PageField, Kind]]()
-        while not await self._reaches_the_end(journey, typed):
+        while not await self._reaches_the_end(path, typed):
             pass
 
     def may_be_there(self, leak: Leak) -> bool:
@@ -109,7 +109,7 @@ class Typist:
 
     async def act(self, action: str, fields: Typed, domain: str = DOMAIN) -> None:
         """Type each text into each field of an action, and call it each time."""
-        services = self.walk.hass.services.async_services_for_domain(domain)
+        services = self.user.hass.services.async_services_for_domain(domain)
         schema = services[action].schema
         assert isinstance(schema, vol.Schema)
         for name in map(str, schema.schema):
@@ -117,22 +117,22 @@ class Typist:
                 where = f"{action} {name}"
                 text = self._text(where, kind, str(fields.get(name, "")))
                 data = {**fields, name: text}
-                await self.walk.act(action, data, domain)
+                await self.user.act(action, data, domain)
                 await self._run_script(f"{domain}.{action}", data)
 
     async def _run_script(self, action: str, data: Typed) -> None:
         """Let a script call an action, which logs what goes wrong and keeps a trace."""
         with suppress(HomeAssistantError, vol.Invalid):
-            await self.walk.hass.services.async_call(
+            await self.user.hass.services.async_call(
                 "script", SCRIPT, {"action": action, "data": data}, blocking=True
             )
 
     async def _reaches_the_end(
-        self, journey: Journey, typed: set[tuple[str, PageField, Kind]]
+        self, path: DialogPath, typed: set[tuple[str, PageField, Kind]]
     ) -> bool:
-        """Go a journey until a text is taken."""
-        dialog = await journey.open()
-        for move in journey.way():
+        """Go a path until a text is taken."""
+        dialog = await path.open()
+        for move in path.way():
             if isinstance(move, Submit) and not await self._stumble(
                 dialog, move, typed
             ):

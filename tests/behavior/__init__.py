@@ -1,0 +1,1 @@
+"""What no single module owns: how the parts behave together."""

@@ -1,0 +1,134 @@
+"""Repairs act on what is true now, and their addresses are not for ever."""
+
+from dataclasses import replace
+from datetime import timedelta
+import socket
+
+from freezegun.api import FrozenDateTimeFactory
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.plex_auth.repairs import async_create_fix_flow
+from homeassistant.components.repairs import RepairsFlow
+from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.helpers import issue_registry as ir
+from tests.harness import Harness
+from tests.helpers import server_coordinator, server_data, subentry_of
+from tests.plex_simulator import Fault, MediaServer
+
+POLL = timedelta(minutes=5, seconds=1)
+
+
+def issue_keys(harness: Harness) -> set[str | None]:
+    """Return the issues that there are."""
+    issues = ir.async_get(harness.hass).issues.values()
+    return {issue.translation_key for issue in issues}
+
+
+async def open_repair(
+    harness: Harness, entry: MockConfigEntry, server: MediaServer, key: str
+) -> RepairsFlow:
+    """Return the repair of an issue of a server."""
+    subentry_id = subentry_of(entry, server).subentry_id
+    flow = await async_create_fix_flow(
+        harness.hass,
+        f"{key}_{subentry_id}",
+        {"entry_id": entry.entry_id, "subentry_id": subentry_id},
+    )
+    flow.hass = harness.hass
+    return flow
+
+
+async def fix(flow: RepairsFlow, **typed: str) -> dict[str, object]:
+    """Agree, and return what comes of it."""
+    return dict(await flow.async_step_confirm(typed))  # type: ignore[attr-defined]
+
+
+async def unlist(harness: Harness, entry: MockConfigEntry) -> RepairsFlow:
+    """Let plex.tv leave the servers out once, and open the repair."""
+    harness.simulator.faults.set("resources", Fault.body("[]"))
+    await harness.call("get_servers")
+    await harness.settle()
+    assert issue_keys(harness) == {"server_not_listed"}
+    return await open_repair(harness, entry, harness.server, "server_not_listed")
+
+
+async def test_plex_tv_is_asked_before_a_server_is_removed(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """One incomplete answer of plex.tv removes no server; the issue goes by itself."""
+    flow = await unlist(harness, entry)
+    harness.simulator.faults.clear()
+    harness.asked()
+    assert (await fix(flow))["reason"] == "listed_again"
+    assert harness.asked()["resources"] == 1
+    assert subentry_of(entry, harness.server)
+    await harness.settle()
+    assert not issue_keys(harness)
+
+
+async def test_server_stays_while_plex_tv_cannot_be_asked(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """Where plex.tv cannot be asked anew nothing is removed, and the form says why."""
+    flow = await unlist(harness, entry)
+    harness.simulator.faults.set("resources", Fault.status(503))
+    assert (await fix(flow))["errors"] == {"base": "unavailable"}
+    assert subentry_of(entry, harness.server)
+
+
+async def test_local_address_that_answers_is_offered(harness: Harness) -> None:
+    """Of several local addresses, as Docker adds them, one that answers is used."""
+    server = await harness.add_hidden_server()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = unused.getsockname()[1]
+    local = next(one for one in server.connections if one.local)
+    name = server.plex_direct_name("127.0.0.1")
+    bridge = replace(local, port=dead, uri=f"https://{name}:1")
+    server.connections = [bridge, replace(local, uri=f"https://{name}:9")]
+    entry = await harness.add(server.owner, server)
+    assert "plex_direct_not_resolved" in issue_keys(harness)
+    flow = await open_repair(harness, entry, server, "plex_direct_not_resolved")
+    url = f"https://127.0.0.1:{server.port}"
+    shown = await flow.async_step_init()  # type: ignore[attr-defined]
+    assert shown["description_placeholders"]["url"] == url
+    assert (await fix(flow))["type"] == "create_entry"
+    assert subentry_of(entry, server).data[CONF_URL] == url
+
+
+async def test_address_that_fails(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """An address that works no longer raises an issue, whose repair is `automatic`."""
+    data = server_data(harness.server, harness.anna, url=harness.server.http_url)
+    entry = await harness.add(harness.anna, data)
+    assert harness.state("sensor.connection") == "custom"
+    assert not issue_keys(harness)
+    await harness.server.change_port()
+    await harness.wait(freezer, POLL)
+    assert harness.state("binary_sensor.reachable") == "off"
+    assert issue_keys(harness) == {"server_address_fails"}
+    flow = await open_repair(harness, entry, harness.server, "server_address_fails")
+    assert (await fix(flow))["type"] == "create_entry"
+    await harness.settle()
+    stored = subentry_of(entry, harness.server).data
+    assert not {CONF_URL, CONF_TOKEN} & stored.keys()
+    assert harness.state("sensor.connection") == "local"
+    assert server_coordinator(entry, harness.server).last_update_success
+    assert not issue_keys(harness)
+
+
+async def test_address_that_works_again(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """The issue goes when the address works again."""
+    await harness.add(
+        harness.anna,
+        server_data(harness.server, harness.anna, url=harness.server.http_url),
+    )
+    await harness.server.stop()
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {"server_address_fails"}
+    await harness.server.start()
+    await harness.wait(freezer, POLL)
+    assert not issue_keys(harness)
