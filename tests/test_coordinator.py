@@ -1052,21 +1052,6 @@ async def test_unloaded_while_a_transient_token_is_made(
     assert coordinator.issued_token._cancel_expiry is None
 
 
-@pytest.mark.usefixtures("entry")
-async def test_method_that_a_server_knows_is_kept(harness: Harness) -> None:
-    """An older server is asked with POST once, and with GET from then on."""
-    harness.server.faults.set("security_token", Fault.status(405), times=1)
-    for _ in range(2):
-        await harness.transient_token()
-    assert [
-        request.method for request in harness.simulator.requests_to("security_token")
-    ] == [
-        "POST",
-        "GET",
-        "GET",
-    ]
-
-
 async def test_account_entities_wait_for_plex_tv_only(
     harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -12,23 +12,19 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_TOKEN, Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
-from .const import (
-    CONF_LAST_KNOWN,
-    CONF_TOKEN_ORIGIN,
-    DOMAIN,
-    SUBENTRY_TYPE_SERVER,
-    TokenOrigin,
-)
+from .const import CONF_LAST_KNOWN, CONF_TOKEN_ORIGIN, DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator, async_forget_devices
 from .entity import account_device_info, async_follow_device
-from .flows.sign_in import async_sign_out
+from .flows.sign_in import async_sign_out, is_ours
 from .issues import async_delete_issues, async_watch_issues
+from .messages import translation_of
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator
 from .services import async_setup_services
@@ -81,8 +77,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     polls: list[Coroutine[Any, Any, None]] = []
     if any(_is_usable(subentry.data) for subentry in subentries):
         polls.append(account.async_refresh())
-    else:
-        await account.async_require()
+    elif (failure := await account.async_first_poll()) is not None:
+        raise ConfigEntryNotReady(**translation_of(failure)) from failure
     for subentry in subentries:
         server = ServerCoordinator(hass, entry, subentry, account)
         data.async_add(server)
@@ -98,7 +94,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     data.async_listen(partial(async_watch_issues, hass))
     data.async_listen(async_follow_device)
     data.is_ready = True
-    _async_follow_servers(hass, entry)
+    data.async_follow_servers()
 
     @callback
     def async_started(_: HomeAssistant) -> None:
@@ -120,7 +116,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
     """Forget the devices; sign out of plex.tv, if the token is of a sign-in of ours."""
     await async_forget_devices(hass, entry.entry_id)
-    if TokenOrigin(entry.data.get(CONF_TOKEN_ORIGIN, TokenOrigin.TOKEN)).is_ours:
+    if is_ours(entry.data):
         await async_sign_out(hass, entry.data)
 
 
@@ -143,7 +139,7 @@ def _follow(
         if _account_settings(entry) != before:
             hass.config_entries.async_schedule_reload(entry.entry_id)
         elif entry.runtime_data.is_ready:
-            _async_follow_servers(hass, entry)
+            entry.runtime_data.async_follow_servers()
 
     return async_updated
 
@@ -152,21 +148,3 @@ def _account_settings(entry: PlexAuthConfigEntry) -> dict[str, Any]:
     """Return what of an account a set-up depends on: all but its token, and whose it is."""
     ignored = {CONF_TOKEN: None, CONF_TOKEN_ORIGIN: None}
     return {**entry.data, "title": entry.title, **ignored}
-
-
-@callback
-def _async_follow_servers(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Add, change and remove servers one by one, as the entry has them now."""
-    data = entry.runtime_data
-    for subentry_id in data.servers.keys() - entry.subentries.keys():
-        server = data.servers.pop(subentry_id)
-        entry.async_create_task(hass, server.async_shutdown())
-    for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
-        if (known := data.servers.get(subentry.subentry_id)) is not None:
-            known.async_follow()
-            continue
-        added = ServerCoordinator(hass, entry, subentry, data.account)
-        data.async_add(added)
-        entry.async_create_background_task(
-            hass, added.async_check_now(), f"{added.name} poll"
-        )

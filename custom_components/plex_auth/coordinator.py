@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, override
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -19,9 +18,9 @@ from .api.known_server import KnownServer
 from .api.models import Account
 from .api.server_list import ServerList
 from .api.shared_request import SharedRequest, Start
-from .clients import async_create_plex_tv
+from .clients import async_create_plex_tv, stored_server
 from .const import CONF_LAST_KNOWN, DOMAIN, LOGGER, SUBENTRY_TYPE_SERVER
-from .messages import not_ready, sign_in_rejected, update_failed
+from .messages import sign_in_rejected, update_failed
 
 ACCOUNT_INTERVAL: Final = timedelta(minutes=30)
 REJECTED_INTERVAL: Final = timedelta(hours=1)
@@ -29,7 +28,7 @@ REJECTED_INTERVAL: Final = timedelta(hours=1)
 _FIRST_RETRY: Final = timedelta(seconds=60)
 _PLEX_TV_PAUSE: Final = timedelta(hours=1)
 
-_DATA_PAUSES: HassKey[dict[str, tuple[datetime, BaseException | None]]] = HassKey(
+_DATA_PAUSES: HassKey[dict[str, tuple[float, BaseException]]] = HassKey(
     f"{DOMAIN}_pauses"
 )
 
@@ -79,6 +78,13 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
         self._poll = SharedRequest(self.async_refresh, start)
         self._requested = SharedRequest(super().async_request_refresh, start)
 
+    @property
+    def cause(self) -> BaseException | None:
+        """Return what made the last poll fail, None where it did not."""
+        if self.last_update_success or self.last_exception is None:
+            return None
+        return self.last_exception.__cause__ or self.last_exception
+
     @callback
     def async_poll_now(self) -> None:
         """Poll at once, while everything else goes on."""
@@ -120,29 +126,25 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         )
         self._rejected_token: str | None = None
         self._retry_interval = _FIRST_RETRY
-        self._reported_rejected = False
+        self._was_rejected = False
 
     @property
     def failure(self) -> PlexError | None:
         """Return why the last poll failed, None where it did not."""
-        if self.last_update_success:
+        if (cause := self.cause) is None:
             return None
-        cause = self.last_exception and self.last_exception.__cause__
         return cause if isinstance(cause, PlexError) else PlexError()
 
     @property
     def token_rejected(self) -> bool:
-        """Return whether plex.tv's last word is that it rejects the token."""
-        is_rejection = isinstance(self.last_exception, ConfigEntryAuthFailed)
-        return is_rejection and not self.last_update_success
+        """Return whether plex.tv rejected the token when it was last asked."""
+        return self._rejected_token is not None
 
     @property
     def needs_sign_in(self) -> bool:
         """Return whether plex.tv rejects the token that the entry has now."""
-        return (
-            self.token_rejected
-            and self._rejected_token == self.config_entry.data[CONF_TOKEN]
-        )
+        token: str = self.config_entry.data[CONF_TOKEN]
+        return self._rejected_token == token
 
     async def async_verify(self) -> None:
         """Ask plex.tv now whether it accepts the token.
@@ -152,30 +154,33 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         """
         await self._poll.share()
         if (failure := self.failure) is not None:
-            raise failure.with_traceback(None)
+            raise failure.without_frames()
 
     async def async_check_now(self) -> None:
         """Ask plex.tv for the account and its servers, even if it wants to be left alone."""
         self.servers.make_due()
         await self.async_poll()
 
-    async def async_require(self) -> None:
-        """Ask plex.tv for the first time; raise ConfigEntryNotReady where it is away.
+    async def async_first_poll(self) -> BaseException | None:
+        """Ask plex.tv for the first time; return why it cannot be asked, if so.
 
         A token that it rejects is an answer. A wish of plex.tv to be asked later holds
-        through the retries of the set-up, each of which makes a new coordinator.
+        through the retries of the setup, each of which makes a new coordinator.
         """
         pauses = self.hass.data.setdefault(_DATA_PAUSES, {})
-        end, err = pauses.pop(self.config_entry.entry_id, (None, self.last_exception))
-        if end is None or dt_util.utcnow() >= end:
-            await self._async_refresh(log_failures=False)
-            if self.last_update_success or self.token_rejected:
-                return
-            err = self.last_exception
-            seconds = getattr(err, "retry_after", None) or 0
-            end = dt_util.utcnow() + timedelta(seconds=seconds)
-        pauses[self.config_entry.entry_id] = end, err
-        raise not_ready(err) from err
+        entry_id, now = self.config_entry.entry_id, self.hass.loop.time()
+        if entry_id in pauses:
+            end, wish = pauses[entry_id]
+            if now < end:
+                return wish
+            del pauses[entry_id]
+        await self._async_refresh(log_failures=False)
+        failure = self.last_exception
+        if self.last_update_success or self.token_rejected or failure is None:
+            return None
+        if (seconds := getattr(failure, "retry_after", None)) is not None:
+            pauses[entry_id] = now + seconds, failure
+        return failure
 
     @override
     async def _async_update_data(self) -> AccountData:
@@ -193,10 +198,12 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             self.update_interval = REJECTED_INTERVAL
             raise sign_in_rejected(err, name) from err
         except PlexError as err:
+            self._rejected_token = None
             interval = self.update_interval = self._next_interval(
                 is_known=self.data is not None
             )
             raise update_failed(err, name, interval, _PLEX_TV_PAUSE) from err
+        self._rejected_token = None
         self.update_interval = self._next_interval(is_known=self.servers.is_known)
         return AccountData(details, dt_util.utcnow())
 
@@ -209,18 +216,20 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         entity Sign-in is available only while plex.tv rejects the token. Neither does it
         ask again after a rejection.
         """
-        rejected = self.token_rejected
+        rejected, was_rejected = self.token_rejected, self._was_rejected
+        self._was_rejected = rejected
         if self.last_update_success:
-            _async_take_back(self.hass, self.config_entry)
-        elif rejected != self._reported_rejected:
+            # A dialog in which a sign-in has begun is left to its end.
+            self._async_abort_flows(SOURCE_REAUTH, "reauth_confirm")
+        elif rejected != was_rejected:
             self.async_update_listeners()
         if rejected:
-            _async_clear_the_way(
-                self.hass, self.config_entry, is_old=self._reported_rejected
-            )
+            # Reconfigure dialogs keep Home Assistant from asking to sign in. One past
+            # its menu has the time until the next poll.
+            step_id = None if was_rejected else "reconfigure"
+            self._async_abort_flows(SOURCE_RECONFIGURE, step_id)
             if self._listeners:
                 self._schedule_refresh()
-        self._reported_rejected = rejected
 
     @callback
     def async_ask_to_sign_in(self) -> None:
@@ -238,62 +247,31 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @callback
     def _async_servers_renewed(self) -> None:
-        """Store what is listed of the servers, and tell of it."""
-        _async_store_listed(self.hass, self.config_entry, self.servers)
+        """Store what the servers need to work while plex.tv is away, and tell of it.
+
+        Their titles follow the names at Plex, but for those that the user has changed.
+        """
+        entry, entries = self.config_entry, self.hass.config_entries
+        if not entries.async_get_entry(entry.entry_id):
+            return  # the account was removed while plex.tv was asked
+        for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
+            listed = self.servers.get(str(subentry.unique_id))
+            if listed is None:
+                continue
+            stored = stored_server(subentry)
+            known = KnownServer.from_listed(listed).completed(stored)
+            entries.async_update_subentry(
+                entry,
+                subentry,
+                data={**subentry.data, CONF_LAST_KNOWN: known.as_stored()},
+                title=listed.name if subentry.title == stored.name else subentry.title,
+            )
         self.async_update_listeners()
 
-
-@callback
-def _async_store_listed(
-    hass: HomeAssistant, entry: ConfigEntry[Any], servers: ServerList
-) -> None:
-    """Store what the servers need to work while plex.tv is away.
-
-    Their titles follow the names at Plex, but for those that the user has changed.
-    """
-    entries = hass.config_entries
-    if not entries.async_get_entry(entry.entry_id):
-        return  # the account was removed while plex.tv was asked
-    for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
-        listed = servers.get(str(subentry.unique_id))
-        if listed is None:
-            continue
-        stored = KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {}))
-        known = KnownServer.from_listed(listed).completed(stored)
-        entries.async_update_subentry(
-            entry,
-            subentry,
-            data={**subentry.data, CONF_LAST_KNOWN: known.as_stored()},
-            title=listed.name if subentry.title == stored.name else subentry.title,
-        )
-
-
-@callback
-def _async_take_back(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
-    """Take back the request: plex.tv accepts the token again.
-
-    A dialog in which somebody has already begun to sign in is left to its end.
-    """
-    _async_abort(hass, entry, SOURCE_REAUTH, "reauth_confirm")
-
-
-@callback
-def _async_clear_the_way(
-    hass: HomeAssistant, entry: ConfigEntry[Any], *, is_old: bool
-) -> None:
-    """End reconfigure dialogs, which keep Home Assistant from asking to sign in.
-
-    Those that wait at their menu are ended, and all where the rejection `is_old`: they
-    were left open since then.
-    """
-    _async_abort(hass, entry, SOURCE_RECONFIGURE, None if is_old else "reconfigure")
-
-
-@callback
-def _async_abort(
-    hass: HomeAssistant, entry: ConfigEntry[Any], source: str, step_id: str | None
-) -> None:
-    """End the dialogs of an entry, all or those that are at a step."""
-    for flow in list(entry.async_get_active_flows(hass, {source})):
-        if step_id is None or flow.get("step_id") == step_id:
-            hass.config_entries.flow.async_abort(flow["flow_id"])
+    @callback
+    def _async_abort_flows(self, source: str, step_id: str | None) -> None:
+        """End the dialogs of the entry, all or those that are at a step."""
+        entry = self.config_entry
+        for flow in list(entry.async_get_active_flows(self.hass, {source})):
+            if step_id is None or flow.get("step_id") == step_id:
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])

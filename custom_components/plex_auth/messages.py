@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
-    ConfigEntryNotReady,
     HomeAssistantError,
     ServiceValidationError,
 )
@@ -75,13 +74,10 @@ def update_failed(
     )
 
 
-def not_ready(err: BaseException | None) -> ConfigEntryNotReady:
-    """Return the failure of a set-up after the failure of a poll, with its message."""
-    return ConfigEntryNotReady(
-        translation_domain=getattr(err, "translation_domain", None),
-        translation_key=getattr(err, "translation_key", None),
-        translation_placeholders=getattr(err, "translation_placeholders", None),
-    )
+def translation_of(err: BaseException) -> dict[str, Any]:
+    """Return the message of a failed poll, for an error that is raised because of it."""
+    names = ("translation_domain", "translation_key", "translation_placeholders")
+    return {name: getattr(err, name, None) for name in names}
 
 
 def sign_in_rejected(err: TokenRejectedError, name: str) -> ConfigEntryAuthFailed:

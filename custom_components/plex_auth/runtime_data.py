@@ -1,4 +1,4 @@
-"""What runs for an entry: its coordinators, and who is told of a server that comes."""
+"""What runs for an entry: its coordinators, and servers that come and go."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
+from .const import SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
 from .server_coordinator import ServerCoordinator
@@ -16,9 +17,9 @@ type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
 
 @dataclass(slots=True)
 class PlexAuthData:
-    """Hold the coordinators of an entry, and who adds what belongs to a server.
+    """The coordinators of an entry, and the listeners that add what a server needs.
 
-    Servers stand by the id of their subentry.
+    Servers are kept by the id of their subentry.
     """
 
     account: AccountCoordinator
@@ -41,6 +42,23 @@ class PlexAuthData:
         self.servers[server.subentry.subentry_id] = server
         for listener in self.listeners:
             listener(server)
+
+    @callback
+    def async_follow_servers(self) -> None:
+        """Add, change and remove servers one by one, as the entry has them now."""
+        hass, entry = self.account.hass, self.account.config_entry
+        for subentry_id in self.servers.keys() - entry.subentries.keys():
+            removed = self.servers.pop(subentry_id)
+            entry.async_create_task(hass, removed.async_shutdown())
+        for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
+            if (known := self.servers.get(subentry.subentry_id)) is not None:
+                known.async_follow()
+                continue
+            added = ServerCoordinator(hass, entry, subentry, self.account)
+            self.async_add(added)
+            entry.async_create_background_task(
+                hass, added.async_check_now(), f"{added.name} poll"
+            )
 
     async def async_check_now(self) -> None:
         """Ask plex.tv and all servers now, and wait for what they say."""

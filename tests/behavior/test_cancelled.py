@@ -206,12 +206,6 @@ async def test_two_first_tokens_of_an_old_server(
     harness.server.faults.set("security_token", Fault.delay(0.1), times=2)
     tokens = await asyncio.gather(harness.transient_token(), harness.transient_token())
     assert set(tokens) == set(harness.server.transient_tokens)
-    harness.simulator.requests.clear()
-    await harness.transient_token()
-    methods = [
-        request.method for request in harness.simulator.requests_to("security_token")
-    ]
-    assert methods == ["GET"]
 
 
 async def test_cancelled_transient_token(
