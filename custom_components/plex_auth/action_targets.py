@@ -14,15 +14,15 @@ from homeassistant.helpers.service import (
 )
 
 from .api.items import Item, holds_token, parse_path
-from .api.server import is_source
+from .api.server import is_source, server_source
 from .const import DOMAIN, SUBENTRY_TYPE_SERVER
 from .messages import invalid
-from .runtime_data import PlexAuthConfigEntry, PlexAuthData
+from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
 
-def called_account(call: ServiceCall) -> PlexAuthData:
-    """Return what runs for the account that a call means, the only one if it names none.
+def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
+    """Return the loaded entry of the account that a call means, the only one by default.
 
     Home Assistant's own error would repeat an ID that nothing has, whatever it is.
     """
@@ -33,10 +33,10 @@ def called_account(call: ServiceCall) -> PlexAuthData:
     ):
         raise invalid("unknown_account")
     entry: PlexAuthConfigEntry = async_get_config_entry(call.hass, DOMAIN, entry_id)
-    return entry.runtime_data
+    return entry
 
 
-def called_server(
+def targeted_server(
     call: ServiceCall, machine_identifier: str | None = None
 ) -> ServerCoordinator:
     """Return the server that a call means, the only one where it names none.
@@ -61,7 +61,7 @@ def called_server(
     return server
 
 
-def without_token(text: str) -> str:
+def refuse_token(text: str) -> str:
     """Return a path; refuse one with a token in it, for the schema of an action.
 
     Once the schema is passed, Home Assistant records what was typed.
@@ -71,7 +71,7 @@ def without_token(text: str) -> str:
     return text
 
 
-def called_to_play(
+def targeted_media(
     call: ServiceCall, text: str | None
 ) -> tuple[ServerCoordinator, Item | URL | None]:
     """Return the server that a call means, and the item or path there that a text names.
@@ -79,15 +79,15 @@ def called_to_play(
     A page of Plex Web names the server, too.
     """
     if text is None:
-        return called_server(call), None
+        return targeted_server(call), None
     if (item := Item.parse(text)) is not None:
-        return called_server(call, item.machine_identifier), item
+        return targeted_server(call, item.machine_identifier), item
     if (path := parse_path(text)) is None:
         raise invalid("invalid_path")
-    return called_server(call), path
+    return targeted_server(call), path
 
 
-def called_source(server: ServerCoordinator, text: str) -> str:
+def targeted_source(server: ServerCoordinator, text: str) -> str:
     """Return the source that a text names, or the server of the account of that name.
 
     Nobody is asked: a name is one that plex.tv has listed, or of Home Assistant.
@@ -109,7 +109,7 @@ def called_source(server: ServerCoordinator, text: str) -> str:
         ),
     }
     found = sorted(
-        {f"server://{one}" for called, one in names if called.casefold() == name}
+        {server_source(str(one)) for called, one in names if called.casefold() == name}
     )
     if not found:
         raise invalid("invalid_source")

@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.models import Account
-from .entity import AccountEntity, LastingServerEntity
+from .entity import AccountEntity, LastingEntity, ServerEntity
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
@@ -25,7 +25,7 @@ PARALLEL_UPDATES = 0
 class AccountBinarySensorDescription(BinarySensorEntityDescription):
     """Describe a binary sensor by how it reads the account."""
 
-    value_fn: Callable[[Account], bool | None]
+    is_on_fn: Callable[[Account], bool | None]
 
 
 SIGN_IN = BinarySensorEntityDescription(
@@ -36,25 +36,25 @@ SIGN_IN = BinarySensorEntityDescription(
 ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
     AccountBinarySensorDescription(
         key="plex_pass",
-        value_fn=lambda account: account.subscription.active,
+        is_on_fn=lambda account: account.subscription.active,
     ),
     AccountBinarySensorDescription(
         key="two_factor_authentication",
         entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda account: account.two_factor_enabled,
+        is_on_fn=lambda account: account.two_factor_enabled,
     ),
     AccountBinarySensorDescription(
         key="email_confirmed",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value_fn=lambda account: account.confirmed,
+        is_on_fn=lambda account: account.confirmed,
     ),
     AccountBinarySensorDescription(
         key="plex_services",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value_fn=lambda account: (
+        is_on_fn=lambda account: (
             any(service.status == "offline" for service in account.services)
             if account.services
             else None
@@ -120,10 +120,10 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         """Return the fact, None where Plex does not tell it."""
-        return self.entity_description.value_fn(self.coordinator.data.details)
+        return self.entity_description.is_on_fn(self.coordinator.data.details)
 
 
-class ReachableBinarySensor(LastingServerEntity, BinarySensorEntity):
+class ReachableBinarySensor(LastingEntity, ServerEntity, BinarySensorEntity):
     """Tell whether a server can be reached; that it cannot is an answer as well."""
 
     @property

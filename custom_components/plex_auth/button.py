@@ -7,7 +7,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import AccountEntity
+from .entity import AccountEntity, LastingEntity
 from .runtime_data import PlexAuthConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -26,14 +26,8 @@ async def async_setup_entry(
     async_add_entities([CheckNowButton(entry.runtime_data.account, CHECK_NOW)])
 
 
-class CheckNowButton(AccountEntity, ButtonEntity):
+class CheckNowButton(LastingEntity, AccountEntity, ButtonEntity):
     """Ask plex.tv and all servers at once, whenever they were to be asked next."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return true: it is wanted most while something is away."""
-        return True
 
     @override
     async def async_press(self) -> None:

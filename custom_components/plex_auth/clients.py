@@ -1,6 +1,7 @@
 """Our sessions, and our name for Plex: what it takes to call it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar
@@ -65,6 +66,11 @@ def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv
     )
 
 
+def stored_server(subentry: ConfigSubentry) -> KnownServer:
+    """Return what a subentry keeps of its server."""
+    return KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {}))
+
+
 @callback
 def async_create_server_access(
     hass: HomeAssistant,
@@ -85,7 +91,7 @@ def async_create_server_access(
         AccountServer(
             servers,
             subentry.unique_id,
-            lambda: KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {})),
+            partial(stored_server, subentry),
             url=URL(data[CONF_URL]) if CONF_URL in data else None,
             typed_token=data.get(CONF_TOKEN),
         ),

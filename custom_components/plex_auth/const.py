@@ -7,6 +7,8 @@ from typing import Final
 DOMAIN: Final = "plex_auth"
 LOGGER: Final = logging.getLogger(__package__)
 
+ATTR_SOURCE: Final = "source"
+
 CONF_API_URL: Final = "api_url"
 CONF_CLIENT_IDENTIFIER: Final = "client_identifier"
 CONF_LAST_KNOWN: Final = "last_known"

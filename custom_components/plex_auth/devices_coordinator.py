@@ -175,7 +175,7 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         await self._async_check_account()
         await self._poll.share()
         if self.failure is not None:
-            raise self.failure.with_traceback(None)
+            raise self.failure.without_frames()
         return self.data or {}
 
     def is_own(self, device: Device) -> bool:
@@ -218,11 +218,11 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         async with self._one_at_a_time:
             try:
                 if (failure := self._account.failure) is not None:
-                    raise failure.with_traceback(None)
+                    raise failure.without_frames()
                 return await self._async_ask()
             except PlexError as err:
                 # Kept for long: without the frames, which hold the request.
-                self.failure = err.with_traceback(None)
+                self.failure = err.without_frames()
                 self._is_late = self._account.failure is not None
                 is_untold = isinstance(err, NotPermittedError | TooLargeError)
                 self.update_interval = (

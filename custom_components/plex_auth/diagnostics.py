@@ -6,15 +6,14 @@ from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .api.connections import connection_kind
-from .api.known_server import KnownServer
 from .api.models import ListedServer
 from .api.notifications import Notifications
 from .api.plex_tv import PLEX_TV_API
-from .const import CONF_API_URL, CONF_LAST_KNOWN, CONF_SOURCES, CONF_TOKEN_ORIGIN
-from .coordinator import AccountCoordinator
+from .clients import stored_server
+from .const import CONF_API_URL, CONF_SOURCES, CONF_TOKEN_ORIGIN
+from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .devices_coordinator import DevicesCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
@@ -62,7 +61,7 @@ def _entry(entry: PlexAuthConfigEntry) -> dict[str, Any]:
 def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
     """Return facts of what is stored of a server."""
     data = subentry.data
-    known = KnownServer.from_stored(data.get(CONF_LAST_KNOWN, {}))
+    known = stored_server(subentry)
     return {
         "typed_address": CONF_URL in data,
         "typed_token": CONF_TOKEN in data,
@@ -102,10 +101,9 @@ def _account(account: AccountCoordinator) -> dict[str, Any]:
 
 def _devices(devices: DevicesCoordinator) -> dict[str, Any]:
     """Return how many devices are signed in to an account, and why that is not told."""
-    failure = devices.failure
     return {
         "authorized_devices": None if devices.data is None else len(devices.data),
-        "authorized_devices_failure": type(failure).__name__ if failure else None,
+        "authorized_devices_failure": _kind(devices.failure),
     }
 
 
@@ -140,7 +138,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
             {
                 "kind": tried.kind,
                 "scheme": tried.url.scheme,
-                "failure": type(failure).__name__,
+                "failure": _kind(failure),
             }
             for tried, failure in access.failures.items()
         ],
@@ -155,19 +153,21 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
 
 def _notifications(notifications: Notifications) -> dict[str, Any]:
     """Return whether the notification socket is open, and why it is not."""
-    failure = notifications.failure
     return {
         "open": notifications.is_open,
         "refused": notifications.is_refused,
-        "failure": type(failure).__name__ if failure is not None else None,
+        "failure": _kind(notifications.failure),
     }
 
 
-def _update(coordinator: DataUpdateCoordinator[Any]) -> dict[str, Any]:
+def _update(coordinator: SharedPollCoordinator[Any]) -> dict[str, Any]:
     """Return how the last update went."""
-    failure = None
-    if not coordinator.last_update_success and coordinator.last_exception is not None:
-        failure = type(
-            coordinator.last_exception.__cause__ or coordinator.last_exception
-        ).__name__
-    return {"last_update_success": coordinator.last_update_success, "failure": failure}
+    return {
+        "last_update_success": coordinator.last_update_success,
+        "failure": _kind(coordinator.cause),
+    }
+
+
+def _kind(failure: BaseException | None) -> str | None:
+    """Return the class of a failure, None where there is none."""
+    return None if failure is None else type(failure).__name__

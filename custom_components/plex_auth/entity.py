@@ -26,6 +26,16 @@ _plex_device = partial(
 )
 
 
+class LastingEntity(Entity):
+    """An entity that stays available while plex.tv or its server is away."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return true."""
+        return True
+
+
 class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
     CoordinatorEntity[CoordinatorT]
 ):
@@ -81,16 +91,6 @@ class ServerEntity(_DescribedEntity[ServerCoordinator]):
         unique_id = server_unique_id(coordinator, description.key)
         device_info = server_device_info(coordinator)
         super().__init__(coordinator, description, unique_id, device_info)
-
-
-class LastingServerEntity(ServerEntity):
-    """Show of a server what is true while it is away as well."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return true."""
-        return True
 
 
 class SourceEntity(CoordinatorEntity[SourceCoordinator]):

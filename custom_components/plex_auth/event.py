@@ -8,7 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.devices import Device
 from .devices_coordinator import DeviceEvent, DevicesCoordinator
-from .entity import AccountEntity, LastingServerEntity
+from .entity import AccountEntity, LastingEntity, ServerEntity
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .transient_tokens import TransientTokenEvent
@@ -46,14 +46,10 @@ async def async_setup_entry(
     data.async_listen(async_add_server)
 
 
-class AuthorizedDeviceEventEntity(AccountEntity[DevicesCoordinator], EventEntity):
+class AuthorizedDeviceEventEntity(
+    LastingEntity, AccountEntity[DevicesCoordinator], EventEntity
+):
     """Tell which devices sign in to an account, and which are removed from it."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return true: what has happened stays true."""
-        return True
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -70,7 +66,7 @@ class AuthorizedDeviceEventEntity(AccountEntity[DevicesCoordinator], EventEntity
         self.async_write_ha_state()
 
 
-class TransientTokenEventEntity(LastingServerEntity, EventEntity):
+class TransientTokenEventEntity(LastingEntity, ServerEntity, EventEntity):
     """Tell what happens to the transient tokens that a server issued to us."""
 
     @override

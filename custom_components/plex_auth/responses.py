@@ -9,6 +9,7 @@ from homeassistant.util.json import JsonValueType
 from .api.connections import Route, best_connection
 from .api.devices import Device
 from .api.models import Account, ListedServer, Source, TransientToken
+from .api.server import server_source
 
 _ACCOUNT: Final = (
     "id",
@@ -105,7 +106,7 @@ def listed_server_response(server: ListedServer, *, added: bool) -> dict[str, An
     """Return a server that plex.tv lists, without its token."""
     return {
         "name": server.name,
-        "source": f"server://{server.machine_identifier}",
+        "source": server_source(server.machine_identifier),
         "added": added,
         "owned": server.owned,
         "presence": server.presence,

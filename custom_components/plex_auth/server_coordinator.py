@@ -229,7 +229,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         except NotPermittedError:
             self.notifications.stop()
             return
-        self.notifications.listen(self.access.at(route), token)
+        self.notifications.listen(self.access.at(route.url), token)
         if self.notifications.is_open:
             self.update_interval = LISTENING_INTERVAL
         elif not self.is_reached:

@@ -20,18 +20,18 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
 from .action_targets import (
-    called_account,
-    called_server,
-    called_source,
-    called_to_play,
-    without_token,
+    refuse_token,
+    targeted_entry,
+    targeted_media,
+    targeted_server,
+    targeted_source,
 )
 from .api.connections import Route
 from .api.devices import Device
 from .api.errors import NotFoundError, NotPermittedError, TooLargeError
 from .api.items import Item
 from .api.server import PlexServer, playable
-from .const import DOMAIN
+from .const import ATTR_SOURCE, DOMAIN
 from .devices_coordinator import DevicesCoordinator
 from .messages import action_errors, invalid
 from .responses import (
@@ -47,7 +47,6 @@ from .server_coordinator import ServerCoordinator
 ATTR_PATH: Final = "path"
 ATTR_REFRESH: Final = "refresh"
 ATTR_SCOPE: Final = "scope"
-ATTR_SOURCE: Final = "source"
 ATTR_TYPE: Final = "type"
 
 SERVICE_GET_DEVICES: Final = "get_devices"
@@ -66,7 +65,7 @@ _TRANSIENT_TOKEN_SCHEMA = vol.Schema(
         vol.Optional(ATTR_DEVICE_ID): cv.string,
         vol.Optional(ATTR_TYPE, default="delegation"): vol.In(["delegation"]),
         vol.Optional(ATTR_SCOPE, default="all"): vol.In(["all"]),
-        vol.Optional(ATTR_PATH): vol.All(cv.string, without_token),
+        vol.Optional(ATTR_PATH): vol.All(cv.string, refuse_token),
     }
 )
 _SOURCE_SCHEMA = vol.Schema(
@@ -105,7 +104,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
     """Return what plex.tv says now of the account that the token belongs to."""
-    account = called_account(call).account
+    account = targeted_entry(call).runtime_data.account
     async with action_errors(account.config_entry.title):
         await account.async_verify()
     return {"account": account_response(account.data.details)}
@@ -113,7 +112,7 @@ async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
     """Return the servers that plex.tv lists now for the account."""
-    account = called_account(call).account
+    account = targeted_entry(call).runtime_data.account
     entry = account.config_entry
     async with action_errors(entry.title):
         await account.servers.renew(now=True)
@@ -128,7 +127,7 @@ async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_devices(call: ServiceCall) -> ServiceResponse:
     """Return the devices that are signed in to the account now."""
-    devices = called_account(call).devices
+    devices = targeted_entry(call).runtime_data.devices
     async with _device_errors(devices):
         listed = await devices.async_renew()
     return {
@@ -138,7 +137,7 @@ async def _async_get_devices(call: ServiceCall) -> ServiceResponse:
 
 async def _async_remove_device(call: ServiceCall) -> ServiceResponse:
     """Remove a device from the account, and return it as it was listed last."""
-    devices = called_account(call).devices
+    devices = targeted_entry(call).runtime_data.devices
     async with _device_errors(devices):
         removed = await devices.async_remove(call.data[ATTR_ID])
     return {"device": _device_response(devices, removed)}
@@ -164,7 +163,7 @@ def _device_response(devices: DevicesCoordinator, device: Device) -> dict[str, A
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
-    server, wanted = called_to_play(call, call.data.get(ATTR_PATH))
+    server, wanted = targeted_media(call, call.data.get(ATTR_PATH))
     async with action_errors(server.subentry.title):
         path = await _part(server, wanted) if isinstance(wanted, Item) else wanted
         token, route = await server.access.call(
@@ -184,8 +183,8 @@ async def _async_get_source_connection_information(
     call: ServiceCall,
 ) -> ServiceResponse:
     """Return how a source that a server knows can be reached, with its token."""
-    server = called_server(call)
-    source = called_source(server, call.data[ATTR_SOURCE])
+    server = targeted_server(call)
+    source = targeted_source(server, call.data[ATTR_SOURCE])
     name = server.subentry.title
     async with action_errors(name):
         try:

@@ -7,17 +7,15 @@ from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
 )
+from homeassistant.const import ATTR_CONNECTIONS, ATTR_NAME
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.connections import ConnectionKind, best_connection, connection_kind
+from .const import ATTR_SOURCE
 from .entity import SourceEntity, registered_entity, server_unique_id
 from .server_coordinator import ServerCoordinator
-
-ATTR_CONNECTIONS: Final = "connections"
-ATTR_SOURCE: Final = "source"
-ATTR_NAME: Final = "name"
 
 _NO_CONNECTION: Final = "no_connection"
 

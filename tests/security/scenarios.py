@@ -24,7 +24,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.plex_auth.api.claim import claim
-from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.clients import async_create_plex_tv
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -203,10 +202,10 @@ async def async_meet_faults(
     async def claim_server() -> None:
         asked.unclaim()
         plex = async_create_plex_tv(user.hass, entry.data)
-        route = Route(URL(asked.http_url), ConnectionKind.CUSTOM)
+        url = URL(asked.http_url)
         try:
             await claim(
-                plex, entry.data["token"], server.access.at(route), server.access.target
+                plex, entry.data["token"], server.access.at(url), server.access.target
             )
         except PlexError as error:
             user.audit.add_exception(error, "claim")

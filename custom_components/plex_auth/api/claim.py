@@ -57,7 +57,7 @@ async def claim(
         raise
     except PlexError as err:
         _LOGGER.debug("The answer to the claim: %s", err)
-        failure = err.with_traceback(None)
+        failure = err.without_frames()
     await _wait_until_owned(server, target, failure)
 
 

@@ -4,7 +4,7 @@ Messages are constant texts: no address, query, token, password, e-mail address 
 body of an answer is ever part of an error.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class PlexError(Exception):
@@ -29,6 +29,10 @@ class PlexError(Exception):
         self.status = status
         self.code = code
         self.retry_after = retry_after
+
+    def without_frames(self) -> Self:
+        """Return the error to keep or raise again: its frames would hold the request."""
+        return self.with_traceback(None)
 
 
 class CannotConnectError(PlexError):

@@ -111,7 +111,7 @@ class Notifications:
                 if asyncio.current_task() is not self._task:
                     # A timeout of the same moment has taken the place of the end.
                     return
-                self.failure = err.with_traceback(None)
+                self.failure = err.without_frames()
                 _LOGGER.debug("The notification socket does not open: %s", err)
                 if isinstance(err, NotReachedError):
                     answers = False

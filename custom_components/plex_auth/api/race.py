@@ -1,8 +1,10 @@
-"""Probe ranks of routes; the first answer wins."""
+"""Find a server among ranked routes: the first answer wins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple
+
+from yarl import URL
 
 from .connections import Route
 from .errors import (
@@ -16,12 +18,13 @@ from .errors import (
     UnavailableError,
     WrongServerError,
 )
+from .models import Identity
+from .server import PlexServer, require_started
 
 HEAD_START: Final = 1.0
 """Seconds that a rank may probe alone before the next one joins."""
 
-# What a person learns most from comes first.
-_MOST_TELLING: Final[tuple[type[PlexError], ...]] = (
+_MOST_HELPFUL_FIRST: Final[tuple[type[PlexError], ...]] = (
     UnavailableError,
     RateLimitedError,
     SecureConnectionRequiredError,
@@ -41,13 +44,45 @@ class Race[AnswerT](NamedTuple):
 
     @property
     def error(self) -> PlexError:
-        """Return the failure that tells a person most."""
-        failures = self.failures.values()
-        for kind in _MOST_TELLING:
-            for failure in failures:
-                if isinstance(failure, kind):
-                    return failure
-        return next(iter(failures), CannotConnectError())
+        """Return the most helpful failure."""
+        return most_helpful(self.failures.values())
+
+
+def most_helpful(failures: Iterable[PlexError]) -> PlexError:
+    """Return the failure from which a person learns most."""
+    return min(failures, key=_helpfulness, default=CannotConnectError())
+
+
+def _helpfulness(failure: PlexError) -> int:
+    """Return what to sort failures by."""
+    return next(
+        (
+            index
+            for index, kind in enumerate(_MOST_HELPFUL_FIRST)
+            if isinstance(failure, kind)
+        ),
+        len(_MOST_HELPFUL_FIRST),
+    )
+
+
+async def find_server(
+    ranks: Iterable[Iterable[Route]],
+    at: Callable[[URL], PlexServer],
+    machine_identifier: str | None,
+    *,
+    is_ready: bool = False,
+) -> Race[Identity]:
+    """Return the first route by which a server answers, and its identity.
+
+    `at` returns the calls to an address, `machine_identifier` names the server, None for
+    any; `is_ready` passes over one that is starting up. No token is shown.
+    """
+
+    async def identify(route: Route) -> Identity:
+        identity = await at(route.url).identity(machine_identifier)
+        return require_started(identity) if is_ready else identity
+
+    return await race(ranks, identify)
 
 
 async def race[AnswerT](
@@ -86,7 +121,7 @@ async def race[AnswerT](
                         return Race((route, task.result()), failures)
                     except PlexError as err:
                         # Kept for long: without the frames, which hold the request.
-                        failures[route] = err.with_traceback(None)
+                        failures[route] = err.without_frames()
     finally:
         for task in running:
             task.cancel()

@@ -51,6 +51,11 @@ def is_source(text: str) -> bool:
     return _SOURCE.fullmatch(text) is not None
 
 
+def server_source(machine_identifier: str) -> str:
+    """Return the source that a server is to other servers (§4)."""
+    return f"server://{machine_identifier}"
+
+
 def require_started(identity: Identity) -> Identity:
     """Return who answers; raise StartingUpError while the server boots (§6.1)."""
     if identity.start_state is not None:

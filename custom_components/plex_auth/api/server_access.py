@@ -57,9 +57,9 @@ class Routing:
         self._comparison = Interval(_COMPARE_INTERVAL)
         self._lock = asyncio.Lock()
 
-    def at(self, route: Route) -> PlexServer:
-        """Return the calls to the server by a route."""
-        return PlexServer(self._transport, route.url)
+    def at(self, url: URL) -> PlexServer:
+        """Return the calls to the server at an address."""
+        return PlexServer(self._transport, url)
 
     async def identify(self) -> tuple[Identity, Route]:
         """Return what answers by the route in use, or else by a new one, for a poll.
@@ -112,7 +112,7 @@ class Routing:
         machine may have got the address since the last poll.
         """
         if (route := self.route) is not None:
-            if self.at(route).is_proven:
+            if self.at(route.url).is_proven:
                 return route
             try:
                 await self._identity(route)
@@ -159,7 +159,7 @@ class Routing:
 
         Raises WrongServerError if it is another server.
         """
-        return await self.at(route).identity(self._target.machine_identifier)
+        return await self.at(route.url).identity(self._target.machine_identifier)
 
 
 class ServerAccess:
@@ -209,9 +209,9 @@ class ServerAccess:
             return self.identity.version
         return self.listed.product_version if self.listed is not None else None
 
-    def at(self, route: Route) -> PlexServer:
-        """Return the calls to the server by a route."""
-        return self.routing.at(route)
+    def at(self, url: URL) -> PlexServer:
+        """Return the calls to the server at an address."""
+        return self.routing.at(url)
 
     async def identify(self) -> tuple[Identity, Route]:
         """Return what answers, and by which route, as a poll asks.
@@ -277,7 +277,7 @@ class ServerAccess:
         Raises NotClaimedError where it takes none, because it is not claimed.
         """
         route = await self.routing.connect()
-        await self.at(route).try_token(token)
+        await self.at(route.url).try_token(token)
 
     async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
@@ -286,7 +286,7 @@ class ServerAccess:
         token: that raises another PlexError.
         """
         try:
-            await self.at(route).check_token(token)
+            await self.at(route.url).check_token(token)
         except NotPermittedError:
             if not await self._takes_access_token():
                 raise UnavailableError from None
@@ -297,7 +297,7 @@ class ServerAccess:
         if not self.token_refused:
             return
         try:
-            await self._check_typed_token(self.at(route), self.target.token)
+            await self._check_typed_token(self.at(route.url), self.target.token)
         except PlexError as err:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
@@ -315,7 +315,7 @@ class ServerAccess:
         self, route: Route, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
     ) -> AnswerT:
         """Call the server by a route, which it has to be claimed for."""
-        server = self.at(route)
+        server = self.at(route.url)
         if self.is_unclaimed:
             await server.require_claimed()
         try:

@@ -18,12 +18,11 @@ from ..api.errors import (
     PageError,
     PlexError,
     SecureConnectionRequiredError,
-    StartingUpError,
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
 from ..api.models import Identity, ListedServer
-from ..api.race import Race, race
+from ..api.race import Race, find_server, most_helpful
 from ..api.server import PlexServer, is_source
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
@@ -105,12 +104,6 @@ def advanced(
     return {CONF_API_URL: api_url, CONF_CLIENT_IDENTIFIER: client_identifier}
 
 
-def require_claimed(identity: Identity) -> None:
-    """Raise FormError where a server belongs to no account: it takes no token then."""
-    if identity.claimed is False:
-        raise FormError("not_claimed", CONF_URL)
-
-
 async def async_identity(
     meant: Meant, at: Callable[[URL], PlexServer]
 ) -> tuple[URL, Identity]:
@@ -118,38 +111,27 @@ async def async_identity(
 
     `at` returns the calls to an address.
     """
-
-    async def identify(route: Route) -> Identity:
-        identity = await at(route.url).identity(meant.machine_identifier)
-        if identity.start_state is not None:
-            raise StartingUpError
-        return identity
-
-    found = await race(meant.ranks, identify)
+    found = await find_server(meant.ranks, at, meant.machine_identifier, is_ready=True)
     if found.winner is not None:
         route, identity = found.winner
         return route.url, identity
-    error = found.error if meant.machine_identifier else _most_telling(found)
+    error = found.error if meant.machine_identifier else _error_of_typed(found)
     if isinstance(error, (NotFoundError, PageError, UnexpectedAnswerError)):
         raise FormError("not_a_plex_server", CONF_URL)
     raise FormError(error_key(error))
 
 
-def _most_telling(found: Race[Identity]) -> PlexError:
+def _error_of_typed(found: Race[Identity]) -> PlexError:
     """Return why no typed address answers as a server does.
 
     An answer tells more than none; that http is refused tells nothing beside https.
     """
-    failures = {
-        route: failure
-        for route, failure in found.failures.items()
-        if len(found.failures) == 1
-        or not isinstance(failure, SecureConnectionRequiredError)
-    }
-    return next(
-        (one for one in failures.values() if not isinstance(one, CannotConnectError)),
-        Race(None, failures).error,
-    )
+    failures = list(found.failures.values())
+    no_answers = [one for one in failures if isinstance(one, CannotConnectError)]
+    for failure in failures:
+        if not isinstance(failure, CannotConnectError | SecureConnectionRequiredError):
+            return failure
+    return most_helpful(no_answers or failures)
 
 
 async def async_check_token(server: PlexServer, typed: str) -> str | None:
@@ -164,6 +146,6 @@ async def async_check_token(server: PlexServer, typed: str) -> str | None:
         raise FormError(error_key(err)) from err
 
 
-def without_token(typed: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a form may show again."""
-    return {key: value for key, value in (typed or {}).items() if key != CONF_TOKEN}
+def without(data: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:
+    """Return data without some keys, such as secrets that a form may not show again."""
+    return {key: value for key, value in (data or {}).items() if key not in keys}

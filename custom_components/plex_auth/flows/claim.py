@@ -11,7 +11,6 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..api.addresses import PLEX_PORT
 from ..api.claim import claim
-from ..api.connections import Route
 from ..api.errors import (
     CannotConnectError,
     ClaimedElsewhereError,
@@ -20,13 +19,13 @@ from ..api.errors import (
     TokenRejectedError,
     WrongServerError,
 )
-from ..api.models import Identity
-from ..api.race import race
-from ..api.server import PlexServer, require_started
+from ..api.race import find_server
+from ..api.server import PlexServer
 from ..clients import async_create_plex_tv
 from ..const import DOMAIN, LOGGER
 from ..issues import local_addresses
 from ..server_coordinator import ServerCoordinator
+from . import checks
 from .repair import ConfirmFlow
 
 type _Claim = asyncio.Task[PlexError | None]
@@ -65,12 +64,12 @@ class ClaimServerFlow(ConfirmFlow):
         if server.account.needs_sign_in:
             return self._abort("sign_in_first")
         access = server.access
-
-        async def identify(route: Route) -> Identity:
-            identity = await access.at(route).identity(server.machine_identifier)
-            return require_started(identity)
-
-        found = await race(access.target.private_ranks, identify)
+        found = await find_server(
+            access.target.private_ranks,
+            access.at,
+            server.machine_identifier,
+            is_ready=True,
+        )
         if found.winner is None:
             if isinstance(found.error, _ELSEWHERE):
                 return self._abort("not_in_network", url=self._web_address)
@@ -84,7 +83,7 @@ class ClaimServerFlow(ConfirmFlow):
         # Another dialog may have begun it meanwhile.
         if (running := claims.get(subentry_id)) is None:
             running = claims[subentry_id] = self.hass.async_create_background_task(
-                self._async_claim(server, access.at(route)), "plex_auth claim"
+                self._async_claim(server, access.at(route.url)), "plex_auth claim"
             )
             running.add_done_callback(lambda _: claims.pop(subentry_id))
         self._claim = running
@@ -115,7 +114,7 @@ class ClaimServerFlow(ConfirmFlow):
         """End where the server is the account's, else say why it is not."""
         match error := self._claim.result():
             case None:
-                return self.async_create_entry(data={})
+                return self._done()
             case ClaimedElsewhereError():
                 return self._abort("claimed_elsewhere")
             case TokenRejectedError():
@@ -149,7 +148,7 @@ class ClaimServerFlow(ConfirmFlow):
             )
         except PlexError as err:
             LOGGER.debug("%s is not claimed: %s", server.name, err)
-            error = err.with_traceback(None)
+            error = err.without_frames()
         else:
             self._drop_typed_token()
         # The entry may have been reloaded meanwhile.
@@ -159,12 +158,5 @@ class ClaimServerFlow(ConfirmFlow):
 
     def _drop_typed_token(self) -> None:
         """Forget a typed token: plex.tv lists a new one (plex-api.md §17.4)."""
-        data = {
-            key: value
-            for key, value in self._subentry.data.items()
-            if key != CONF_TOKEN
-        }
         if not self._is_removed():
-            self.hass.config_entries.async_update_subentry(
-                self._entry, self._subentry, data=data
-            )
+            self._store(checks.without(self._subentry.data, CONF_TOKEN))

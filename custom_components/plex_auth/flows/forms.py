@@ -27,6 +27,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..api.models import ListedServer
+from ..api.server import server_source
 from ..const import (
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
@@ -136,7 +137,7 @@ def reconfigure_server_schema(
             vol.Optional(CONF_SOURCES): SelectSelector(
                 SelectSelectorConfig(
                     options=[
-                        SelectOptionDict(value=f"server://{identifier}", label=label)
+                        SelectOptionDict(value=server_source(identifier), label=label)
                         for identifier, label in _labels(known_sources)
                     ],
                     multiple=True,

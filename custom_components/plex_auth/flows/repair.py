@@ -1,7 +1,10 @@
 """The fix flows of a server's repairs, and what they share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, override
+
+from yarl import URL
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
@@ -14,8 +17,7 @@ from ..api.errors import (
     NotPermittedError,
     PlexError,
 )
-from ..api.models import Identity
-from ..api.race import race
+from ..api.race import find_server
 from ..api.server import PlexServer
 from ..clients import async_create_transport
 from ..const import CONF_CLIENT_IDENTIFIER
@@ -29,21 +31,10 @@ from .checks import FormError
 class ServerRepairFlow(RepairsFlow):
     """Fix an issue of a server."""
 
-    first_step = "confirm"
-
     def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
         """Take the server: its account and its subentry."""
         self._entry = entry
         self._subentry = subentry
-
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Begin with the first step."""
-        result: RepairsFlowResult = await getattr(
-            self, f"async_step_{self.first_step}"
-        )()
-        return result
 
     @property
     def _placeholders(self) -> dict[str, str]:
@@ -68,16 +59,25 @@ class ServerRepairFlow(RepairsFlow):
             reason=reason, description_placeholders=self._placeholders | placeholders
         )
 
-    def _update(self, data: dict[str, Any]) -> RepairsFlowResult:
-        """Store changed data, which the server takes over."""
+    def _store(self, data: Mapping[str, Any]) -> None:
+        """Store the server's data, which its coordinator takes over."""
         self.hass.config_entries.async_update_subentry(
-            self._entry, self._subentry, data={**self._subentry.data, **data}
+            self._entry, self._subentry, data=data
         )
+
+    def _done(self) -> RepairsFlowResult:
+        """End a flow that has fixed the issue."""
         return self.async_create_entry(data={})
 
 
 class ConfirmFlow(ServerRepairFlow, ABC):
     """Fix an issue of a server once the user agrees."""
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask for confirmation."""
+        return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
@@ -126,13 +126,17 @@ class RemoveServerFlow(ConfirmFlow):
         self.hass.config_entries.async_remove_subentry(
             self._entry, self._subentry.subentry_id
         )
-        return self.async_create_entry(data={})
+        return self._done()
 
 
 class NewTokenFlow(ServerRepairFlow):
     """Take a new token for a server that refuses the typed one."""
 
-    first_step = "token"
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask for the token."""
+        return await self.async_step_token()
 
     async def async_step_token(
         self, user_input: dict[str, str] | None = None
@@ -147,7 +151,8 @@ class NewTokenFlow(ServerRepairFlow):
             if self._is_removed():
                 return self._abort("server_removed")
             if error is None:
-                return self._update({CONF_TOKEN: token})
+                self._store({**self._subentry.data, CONF_TOKEN: token})
+                return self._done()
         return self.async_show_form(
             step_id="token",
             data_schema=forms.TOKEN_SCHEMA,
@@ -180,7 +185,7 @@ class LocalAddressFlow(ConfirmFlow):
         if not addresses:
             return self._abort("no_local_address")
         routes = [Route(url, ConnectionKind.CUSTOM) for url in addresses]
-        result = await race([routes], self._async_identify)
+        result = await find_server([routes], self._calls, self._subentry.unique_id)
         if result.winner is None:
             return self._ask(result.error, url=str(addresses[0]))
         url = str(result.winner[0].url)
@@ -188,14 +193,15 @@ class LocalAddressFlow(ConfirmFlow):
             return self._ask(url=url)
         if self._is_removed():
             return self._abort("server_removed")
-        return self._update({CONF_URL: url, CONF_VERIFY_SSL: False})
+        self._store({**self._subentry.data, CONF_URL: url, CONF_VERIFY_SSL: False})
+        return self._done()
 
-    async def _async_identify(self, route: Route) -> Identity:
-        """Return who answers at an address; raise PlexError if it is not the server."""
+    def _calls(self, url: URL) -> PlexServer:
+        """Return the calls to an address, whose certificate is for a name."""
         transport = async_create_transport(
             self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
         )
-        return await PlexServer(transport, route.url).identity(self._subentry.unique_id)
+        return PlexServer(transport, url)
 
 
 class AutomaticAddressFlow(ConfirmFlow):
@@ -206,12 +212,7 @@ class AutomaticAddressFlow(ConfirmFlow):
         """Forget the address once the user agrees."""
         if not is_agreed:
             return self._ask(url=self._subentry.data.get(CONF_URL, ""))
-        data = {
-            key: value
-            for key, value in self._subentry.data.items()
-            if key not in (CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
-        }
-        self.hass.config_entries.async_update_subentry(
-            self._entry, self._subentry, data=data
+        self._store(
+            checks.without(self._subentry.data, CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
         )
-        return self.async_create_entry(data={})
+        return self._done()

@@ -91,7 +91,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(
-                forms.address_schema(self._not_added), checks.without_token(user_input)
+                forms.address_schema(self._not_added),
+                checks.without(user_input, CONF_TOKEN),
             ),
             errors=checks.form_errors(error),
             description_placeholders={"name": self._entry.title},
@@ -124,7 +125,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
-                schema, checks.without_token(shown)
+                schema, checks.without(shown, CONF_TOKEN)
             ),
             errors=checks.form_errors(error),
             description_placeholders={"name": subentry.title},
@@ -181,12 +182,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if typed_token:
             changes[CONF_TOKEN] = typed_token
         # Read again: what plex.tv lists may have been renewed meanwhile.
-        kept = {
-            key: value
-            for key, value in self._get_reconfigure_subentry().data.items()
-            if key not in (CONF_URL, CONF_VERIFY_SSL)
-        }
-        return kept | changes
+        current = self._get_reconfigure_subentry().data
+        return checks.without(current, CONF_URL, CONF_VERIFY_SSL) | changes
 
     async def _async_checked_address(
         self,
@@ -245,7 +242,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if listed is None and not typed_token:
             if failure is not None:
                 raise FormError(error_key(failure))
-            checks.require_claimed(identity)
+            if identity.claimed is False:
+                raise FormError("not_claimed", CONF_URL)
             raise FormError("token_required", CONF_TOKEN)
         return listed
 

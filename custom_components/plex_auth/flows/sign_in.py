@@ -94,10 +94,15 @@ class NewSignIn:
         )
 
 
+def is_ours(data: Mapping[str, Any]) -> bool:
+    """Return whether the token of an entry's data is of our own sign-in."""
+    return TokenOrigin(data.get(CONF_TOKEN_ORIGIN, TokenOrigin.TOKEN)).is_ours
+
+
 @callback
 def async_end_if_ours(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
     """End the sign-in of an entry's data in the background, unless it was not ours."""
-    if TokenOrigin(data[CONF_TOKEN_ORIGIN]).is_ours:
+    if is_ours(data):
         hass.async_create_background_task(
             async_sign_out(hass, dict(data)), "plex_auth sign out"
         )
