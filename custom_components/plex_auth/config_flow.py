@@ -39,7 +39,6 @@ from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
 
 _WAYS: Final = ["link", "password", "token"]
-_ADVANCED: Final = "advanced"
 
 
 class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
@@ -62,7 +61,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user choose a way to sign in."""
-        return self.async_show_menu(step_id="user", menu_options=[*_WAYS, _ADVANCED])
+        return self.async_show_menu(step_id="user", menu_options=[*_WAYS, "advanced"])
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
@@ -88,7 +87,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self._use_entry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=[*_WAYS, _ADVANCED],
+            menu_options=[*_WAYS, "advanced"],
             description_placeholders=self._names,
         )
 
@@ -320,7 +319,6 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             if self._is_closed:
                 raise UnknownFlow
             await self.async_set_unique_id(account.uuid, raise_on_progress=False)
-            self._replace_abandoned(account.uuid)
             self._abort_if_unique_id_configured(
                 description_placeholders={"name": account.name}
             )

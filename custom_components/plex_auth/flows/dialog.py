@@ -133,13 +133,6 @@ class SignInDialog(ConfigFlow):
         return {CONF_USERNAME: data.details.username} if data else {}
 
     @callback
-    def _replace_abandoned(self, unique_id: str) -> None:
-        """End other dialogs that add the account: their pages are gone."""
-        other = {"unique_id": unique_id, "source": SOURCE_USER}
-        for flow in self._async_in_progress(match_context=other):
-            self.hass.config_entries.flow.async_abort(flow["flow_id"])
-
-    @callback
     def _ask_again(self) -> None:
         """Ask to sign in again where the dialog has brought no token that is good."""
         entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
