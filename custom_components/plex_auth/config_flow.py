@@ -20,7 +20,7 @@ from .api.errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
-from .api.models import SignIn
+from .api.models import ListedServer, SignIn
 from .clients import async_create_plex_tv
 from .const import (
     CONF_CLIENT_IDENTIFIER,
@@ -46,6 +46,11 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
 
     VERSION = 1
     MINOR_VERSION = 1
+
+    _credentials: tuple[str, str] | None = None
+    _is_closed = False
+    _link: LinkSignIn | None = None
+    _servers: tuple[ListedServer, ...] | None = None
 
     @classmethod
     @callback

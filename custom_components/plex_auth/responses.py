@@ -132,9 +132,14 @@ def source_response(source: Source) -> dict[str, Any]:
     }
 
 
-def route_response(route: Route) -> dict[str, str]:
-    """Return by which address a server answered."""
-    return {"uri": route.uri, "connection": route.kind.value}
+def server_response(name: str, machine_identifier: str, route: Route) -> dict[str, str]:
+    """Return which server answered, and at which address."""
+    return {
+        "name": name,
+        "machine_identifier": machine_identifier,
+        "uri": route.uri,
+        "connection": route.kind.value,
+    }
 
 
 def _all(models: Iterable[object], names: Iterable[str]) -> list[JsonValueType]:

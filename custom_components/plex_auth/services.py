@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import voluptuous as vol
 from yarl import URL
@@ -26,8 +26,6 @@ from .action_targets import (
     targeted_server,
     targeted_source,
 )
-from .api.connections import Route
-from .api.devices import Device
 from .api.errors import NotFoundError, NotPermittedError, TooLargeError
 from .api.items import Item
 from .api.server import PlexServer, playable
@@ -38,7 +36,7 @@ from .responses import (
     account_response,
     device_response,
     listed_server_response,
-    route_response,
+    server_response,
     source_response,
     transient_token_response,
 )
@@ -131,7 +129,10 @@ async def _async_get_devices(call: ServiceCall) -> ServiceResponse:
     async with _device_errors(devices):
         listed = await devices.async_renew()
     return {
-        "devices": [_device_response(devices, device) for device in listed.values()]
+        "devices": [
+            device_response(device, this_device=devices.is_own(device))
+            for device in listed.values()
+        ]
     }
 
 
@@ -140,7 +141,7 @@ async def _async_remove_device(call: ServiceCall) -> ServiceResponse:
     devices = targeted_entry(call).runtime_data.devices
     async with _device_errors(devices):
         removed = await devices.async_remove(call.data[ATTR_ID])
-    return {"device": _device_response(devices, removed)}
+    return {"device": device_response(removed, this_device=devices.is_own(removed))}
 
 
 @asynccontextmanager
@@ -156,11 +157,6 @@ async def _device_errors(devices: DevicesCoordinator) -> AsyncIterator[None]:
             raise invalid("devices_too_many", name=name) from err
 
 
-def _device_response(devices: DevicesCoordinator, device: Device) -> dict[str, Any]:
-    """Return a device, and whether it is this Home Assistant."""
-    return device_response(device, this_device=devices.is_own(device))
-
-
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
     server, wanted = targeted_media(call, call.data.get(ATTR_PATH))
@@ -172,7 +168,9 @@ async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     server.issued_token.issue(token)
     server.async_note_route(route)
     response = transient_token_response(token) | {
-        "server": _server_response(server, route)
+        "server": server_response(
+            server.subentry.title, server.machine_identifier, route
+        )
     }
     if path is not None:
         response["url"] = str(playable(route.url, path, token.token))
@@ -197,7 +195,9 @@ async def _async_get_source_connection_information(
     return {
         "source": source,
         **source_response(found),
-        "server": _server_response(server, route),
+        "server": server_response(
+            server.subentry.title, server.machine_identifier, route
+        ),
     }
 
 
@@ -211,12 +211,3 @@ async def _part(server: ServerCoordinator, item: Item) -> URL:
     if path is None:
         raise invalid("item_without_part")
     return path
-
-
-def _server_response(server: ServerCoordinator, route: Route) -> dict[str, Any]:
-    """Return which server answered, and by which address."""
-    return {
-        "name": server.subentry.title,
-        "machine_identifier": server.machine_identifier,
-        **route_response(route),
-    }

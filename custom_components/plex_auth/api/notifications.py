@@ -125,12 +125,12 @@ class Notifications:
                 pause = max(pause, min(err.retry_after or 0.0, _LONGEST_RETRY_AFTER))
             else:
                 was_open = True
-                if await self._is_steady(socket, is_news=is_again):
+                if await self._hold_open(socket, is_news=is_again):
                     pauses = _pauses()
                 pause = next(pauses)
             await self._wait(pause)
 
-    async def _is_steady(self, socket: Socket, *, is_news: bool) -> bool:
+    async def _hold_open(self, socket: Socket, *, is_news: bool) -> bool:
         """Hold an open socket until it is lost; return whether it was open for long."""
         clock = asyncio.get_running_loop().time
         self.failure, opened_at = None, clock()

@@ -17,13 +17,11 @@ from homeassistant.core import callback
 from homeassistant.helpers.translation import async_get_translations
 
 from ..api.errors import PlexError
-from ..api.models import ListedServer
 from ..api.plex_tv import PLEX_TV_API
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
-from .link import LinkSignIn
 from .sign_in import NewSignIn
 
 _MENUS = {SOURCE_REAUTH: "reauth_confirm", SOURCE_RECONFIGURE: "reconfigure"}
@@ -36,11 +34,7 @@ class SignInDialog(ConfigFlow):
         """Begin with plex.tv and a new client identifier."""
         self._own_identifier = str(uuid4())
         self._typed: dict[str, str] = {}
-        self._credentials: tuple[str, str] | None = None
-        self._link: LinkSignIn | None = None
         self._sign_in: NewSignIn | None = None
-        self._servers: tuple[ListedServer, ...] | None = None
-        self._is_closed = False
 
     @property
     def _entry(self) -> PlexAuthConfigEntry:
