@@ -1,1 +1,1 @@
-"""A client of Plex: aiohttp and the standard library, nothing of Home Assistant."""
+"""A Plex client built on aiohttp and the standard library, without Home Assistant."""

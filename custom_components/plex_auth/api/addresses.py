@@ -1,4 +1,4 @@
-"""Which addresses may be asked, which are private or public, and what a person typed."""
+"""Check addresses, tell private from public ones, and read typed ones."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 import re
@@ -10,14 +10,14 @@ PLEX_DIRECT: Final = ".plex.direct"
 PLEX_PORT: Final = 32400
 
 _NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
-# The last part of a host that resolvers read as an IPv4 address.
+# The last part of a host name that resolvers read as an IPv4 address.
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-# Where Plex Web begins, which every server has at /web.
+# The start of Plex Web's path on a server.
 _PLEX_WEB: Final = re.compile(r"(?<=[^/])/web(?:/(?:index\.html)?)?(?=$|[?#])")
-# Plex's own pages, at none of which is a server.
+# Plex's own web sites; no server answers there.
 _PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
-# A token that is pasted as an address (plex-api.md §1.1, §3, §17.2) would be asked for as
-# a host: of resolvers, and in the log.
+# A token pasted as an address (plex-api.md §1.1, §3, §17.2) would be looked up in DNS
+# and logged.
 _TOKEN: Final = re.compile(r"(?=.*[A-Z])[\w-]{20}|(?:transient|claim)-.*", re.ASCII)
 _LOCAL_DOMAINS: Final = (
     ".home.arpa",
@@ -30,12 +30,12 @@ _LOCAL_DOMAINS: Final = (
 
 
 def parse_address(text: str) -> URL | None:
-    """Return an address that a request may go to, None where it is no such thing.
+    """Return an address that requests may go to, or None if it is not allowed.
 
-    It is http or https with a host and a usable port, and without user information,
-    query and fragment. Link-local, multicast, unspecified and reserved addresses are
-    refused: no server is there, but the metadata services of clouds are. So are numbers
-    in any other form than an IP address, which resolvers would make one of.
+    It is http or https, with a host and a usable port, without user information, query
+    or fragment. Link-local, multicast, unspecified and reserved addresses, where clouds
+    run metadata services, are refused. So are numbers that are not written as an IP
+    address, because resolvers would turn them into one.
     """
     try:
         url = URL(text)
@@ -68,12 +68,11 @@ def parse_address(text: str) -> URL | None:
 
 
 def typed_addresses(text: str) -> tuple[URL, ...]:
-    """Return what a person may mean by an address, in the order to try; empty: nothing.
+    """Return the URLs a typed address may stand for, best guess first.
 
-    A host without a scheme is asked by https, and at home by http as well: a token may
-    go there by either. Without a port it is Plex's, next to the one of a typed scheme.
-    Of an address of Plex Web that a server has itself (plex-api.md §6.2) only the server
-    counts; plex.tv and app.plex.tv are no server's address, and neither is a token.
+    Without a scheme, https is tried, then http unless the host is public. Without a
+    port, Plex's is tried, after the default port of a typed scheme. The path of Plex
+    Web is removed (plex-api.md §6.2). Tokens and addresses of plex.tv give none.
     """
     base = _PLEX_WEB.split(text.strip(), maxsplit=1)[0]
     if _TOKEN.fullmatch(base):
@@ -97,15 +96,15 @@ def typed_addresses(text: str) -> tuple[URL, ...]:
 
 
 def is_private(host: str | None) -> bool:
-    """Return whether a host is a private or loopback address, not merely a name."""
+    """Return whether a host is a private or loopback address; a name never is."""
     address = _ip_address(host)
     return address is not None and address.is_private and not address.is_link_local
 
 
 def is_public(host: str | None) -> bool:
-    """Return whether a host is an address of the internet or a name in it.
+    """Return whether a host is an address or name on the internet.
 
-    Names without a dot and those of local domains belong to the home.
+    Names without a dot and names in local domains are not.
     """
     address = _ip_address(host)
     if address is not None:
@@ -115,7 +114,7 @@ def is_public(host: str | None) -> bool:
 
 
 def _ip_address(host: str | None) -> IPv4Address | IPv6Address | None:
-    """Return the IP address that a host is written as, None for a name."""
+    """Return the IP address that a host is written as, or None for a name."""
     try:
         address = ip_address(host or "")
     except ValueError:

@@ -1,8 +1,8 @@
-"""Bodies of answers, from bytes to plain Python data.
+"""Decode response bodies into plain Python data.
 
-JSON stays as it is. XML becomes the same shape: an element is a dict of its attributes
-and, under each child's tag, the list of these children; an element with nothing but text
-is that text. The root element stands under its own tag.
+JSON is kept as it is. An XML element becomes a dict of its attributes plus, under each
+child's tag, the list of those children, or just its text if it has nothing else. The
+root element is under its own tag.
 """
 
 from codecs import BOM_UTF8
@@ -16,35 +16,35 @@ type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
 _XML_MAX_DEPTH = 32
 _XML_MAX_ELEMENTS = 20_000
-_XML_PIECE = 64 * 1024
+_XML_CHUNK_SIZE = 64 * 1024
 
 
 class _StrictTreeBuilder(ET.TreeBuilder):
-    """Build a tree, but refuse what can only make an answer grow in memory."""
+    """Build a tree, rejecting input made to exhaust memory."""
 
     def __init__(self) -> None:
-        """Start without elements."""
+        """Initialize without elements."""
         super().__init__()
         self._elements = 0
 
     @override
     def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
-        """Add an element, unless there are too many."""
+        """Add an element; raise UnexpectedAnswerError if there are too many."""
         self._elements += 1
         if self._elements > _XML_MAX_ELEMENTS:
             raise UnexpectedAnswerError
         return super().start(tag, attrs)
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        """Refuse the document type, which no answer of Plex has, but pages do."""
+        """Reject a document type, which web pages have but Plex's responses do not."""
         raise PageError if name.lower() == "html" else UnexpectedAnswerError
 
 
 def decode(body: bytes) -> Json:
-    """Return the data of a JSON or XML body, told apart by how it begins.
+    """Return the data of a JSON or XML body.
 
-    Raises PageError for an HTML page, which plex.tv and proxies show when the
-    service is away (plex-api.md §11), and UnexpectedAnswerError for anything else.
+    Raises PageError for an HTML page, which plex.tv and proxies send during outages
+    (plex-api.md §11), and UnexpectedAnswerError for anything else.
     """
     text = body.removeprefix(BOM_UTF8).lstrip()
     if text[:1] == b"<":
@@ -57,7 +57,7 @@ def decode(body: bytes) -> Json:
         error = UnexpectedAnswerError()
     else:
         return data
-    # Out here it has no context: the parser's error would carry the body.
+    # Raised outside `except`, so that no context keeps the body.
     raise error
 
 
@@ -65,9 +65,9 @@ def _decode_xml(body: bytes) -> Json:
     """Return the data of an XML body."""
     parser = ET.XMLParser(target=_StrictTreeBuilder())  # noqa: S314 - no document types
     try:
-        # In pieces: what is refused is not read on to the end of a piece.
-        for start in range(0, len(body), _XML_PIECE):
-            parser.feed(body[start : start + _XML_PIECE])
+        # In chunks, because the parser reads each one to its end before raising.
+        for start in range(0, len(body), _XML_CHUNK_SIZE):
+            parser.feed(body[start : start + _XML_CHUNK_SIZE])
         root: Any = parser.close()
     except ET.ParseError, ValueError, LookupError:
         error = UnexpectedAnswerError()
@@ -79,7 +79,7 @@ def _decode_xml(body: bytes) -> Json:
 
 
 def _element(element: ET.Element, depth: int) -> Json:
-    """Return one element's data, children included down to a depth."""
+    """Return an element's data; raise UnexpectedAnswerError if nested too deep."""
     if depth == 0:
         raise UnexpectedAnswerError
     text = (element.text or "").strip()

@@ -1,4 +1,4 @@
-"""From a listed connection to its kind, its rank and the route to a server."""
+"""Kinds and ranks of listed connections, and the routes they give."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -10,11 +10,11 @@ from yarl import URL
 from .addresses import is_private, parse_address
 from .models import Connection
 
-_MOST_CONNECTIONS: Final = 32
+_MAX_CONNECTIONS: Final = 32
 
 
 class ConnectionKind(StrEnum):
-    """Say how a server is reached."""
+    """Ways to reach a server."""
 
     LOCAL = "local"
     REMOTE = "remote"
@@ -23,24 +23,24 @@ class ConnectionKind(StrEnum):
 
 
 class Route(NamedTuple):
-    """An address that may be tried, and its kind."""
+    """An address to try, and its kind."""
 
     url: URL
     kind: ConnectionKind
 
     @property
     def uri(self) -> str:
-        """Return the address as Plex writes addresses: without a slash at its end."""
+        """Return the address without a trailing slash, as Plex writes it."""
         return str(self.url).rstrip("/")
 
 
 def best_connection(connections: Iterable[Connection]) -> Connection | None:
-    """Return the first of the addresses by our ranking, None where there is none."""
+    """Return the connection that ranks first, or None if there are none."""
     return min(connections, key=_order, default=None)
 
 
 def connection_kind(connection: Connection) -> ConnectionKind:
-    """Return the kind of a listed address."""
+    """Return the kind of a listed connection."""
     if connection.relay:
         return ConnectionKind.RELAY
     return ConnectionKind.LOCAL if connection.local else ConnectionKind.REMOTE
@@ -49,11 +49,11 @@ def connection_kind(connection: Connection) -> ConnectionKind:
 def rank(
     connections: Iterable[Connection], *, https_required: bool
 ) -> tuple[tuple[Route, ...], ...]:
-    """Return the addresses to try in ranks: local https, local http, remote, relay.
+    """Return the routes to try, by rank: local https, local http, remote, relay.
 
-    A token goes over plain http only to a private or loopback address, and only where
-    the server allows it; that address is made from the listed https one as well, for
-    networks that do not resolve plex.direct names (plex-api.md §5.1, §13.11).
+    Plain http is used only for private or loopback addresses, and only if the server
+    allows it. Such routes are also derived from https connections, for networks that do
+    not resolve plex.direct names (plex-api.md §5.1, §13.11).
     """
     secure: dict[ConnectionKind, dict[URL, Route]] = {
         ConnectionKind.LOCAL: {},
@@ -61,7 +61,7 @@ def rank(
         ConnectionKind.RELAY: {},
     }
     plain: dict[URL, Route] = {}
-    for connection in islice(connections, _MOST_CONNECTIONS):
+    for connection in islice(connections, _MAX_CONNECTIONS):
         url = parse_address(connection.uri)
         if url is not None and url.scheme == "https":
             kind = connection_kind(connection)
@@ -73,12 +73,12 @@ def rank(
 
 
 def _order(connection: Connection) -> tuple[bool, bool, bool]:
-    """Return what to sort by: local before remote before relay, https before http."""
+    """Return the sort key: local before remote before relay, https before http."""
     return connection.relay, not connection.local, connection.protocol != "https"
 
 
 def _plain_url(connection: Connection, url: URL | None) -> URL | None:
-    """Return the plain http address of a listed connection, if a token may go there."""
+    """Return a connection's plain http address if a token may be sent there."""
     if connection.relay:
         return None
     if url is not None and url.scheme == "http":

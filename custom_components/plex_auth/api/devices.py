@@ -1,7 +1,6 @@
-"""The devices that are signed in to an account, as plex.tv lists them (plex-api.md §16).
+"""The devices signed in to an account, as plex.tv lists them (plex-api.md §16).
 
-The list has the token of every device. None of them is read: what a `Device` holds is
-named here, field by field.
+The list contains the token of every device; a `Device` never holds it.
 """
 
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ _SERVER_PRODUCT = "Plex Media Server"
 
 @model
 class Device:
-    """Describe a device that is signed in to an account, without its token."""
+    """A device that is signed in to an account, without its token."""
 
     id: int
     name: str | None
@@ -33,10 +32,10 @@ class Device:
 
     @classmethod
     def parse_devices(cls, data: Json) -> tuple[Self, ...]:
-        """Read the list of devices: a plain list, one with a name, or XML.
+        """Parse the device list: a plain list, a named one, or XML.
 
-        An entry without an id is left out. Raises UnexpectedAnswerError for an answer
-        that is no list, or without a device: the one that asks is in each list.
+        Skips entries without an ID. Raises UnexpectedAnswerError if no device is left,
+        because the list always includes this client.
         """
         devices = tuple(filter(None, map(cls._parse, _entries(data))))
         if not devices:
@@ -45,7 +44,7 @@ class Device:
 
     @classmethod
     def _parse(cls, fields: Fields) -> Self | None:
-        """Read one entry; None where it has no id."""
+        """Parse an entry; return None if it has no ID."""
         if (device_id := fields.integer("id")) is None:
             return None
         product = fields.line("product")
@@ -65,7 +64,7 @@ class Device:
 
 
 def _entries(data: Json) -> Iterable[Fields]:
-    """Return the entries of a list; raise UnexpectedAnswerError if it is none."""
+    """Return the entries of a list; raise UnexpectedAnswerError for other data."""
     match data:
         case list():
             return map(Fields, data)

@@ -1,7 +1,7 @@
-"""What an answer that is no success means: its status and error body to an error class.
+"""Turn an unsuccessful response into an error.
 
-plex.tv puts a number into its error bodies, and that number decides, never a text alone
-(plex-api.md §13.1). A server knows statuses and small HTML pages only (§0.1).
+The number in plex.tv's error bodies decides, never a text alone (plex-api.md §13.1).
+Servers send only statuses and small HTML pages (§0.1).
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ from .errors import (
     WrongCredentialsError,
 )
 
-_LONGEST_RETRY_AFTER = 24 * 60 * 60.0
+_MAX_RETRY_AFTER = 24 * 60 * 60.0
 
 _STATUS_ERRORS: dict[int, type[PlexError]] = {
     400: BadRequestError,
@@ -60,14 +60,14 @@ _SIGN_IN_CODE_ERRORS: dict[int, type[PlexError]] = {
 
 
 class Failure(NamedTuple):
-    """An unsuccessful answer: status, header Retry-After, and body."""
+    """An unsuccessful response: its status, Retry-After header and body."""
 
     status: int
     retry_after: str | None
     body: bytes
 
     def error(self, kind: type[PlexError], code: int | None = None) -> PlexError:
-        """Return an error of this class with the numbers of this answer."""
+        """Return an error of a class with the numbers of this response."""
         return kind(
             status=self.status, code=code, retry_after=_seconds(self.retry_after)
         )
@@ -77,32 +77,32 @@ type FailureReader = Callable[[Failure], PlexError]
 
 
 def plex_tv_error(failure: Failure) -> PlexError:
-    """Return the error that an answer of plex.tv outside sign-in means.
+    """Return the error for a response from plex.tv, except to a sign-in.
 
-    Only 401 with Plex's own error body, 422 with the text "Invalid token" and 498 say
-    that the token is dead (plex-api.md §2, §13.4).
+    Only a 401 with Plex's own error body, a 422 with the text "Invalid token" and a 498
+    mean that the token is no longer valid (plex-api.md §2, §13.4).
     """
     return _plex_tv_error(failure, _PLEX_TV_CODE_ERRORS, TokenRejectedError)
 
 
 def sign_in_error(failure: Failure) -> PlexError:
-    """Return the error that an answer to a sign-in means (plex-api.md §1.3)."""
+    """Return the error for a response to a sign-in (plex-api.md §1.3)."""
     return _plex_tv_error(
         failure, _PLEX_TV_CODE_ERRORS | _SIGN_IN_CODE_ERRORS, WrongCredentialsError
     )
 
 
 def link_error(failure: Failure) -> PlexError:
-    """Return the error that an answer about a link code means (plex-api.md §7.2)."""
+    """Return the error for a response about a link code (plex-api.md §7.2)."""
     return _plex_tv_error(
         failure, _PLEX_TV_CODE_ERRORS | {1020: LinkExpiredError}, TokenRejectedError
     )
 
 
 def server_error(failure: Failure) -> PlexError:
-    """Return the error that an answer of a server means (plex-api.md §0.1, §6.1).
+    """Return the error for a response from a server (plex-api.md §0.1, §6.1).
 
-    Maintenance and starting up are told in Plex's own words: a proxy has others.
+    Plex's own wording tells maintenance and startup from a proxy's errors.
     """
     page = failure.body.lower()
     kind: type[PlexError]
@@ -125,7 +125,7 @@ def _plex_tv_error(
     code_errors: dict[int, type[PlexError]],
     unauthorized: type[PlexError],
 ) -> PlexError:
-    """Return the error by Plex's code, else by the status."""
+    """Return the error for Plex's code, or else for the status."""
     if failure.status == 498:
         return failure.error(TokenRejectedError)
     try:
@@ -134,7 +134,7 @@ def _plex_tv_error(
         errors = []
     if not errors:
         if failure.status in (401, 403):
-            # Not Plex's own answer: some proxy's or the guard of a network.
+            # Not from Plex, but from a proxy or a network filter.
             return failure.error(UnavailableError)
         return failure.error(_status_error(failure.status))
     for code, _ in errors:
@@ -150,17 +150,17 @@ def _plex_tv_error(
 
 
 def _status_error(status: int) -> type[PlexError]:
-    """Return the error class that a status means by itself."""
+    """Return the error class for a status alone."""
     if status >= 500:
         return UnavailableError
     return _STATUS_ERRORS.get(status, UnexpectedAnswerError)
 
 
 def _errors(data: Json) -> Iterator[tuple[int | None, str]]:
-    """Yield code and text of each error in a body of plex.tv.
+    """Yield the code and text of each error in a body from plex.tv.
 
-    An error has a number, but for the texts in the XML of the first API (§0.1): a body
-    of another shape is some proxy's.
+    Only XML errors of the first API may lack a code (§0.1). Others without a code come
+    from a proxy and are skipped.
     """
     found = data.get("errors") if isinstance(data, dict) else None
     is_xml = isinstance(found, dict)
@@ -176,19 +176,19 @@ def _errors(data: Json) -> Iterator[tuple[int | None, str]]:
 
 
 def _code(value: Json) -> int | None:
-    """Return an error code, which XML has as text."""
+    """Return an error code, which is text in XML."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 10:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds that Retry-After names, as a number or as an HTTP date."""
+    """Return the seconds to wait, from a Retry-After number or HTTP date."""
     if retry_after is None:
         return None
     if retry_after.isdecimal():
-        # A number of any length; float() takes what int() would refuse as too long.
-        return min(float(retry_after), _LONGEST_RETRY_AFTER)
+        # Of any length: unlike int(), float() has no limit of digits.
+        return min(float(retry_after), _MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(retry_after)
     except ValueError:
@@ -196,4 +196,4 @@ def _seconds(retry_after: str | None) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)

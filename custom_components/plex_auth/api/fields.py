@@ -1,8 +1,7 @@
-"""Tolerant reading of one object in an answer.
+"""Read the fields of an object in a response.
 
-JSON and XML name the same fields but not the same types, and Plex leaves fields out at
-will (plex-api.md §13.13): a field that is missing or of a wrong type is None, never an
-error.
+JSON and XML use the same field names but different types, and Plex may omit any field
+(plex-api.md §13.13), so a field that is missing or of the wrong type is None.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,47 +13,47 @@ from .bodies import Json
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})
 _XML_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %Z"
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 
 
 class Fields:
-    """Read the fields of one object of an answer."""
+    """The fields of one object in a response."""
 
     __slots__ = ("_data",)
 
     def __init__(self, data: Json) -> None:
-        """Take the object; anything else reads as an empty one."""
+        """Initialize with an object; other data counts as an empty one."""
         self._data: Mapping[str, Json] = data if isinstance(data, dict) else {}
 
     def text(self, key: str) -> str | None:
-        """Return a text that is not empty."""
+        """Return a text, or None if it is empty."""
         value = self._data.get(key)
         if isinstance(value, str) and value and (value.isascii() or _is_text(value)):
             return value
         return None
 
     def line(self, key: str) -> str | None:
-        """Return a name as one line that can be printed: it travels into logs and pages."""
+        """Return a name as one printable line, safe for logs and pages."""
         value = self.text(key)
         return None if value is None else printable(value) or None
 
     def token(self, key: str) -> str | None:
-        """Return a token, None for a Plex JWT: no server takes one (plex-api.md §8)."""
+        """Return a token, or None for a JWT, which servers reject (plex-api.md §8)."""
         value = self.text(key)
         return None if value is None or is_jwt(value) else value
 
     def integer(self, key: str) -> int | None:
-        """Return a whole number, which XML has as text."""
+        """Return an integer, which is text in XML."""
         value = self._data.get(key)
         if isinstance(value, str):
             return _decimal(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return None
-        # No more than from XML, so that sums with a float do not overflow.
-        return value if abs(value) < 10**_MOST_DIGITS else None
+        # The same limit as for text, so that sums with a float do not overflow.
+        return value if abs(value) < 10**_MAX_DIGITS else None
 
     def boolean(self, key: str) -> bool | None:
-        """Return a truth value: true, 1, "1" or "true", and their opposites."""
+        """Return a boolean: true, 1, "1" or "true", or their opposites."""
         value = self._data.get(key)
         if value is None or value is True or value is False:
             return value
@@ -62,7 +61,7 @@ class Fields:
         return True if name in _TRUE else False if name in _FALSE else None
 
     def moment(self, key: str) -> datetime | None:
-        """Return an aware time: seconds since 1970, ISO 8601 or XML's own form (§1.2)."""
+        """Return an aware time from a timestamp, ISO 8601 or the XML format (§1.2)."""
         value = self._data.get(key)
         if value is None or isinstance(value, bool):
             return None
@@ -78,16 +77,16 @@ class Fields:
         return None
 
     def child(self, key: str) -> Fields:
-        """Return the object under a key, the first of them where it is a list."""
+        """Return the object under a key, or the first one of a list."""
         value = self._data.get(key)
         if isinstance(value, dict):
             return Fields(value)
         return next(self.children(key), Fields(None))
 
     def children(self, key: str, wrapped: str | None = None) -> Iterator[Fields]:
-        """Yield the objects under a key, be it a list or one object (§13.10).
+        """Yield the objects under a key, which may be a list or one object (§13.10).
 
-        XML wraps a list into an element of its own: `wrapped` names the elements in it.
+        XML wraps a list in an element; `wrapped` is the tag of the elements in it.
         """
         for value in _as_list(self._data.get(key)):
             if not isinstance(value, dict):
@@ -98,7 +97,7 @@ class Fields:
                 yield Fields(value)
 
     def texts(self, key: str, wrapped: str) -> tuple[str, ...]:
-        """Return a list of texts; XML has them as attribute `id` of wrapped elements."""
+        """Return a list of texts; XML has them as `id` of wrapped elements."""
         values = self._data.get(key)
         if not values:
             return ()
@@ -113,7 +112,7 @@ class Fields:
 
 
 def printable(text: str) -> str:
-    """Return a text in one line: without line breaks and control characters."""
+    """Return a text as one line, without line breaks and control characters."""
     if not text.isprintable():
         text = "".join(part if part.isprintable() else " " for part in text)
     elif "  " not in text:
@@ -122,24 +121,24 @@ def printable(text: str) -> str:
 
 
 def is_jwt(token: str) -> bool:
-    """Return whether a token is a Plex JWT: three parts, begins with eyJ (plex-api.md §8)."""
+    """Return whether a token is a Plex JWT: eyJ and three parts (plex-api.md §8)."""
     return token.startswith("eyJ") and token.count(".") == 2
 
 
 def unwrap(data: Json, root: str) -> Fields:
-    """Return an answer's object: JSON has it bare, XML under its root element."""
+    """Return a response's object, which is under the root element in XML."""
     if isinstance(data, dict) and isinstance(data.get(root), dict):
         data = data[root]
     return Fields(data)
 
 
 def _as_list(value: Json) -> list[Json]:
-    """Return a list: the value itself, or the one value in it."""
+    """Return a list as it is, or any other value as the only one in a list."""
     return value if isinstance(value, list) else [value]
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a text can be written; JSON may hold halves of characters."""
+    """Return whether a text can be encoded; JSON may contain lone surrogates."""
     if value.isascii():
         return True
     try:
@@ -150,15 +149,15 @@ def _is_text(value: str) -> bool:
 
 
 def _decimal(value: str) -> int | None:
-    """Return the whole number that a text of not too many digits names."""
+    """Return the integer in a text, or None if it has too many digits or is not one."""
     digits = value.removeprefix("-")
-    if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS:
+    if digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS:
         return int(value)
     return None
 
 
 def _parse_time(value: str) -> datetime:
-    """Return the aware time that a text names; raise ValueError if it names none."""
+    """Return the aware time in a text; raise ValueError if there is none."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

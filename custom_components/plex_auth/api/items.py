@@ -1,4 +1,4 @@
-"""What can be played: a path on a server, or an item of its library."""
+"""Paths and library items of a server that can be played."""
 
 import re
 from typing import Final, Self
@@ -11,29 +11,26 @@ from .models import model, require_container
 
 _TOKEN: Final = "x-plex-token"
 _ITEM: Final = re.compile(r"(/library/metadata/[0-9]+)/?")
-# The page of an item, decoded: its key stands in the query, or in older ones in the path.
+# An item's page, decoded: the key is in the query or, in older versions, in the path.
 _PAGE: Final = re.compile(
     r"#!/server/([^/?&]+)/+details(?:/|\?(?:.*&)?key=)(/library/metadata/[0-9]+)(?:&.*)?$"
 )
-# What has parts: JSON has one name for all kinds, XML one for each.
+# Tags of items with parts: JSON has one for all kinds, XML one for each.
 _ITEMS: Final = ("Metadata", "Video", "Track", "Photo")
 
 
 @model
 class Item:
-    """Name an item of a library by its path.
-
-    `machine_identifier` is the server's, None where only the item was named.
-    """
+    """An item of a library; `machine_identifier` is its server's, if known."""
 
     path: str
     machine_identifier: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read the path of an item, or the address of its page in Plex Web (§21.3).
+        """Parse an item's path or the address of its page in Plex Web (§21.3).
 
-        Whatever else is in the address does not matter: nobody asks its host.
+        The rest of the address is ignored, because its host is never contacted.
         """
         if (item := _ITEM.fullmatch(text)) is not None:
             return cls(path=item[1])
@@ -43,12 +40,12 @@ class Item:
 
 
 def holds_token(text: str) -> bool:
-    """Return whether a text names a token, as addresses do that are copied from Plex."""
+    """Return whether a text has a token parameter, as addresses copied from Plex do."""
     return _TOKEN in unquote(unquote(text)).lower()
 
 
 def parse_path(text: str) -> URL | None:
-    """Return a path, which must lie on the server itself, None where it may not."""
+    """Return a path on the server itself, or None if the text is anything else."""
     try:
         path = URL(text)
     except ValueError:
@@ -64,9 +61,9 @@ def parse_path(text: str) -> URL | None:
 
 
 def first_part(data: Json) -> URL | None:
-    """Read items: return the path of their first part, None where they have none (§21.1).
+    """Return the path of the first part of any item, or None without parts (§21.1).
 
-    Raises UnexpectedAnswerError for an answer that is no container.
+    Raises UnexpectedAnswerError if the response is not a container.
     """
     container = require_container(data)
     return next(

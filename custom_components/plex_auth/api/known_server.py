@@ -1,4 +1,4 @@
-"""A server as plex.tv listed it last: what it takes to work while plex.tv is away."""
+"""A server as plex.tv last listed it, to keep it working while plex.tv is down."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields, replace
@@ -16,7 +16,7 @@ _CONNECTION_FIELDS = tuple(field.name for field in fields(Connection))
 
 @model
 class KnownServer:
-    """Hold a server's name, access token and addresses, in an order of their own."""
+    """A server's name, access token and connections, sorted by URI."""
 
     name: str | None = None
     token: str | None = field(repr=False)
@@ -25,7 +25,7 @@ class KnownServer:
 
     @classmethod
     def from_listed(cls, server: ListedServer) -> Self:
-        """Take a server as plex.tv lists it now."""
+        """Create from a server that plex.tv lists."""
         return cls(
             name=server.name,
             token=server.access_token,
@@ -37,7 +37,7 @@ class KnownServer:
 
     @classmethod
     def from_stored(cls, data: Mapping[str, Any]) -> Self:
-        """Take a server as the subentry keeps it; what is not known is ignored."""
+        """Create from the data in a subentry, ignoring unknown keys."""
         return cls(
             name=data.get(_NAME),
             token=Fields(dict(data)).token(_TOKEN),
@@ -49,7 +49,7 @@ class KnownServer:
         )
 
     def completed(self, before: KnownServer) -> KnownServer:
-        """Return the server with the token and the addresses that it lacks itself."""
+        """Return the server with a missing token or connections taken from `before`."""
         return replace(
             self,
             token=self.token or before.token,
@@ -57,7 +57,7 @@ class KnownServer:
         )
 
     def as_stored(self) -> dict[str, Any]:
-        """Return what the subentry keeps."""
+        """Return the data to store in a subentry."""
         return {
             _NAME: self.name,
             _TOKEN: self.token,

@@ -1,8 +1,7 @@
-"""What Plex knows.
+"""Data models of Plex.
 
-Parsing is tolerant: a field that is missing or of a wrong type is None, unknown ones are
-ignored. Secrets are left out, but for the tokens that the caller asked for, and these
-print as nothing.
+A field that is missing or of the wrong type is None; unknown fields are ignored. The
+only secrets kept are the tokens that the caller asked for; no `repr` shows them.
 """
 
 from collections.abc import Iterable
@@ -26,10 +25,7 @@ def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
 
 
 def require_container(data: Json) -> Fields:
-    """Return the `MediaContainer` that every answer of a server is.
-
-    Raises UnexpectedAnswerError where there is none.
-    """
+    """Return a server response's `MediaContainer`, or raise UnexpectedAnswerError."""
     container = data.get("MediaContainer") if isinstance(data, dict) else None
     if not isinstance(container, dict):
         raise UnexpectedAnswerError
@@ -38,7 +34,7 @@ def require_container(data: Json) -> Fields:
 
 @model
 class Subscription:
-    """Describe the Plex Pass of an account (plex-api.md §1.1)."""
+    """The Plex Pass of an account (plex-api.md §1.1)."""
 
     active: bool | None
     status: str | None
@@ -49,7 +45,7 @@ class Subscription:
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:
-        """Read the object `subscription`."""
+        """Parse the object `subscription`."""
         return cls(
             active=fields.boolean("active"),
             status=fields.text("status"),
@@ -62,7 +58,7 @@ class Subscription:
 
 @model
 class SubscriptionPeriod:
-    """Describe one subscription, present or past (plex-api.md §1.1)."""
+    """A current or past subscription (plex-api.md §1.1)."""
 
     type: str | None
     mode: str | None
@@ -75,12 +71,12 @@ class SubscriptionPeriod:
 
     @classmethod
     def parse_all(cls, account: Fields, key: str) -> tuple[Self, ...]:
-        """Read `subscriptions` or `pastSubscriptions`, as the key says."""
+        """Parse the list under a key, `subscriptions` or `pastSubscriptions`."""
         return tuple(map(cls._parse, account.children(key, "subscription")))
 
     @classmethod
     def _parse(cls, fields: Fields) -> Self:
-        """Read one of them."""
+        """Parse an item of the list."""
         return cls(
             type=fields.text("type"),
             mode=fields.text("mode"),
@@ -95,7 +91,7 @@ class SubscriptionPeriod:
 
 @model
 class Profile:
-    """Describe the language preferences of an account (plex-api.md §1.1)."""
+    """The language preferences of an account (plex-api.md §1.1)."""
 
     auto_select_audio: bool | None
     default_audio_language: str | None
@@ -104,7 +100,7 @@ class Profile:
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:
-        """Read the object `profile`."""
+        """Parse the object `profile`."""
         return cls(
             auto_select_audio=fields.boolean("autoSelectAudio"),
             default_audio_language=fields.text("defaultAudioLanguage"),
@@ -115,20 +111,20 @@ class Profile:
 
 @model
 class Service:
-    """Describe a service of plex.tv; its token and secret are left out on purpose."""
+    """A service of plex.tv, without its token and secret."""
 
     identifier: str | None
     status: str | None
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:
-        """Read an item of `services`."""
+        """Parse an item of `services`."""
         return cls(identifier=fields.text("identifier"), status=fields.text("status"))
 
 
 @model
 class Account:
-    """Describe a Plex account, without any of its secrets (plex-api.md §1.1)."""
+    """A Plex account, without its secrets (plex-api.md §1.1)."""
 
     id: int
     uuid: str
@@ -167,9 +163,9 @@ class Account:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of a sign-in or of `GET /user`, JSON or XML.
+        """Parse the response to a sign-in or `GET /user`, JSON or XML.
 
-        Raises UnexpectedAnswerError where `id` or `uuid` is missing.
+        Raises UnexpectedAnswerError if `id` or `uuid` is missing.
         """
         fields = unwrap(data, "user")
         account_id, uuid = fields.integer("id"), fields.text("uuid")
@@ -216,20 +212,20 @@ class Account:
 
     @property
     def name(self) -> str:
-        """Return what a person calls the account: no e-mail address, since it is logged."""
+        """Return a display name; it is logged, so it is never an email address."""
         return self.title or self.username or "Plex account"
 
 
 @model
 class SignIn:
-    """Hold the account that signed in and the token that Plex gave for it."""
+    """An account that signed in, and its new token."""
 
     account: Account
     token: str = field(repr=False)
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of a sign-in; raise UnexpectedAnswerError without a token."""
+        """Parse a sign-in response; raise UnexpectedAnswerError without a token."""
         token = unwrap(data, "user").token("authToken")
         if token is None:
             raise UnexpectedAnswerError
@@ -238,9 +234,9 @@ class SignIn:
 
 @model
 class Pin:
-    """Hold a link code and, once somebody has entered it, the token (plex-api.md §7).
+    """A link code, valid for `expires_in` seconds, and its token (plex-api.md §7).
 
-    `expires_in` is the number of seconds that the code has left.
+    The token is None until the code is entered.
     """
 
     id: int
@@ -250,7 +246,7 @@ class Pin:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of the pins; raise UnexpectedAnswerError without id or code."""
+        """Parse a PIN; raise UnexpectedAnswerError without an ID or code."""
         fields = unwrap(data, "pin")
         pin_id, code = fields.integer("id"), fields.text("code")
         if pin_id is None or code is None:
@@ -265,7 +261,7 @@ class Pin:
 
 @model
 class Connection:
-    """Describe one address of a server or source (plex-api.md §4, §5)."""
+    """An address of a server or source (plex-api.md §4, §5)."""
 
     protocol: str | None
     address: str | None
@@ -276,7 +272,7 @@ class Connection:
 
     @classmethod
     def parse_all(cls, connections: Iterable[Fields]) -> tuple[Self, ...]:
-        """Read the addresses; one without `uri` is no address."""
+        """Parse connections, skipping those without a `uri`."""
         return tuple(
             [
                 cls(
@@ -295,7 +291,7 @@ class Connection:
 
 @model
 class ListedServer:
-    """Describe a server as plex.tv lists it for an account (plex-api.md §5)."""
+    """A server as plex.tv lists it for an account (plex-api.md §5)."""
 
     name: str
     machine_identifier: str
@@ -309,14 +305,14 @@ class ListedServer:
 
     @property
     def label(self) -> str:
-        """Return the server's name, with its owner's where it is shared."""
+        """Return the server's name, with its owner's if it is shared."""
         return f"{self.name} ({self.source_title})" if self.source_title else self.name
 
     @classmethod
     def parse_servers(cls, data: Json) -> tuple[Self, ...]:
-        """Read the answer of `GET /resources`, JSON or XML; all but servers are left out.
+        """Parse the servers in the response to `GET /resources`, JSON or XML.
 
-        Raises UnexpectedAnswerError for an answer that is no list.
+        Raises UnexpectedAnswerError if the response is not a list.
         """
         if isinstance(data, dict) and isinstance(data.get("resources"), dict):
             listed = Fields(data["resources"]).children("resource")
@@ -328,7 +324,7 @@ class ListedServer:
 
     @classmethod
     def _parse_server(cls, fields: Fields) -> Self | None:
-        """Read one item of the list; None where it is no server."""
+        """Parse an item of the list; return None if it is not a server."""
         machine_identifier = fields.text("clientIdentifier")
         provides = (fields.text("provides") or "").split(",")
         if machine_identifier is None or "server" not in provides:
@@ -350,10 +346,7 @@ class ListedServer:
 
 @model
 class Identity:
-    """Describe what answers at an address (plex-api.md §6.1).
-
-    `start_state` is None once the server is ready.
-    """
+    """A server's identity, without `start_state` once ready (plex-api.md §6.1)."""
 
     machine_identifier: str
     version: str | None
@@ -362,7 +355,7 @@ class Identity:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of `/identity`; raise UnexpectedAnswerError if it is none."""
+        """Parse an `/identity` response; raise UnexpectedAnswerError if invalid."""
         fields = require_container(data)
         machine_identifier = fields.text("machineIdentifier")
         if machine_identifier is None:
@@ -377,7 +370,7 @@ class Identity:
 
 @model
 class TransientToken:
-    """Hold a transient token and when it was issued (plex-api.md §3)."""
+    """A transient token and its time of issue (plex-api.md §3)."""
 
     token: str = field(repr=False)
     type: Literal["delegation"]
@@ -386,10 +379,7 @@ class TransientToken:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of `/security/token`, issued now.
-
-        Raises UnexpectedAnswerError without a token.
-        """
+        """Parse a token issued now; raise UnexpectedAnswerError without one."""
         token = require_container(data).text("token")
         if token is None:
             raise UnexpectedAnswerError
@@ -399,13 +389,13 @@ class TransientToken:
 
     @property
     def expires_at(self) -> datetime:
-        """Return the latest moment of its life; the server's restart ends it sooner."""
+        """Return the latest expiry; a restart of the server ends the token earlier."""
         return self.issued_at + TRANSIENT_TOKEN_LIFETIME
 
 
 @model
 class Source:
-    """Hold how a source can be reached and the token for it (plex-api.md §4)."""
+    """A source's connections and its token (plex-api.md §4)."""
 
     name: str | None
     machine_identifier: str | None
@@ -414,10 +404,10 @@ class Source:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Read the answer of `/security/resources`, `Device` being object or list.
+        """Parse a `/security/resources` response; `Device` is an object or a list.
 
-        Raises UnexpectedAnswerError for an answer that is no container, and returns a
-        source without connections for an empty one.
+        An empty container gives a source without connections. Raises
+        UnexpectedAnswerError if the response is not a container.
         """
         device = require_container(data).child("Device")
         return cls(
