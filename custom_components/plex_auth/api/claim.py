@@ -1,4 +1,4 @@
-"""Claim a server that belongs to nobody for an account (plex-api.md §17)."""
+"""Claim an unclaimed server for an account (plex-api.md §17)."""
 
 import asyncio
 import logging
@@ -26,29 +26,29 @@ _LOGGER = logging.getLogger(__name__)
 _LOOKS: Final = 12
 _PAUSE: Final = 10.0
 
-# A server that says so has not begun.
-_NOT_BEGUN: Final = (MaintenanceError, RateLimitedError, StartingUpError)
+# Responses of a server that has not started the claim.
+_NOT_STARTED: Final = (MaintenanceError, RateLimitedError, StartingUpError)
 
 
 async def claim(
     plex: PlexTv, account_token: str, server: PlexServer, target: AccountServer
 ) -> None:
-    """Claim a server, and wait until plex.tv lists it as the account's own.
+    """Claim a server and wait until plex.tv lists it as owned by the account.
 
-    `server` is the server at an address in its own network, `target` who it has to be.
-    The claim is sent once: what has come of it is read from the server and from plex.tv,
-    since a lost answer may have claimed all the same (plex-api.md §17.3).
+    `server` is at an address in its own network; its identity must be that of `target`.
+    The claim is sent once, and its outcome read from the server and plex.tv, because it
+    may succeed even if the response is lost (plex-api.md §17.3).
 
-    Raises ClaimedElsewhereError, NetworkNotTrustedError, ClaimFailedError and
-    NotListedYetError, and what `PlexTv.claim_token`, `PlexServer.identity` and a
-    connection that does not come about raise.
+    Raises ClaimedElsewhereError, NetworkNotTrustedError, ClaimFailedError,
+    NotListedYetError, NotReachedError and the errors of `PlexTv.claim_token` and
+    `PlexServer.identity`.
     """
     identity = require_started(await server.identity(target.machine_identifier))
     if identity.claimed is not False:
         if await _is_owned(target):
             return
         raise ClaimedElsewhereError
-    # It lives for some minutes: it is fetched right before its use (§17.2).
+    # Fetched right before use, because it expires within minutes (§17.2).
     claim_token = await plex.claim_token(account_token)
     failure: PlexError | None = None
     try:
@@ -56,7 +56,7 @@ async def claim(
     except NotReachedError:
         raise
     except PlexError as err:
-        _LOGGER.debug("The answer to the claim: %s", err)
+        _LOGGER.debug("The claim ended with an error: %s", err)
         failure = err.without_frames()
     await _wait_until_owned(server, target, failure)
 
@@ -64,10 +64,10 @@ async def claim(
 async def _wait_until_owned(
     server: PlexServer, target: AccountServer, failure: PlexError | None
 ) -> None:
-    """Look at the server and at plex.tv's list until the account owns it.
+    """Check the server and plex.tv until the account owns the server.
 
-    `failure` is what the claim ended in. Raises what that means once the server says
-    that it did not come about, or was another's.
+    `failure` is the error of the claim, if any. Raises the resulting error once the
+    server reports that the claim failed or that another account made it.
     """
     claimed: bool | None = None
     is_refused = isinstance(failure, NotPermittedError)
@@ -82,37 +82,37 @@ async def _wait_until_owned(
         if claimed and is_refused:
             raise ClaimedElsewhereError
     if not claimed:
-        raise _meaning(failure)
+        raise _claim_error(failure)
     if target.listed is not None and not target.listed.owned:
         raise ClaimedElsewhereError
     raise NotListedYetError
 
 
-def _meaning(failure: PlexError | None) -> PlexError:
-    """Return what the answer of a server means that is still nobody's."""
+def _claim_error(failure: PlexError | None) -> PlexError:
+    """Return the error to raise for a server that is still not claimed."""
     if failure is None:
         return ClaimFailedError()
     if isinstance(failure, NotPermittedError):
         return NetworkNotTrustedError(status=failure.status)
-    if failure.status is None or isinstance(failure, _NOT_BEGUN):
+    if failure.status is None or isinstance(failure, _NOT_STARTED):
         return failure
     return ClaimFailedError(status=failure.status)
 
 
 async def _is_claimed(server: PlexServer, target: AccountServer) -> bool | None:
-    """Return whether the server belongs to somebody, None where it does not tell."""
+    """Return whether the server is claimed, or None if unknown."""
     try:
         return (await server.identity(target.machine_identifier)).claimed
     except PlexError as err:
-        _LOGGER.debug("The server does not tell whether it is claimed: %s", err)
+        _LOGGER.debug("Could not check whether the server is claimed: %s", err)
         return None
 
 
 async def _is_owned(target: AccountServer) -> bool:
-    """Ask plex.tv whether it lists the server as the account's own."""
+    """Return whether plex.tv now lists the server as owned by the account."""
     try:
         await target.servers.renew(now=True)
     except PlexError as err:
-        _LOGGER.debug("plex.tv does not list the servers: %s", err)
+        _LOGGER.debug("Could not get the servers from plex.tv: %s", err)
         return False
     return target.listed is not None and target.listed.owned

@@ -24,26 +24,23 @@ _RESOURCES_PARAMS: Final = {
 
 
 class PlexTv:
-    """Call plex.tv for one account.
-
-    Every method raises the errors of `Transport.request` and of `failures`.
-    """
+    """Calls to plex.tv; all raise the errors of `Transport.request` and `failures`."""
 
     def __init__(self, transport: Transport, api_url: str = PLEX_TV_API) -> None:
-        """Take the base address of the calls, plex.tv's own unless another is meant."""
+        """Initialize with a transport and the base URL of the calls."""
         self._api = URL(api_url)
-        # Where the calls of the first API are, which version 2 does not replace.
+        # The base of those calls of the first API that version 2 does not replace.
         self._root = self._api.with_path(self._api.path.removesuffix(_API_PATH))
         self._transport = transport
 
     async def sign_in(
         self, login: str, password: str, verification_code: str | None = None
     ) -> SignIn:
-        """Sign in with an e-mail address or user name (plex-api.md §1).
+        """Sign in with an email address or user name (plex-api.md §1).
 
-        Raises WrongCredentialsError, VerificationCodeRequiredError,
-        VerificationCodeWrongError, EmailRequiredError and SignInBlockedError as well.
-        Never repeat it by yourself: failures lock the household's address out.
+        Also raises WrongCredentialsError, VerificationCodeRequiredError,
+        VerificationCodeWrongError, EmailRequiredError and SignInBlockedError. Never
+        repeat it automatically: failures lock out the household's IP address.
         """
         form = {"login": login, "password": password, "rememberMe": "true"}
         if verification_code:
@@ -63,7 +60,7 @@ class PlexTv:
         )
 
     async def servers(self, token: str) -> tuple[ListedServer, ...]:
-        """Return the servers of an account, own and shared (plex-api.md §5)."""
+        """Return the owned and shared servers of an account (plex-api.md §5)."""
         return ListedServer.parse_servers(
             await self._transport.request(
                 "GET",
@@ -76,25 +73,24 @@ class PlexTv:
     async def devices(self, token: str) -> tuple[Device, ...]:
         """Return the devices that are signed in to an account (plex-api.md §16.1).
 
-        Where this call does not exist, or its answer is too large, that of the first API
-        is made: its XML has the same list and is shorter. Raises NotFoundError or
-        TooLargeError where that is so for both.
+        If the call is missing or its response too large, falls back to the first API,
+        with its shorter XML. Raises NotFoundError or TooLargeError if that fails too.
         """
         with suppress(NotFoundError, TooLargeError):
             return await self._devices(token, self._api / "devices")
         return await self._devices(token, self._root / "devices.xml")
 
     async def _devices(self, token: str, url: URL) -> tuple[Device, ...]:
-        """Return the devices that an address lists."""
+        """Return the devices listed at a URL."""
         return Device.parse_devices(
             await self._transport.request("GET", url, plex_tv_error, token=token)
         )
 
     async def remove_device(self, token: str, device_id: int) -> None:
-        """Remove a device from an account, which ends its token (plex-api.md §16.2).
+        """Remove a device from an account and revoke its token (plex-api.md §16.2).
 
-        The call of the first API is the documented one; that of version 2 is made where
-        it does not exist. Raises NotFoundError where plex.tv knows no such device.
+        If the documented call of the first API is missing, falls back to version 2.
+        Raises NotFoundError if plex.tv does not know the device.
         """
         try:
             await self._delete(token, self._root / "devices" / f"{device_id}.xml")
@@ -106,19 +102,19 @@ class PlexTv:
         await self._delete(token, self._api / "devices" / str(device_id))
 
     async def _delete(self, token: str, url: URL) -> None:
-        """End what an address stands for."""
+        """Delete the resource at a URL."""
         await self._transport.request(
             "DELETE", url, plex_tv_error, token=token, parse=False
         )
 
     async def create_pin(self) -> Pin:
-        """Return a new code to type at plex.tv/link (plex-api.md §7.1)."""
+        """Return a new code to enter at plex.tv/link (plex-api.md §7.1)."""
         return Pin.parse(
             await self._transport.request("POST", self._api / "pins", link_error)
         )
 
     async def check_pin(self, pin_id: int) -> Pin:
-        """Return a code's state, with a token once it was entered (plex-api.md §7.2).
+        """Return a code, with a token once it has been entered (plex-api.md §7.2).
 
         Raises LinkExpiredError when Plex no longer knows the code.
         """
@@ -129,9 +125,9 @@ class PlexTv:
         )
 
     async def claim_token(self, token: str) -> str:
-        """Return a new claim token of the account that a token belongs to (§17.2).
+        """Return a claim token for an account, good once within 4 minutes (§17.2).
 
-        It works once, for 4 minutes. Raises UnexpectedAnswerError without one.
+        Raises UnexpectedAnswerError if the response has none.
         """
         url = self._api.parent / "claim" / "token.json"  # of the first API
         data = await self._transport.request("GET", url, plex_tv_error, token=token)
@@ -141,5 +137,5 @@ class PlexTv:
         return claim_token
 
     async def sign_out(self, token: str) -> None:
-        """End the sign-in that a token stands for (plex-api.md §9)."""
+        """Sign out a token (plex-api.md §9)."""
         await self._delete(token, self._api / "users" / "signout")

@@ -1,4 +1,4 @@
-"""Find a server among ranked routes: the first answer wins."""
+"""Find a server on ranked routes: the first response wins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,7 +22,7 @@ from .models import Identity
 from .server import PlexServer, require_started
 
 HEAD_START: Final = 1.0
-"""Seconds that a rank may probe alone before the next one joins."""
+"""Seconds that a rank is probed alone before the next one joins."""
 
 _MOST_HELPFUL_FIRST: Final[tuple[type[PlexError], ...]] = (
     UnavailableError,
@@ -37,24 +37,24 @@ _MOST_HELPFUL_FIRST: Final[tuple[type[PlexError], ...]] = (
 
 
 class Race[AnswerT](NamedTuple):
-    """What a race brought: the winner with its answer, and why others failed."""
+    """The result of a race: the winner with its answer, and the failures of others."""
 
     winner: tuple[Route, AnswerT] | None
     failures: dict[Route, PlexError]
 
     @property
     def error(self) -> PlexError:
-        """Return the most helpful failure."""
+        """Return the most helpful error."""
         return most_helpful(self.failures.values())
 
 
 def most_helpful(failures: Iterable[PlexError]) -> PlexError:
-    """Return the failure from which a person learns most."""
+    """Return the most helpful of some errors to show to a user."""
     return min(failures, key=_helpfulness, default=CannotConnectError())
 
 
 def _helpfulness(failure: PlexError) -> int:
-    """Return what to sort failures by."""
+    """Return the sort key of an error, most helpful first."""
     return next(
         (
             index
@@ -72,10 +72,10 @@ async def find_server(
     *,
     is_ready: bool = False,
 ) -> Race[Identity]:
-    """Return the first route by which a server answers, and its identity.
+    """Return the first route on which a server answers, and its identity.
 
-    `at` returns the calls to an address, `machine_identifier` names the server, None for
-    any; `is_ready` passes over one that is starting up. No token is shown.
+    `at` returns the server at an address. `machine_identifier` is the expected one, or
+    None for any; `is_ready` skips a server that is starting up. No token is sent.
     """
 
     async def identify(route: Route) -> Identity:
@@ -91,11 +91,11 @@ async def race[AnswerT](
     *,
     head_start: float = HEAD_START,
 ) -> Race[AnswerT]:
-    """Probe the addresses and return the first that answers.
+    """Probe routes and return the first that answers.
 
-    All of one rank are probed at once. The next rank starts when every address so far
-    has failed, or after `head_start` seconds. An address has failed when its probe
-    raises PlexError; anything else ends the race.
+    The routes of a rank are probed at once; the next rank starts when all so far have
+    failed or after `head_start` seconds. A probe fails by raising PlexError; any other
+    exception ends the race.
     """
     running: dict[asyncio.Future[AnswerT], Route] = {}
     failures: dict[Route, PlexError] = {}
@@ -120,7 +120,6 @@ async def race[AnswerT](
                     try:
                         return Race((route, task.result()), failures)
                     except PlexError as err:
-                        # Kept for long: without the frames, which hold the request.
                         failures[route] = err.without_frames()
     finally:
         for task in running:

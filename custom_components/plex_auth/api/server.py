@@ -1,4 +1,4 @@
-"""The calls to one Plex Media Server, and the address with a token in it."""
+"""Calls to a Plex Media Server, and addresses with a token in them."""
 
 import re
 from typing import Final
@@ -35,10 +35,7 @@ _FIRST_CHILDREN: Final = {
 
 
 def supports_sources(version: str | None) -> bool:
-    """Return whether a server of this version knows sources (plex-api.md §4).
-
-    A version that is not known or not understood is given the benefit of the doubt.
-    """
+    """Return whether a version supports sources, true if unknown (plex-api.md §4)."""
     try:
         numbers = tuple(int(part) for part in (version or "").split(".")[:3])
     except ValueError:
@@ -47,35 +44,32 @@ def supports_sources(version: str | None) -> bool:
 
 
 def is_source(text: str) -> bool:
-    """Return whether a text names a source: server://<id> or provider://<id> (§4)."""
+    """Return whether a text is a source: server://<id> or provider://<id> (§4)."""
     return _SOURCE.fullmatch(text) is not None
 
 
 def server_source(machine_identifier: str) -> str:
-    """Return the source that a server is to other servers (§4)."""
+    """Return the source by which other servers know a server (§4)."""
     return f"server://{machine_identifier}"
 
 
 def require_started(identity: Identity) -> Identity:
-    """Return who answers; raise StartingUpError while the server boots (§6.1)."""
+    """Return the identity; raise StartingUpError while the server starts (§6.1)."""
     if identity.start_state is not None:
         raise StartingUpError
     return identity
 
 
 def _refuse_jwt(token: str) -> None:
-    """Raise NotPermittedError for a Plex JWT, which is never sent to a server.
-
-    All servers say 401 to it (plex-api.md §8).
-    """
+    """Raise NotPermittedError for a Plex JWT: servers reject it (plex-api.md §8)."""
     if is_jwt(token):
         raise NotPermittedError
 
 
 def playable(base: URL, path: URL, token: str) -> URL:
-    """Return an address with the token in it, for players that send no headers.
+    """Return the URL of a path on a server, with the token in its query.
 
-    `path` is a path on the server at `base`, with a query or without.
+    It is for players, which send no headers. `path` may have a query of its own.
     """
     return (
         base.with_path(base.raw_path.rstrip("/") + path.raw_path, encoded=True)
@@ -85,20 +79,20 @@ def playable(base: URL, path: URL, token: str) -> URL:
 
 
 class PlexServer:
-    """Call one server at one address.
+    """Calls to a server at one address.
 
-    Every method raises the errors of `Transport.request` and `server_error`, and
-    SecureConnectionRequiredError where a plain http connection was closed unanswered.
+    Each raises the errors of `Transport.request` and `server_error`, and
+    SecureConnectionRequiredError if a plain http connection is closed unanswered.
     """
 
     def __init__(self, transport: Transport, url: URL) -> None:
-        """Take the server's base address."""
+        """Initialize with a transport and the server's base URL."""
         self.url = url
         self._transport = transport
 
     @property
     def is_proven(self) -> bool:
-        """Return whether a valid certificate proves who answers at the address."""
+        """Return whether a valid certificate proves the identity of the host."""
         return self.verifies and self.url.scheme == "https"
 
     @property
@@ -107,9 +101,9 @@ class PlexServer:
         return self._transport.verify_ssl
 
     async def identity(self, expected: str | None = None) -> Identity:
-        """Return who answers at the address, without showing a token (§6.1).
+        """Return the server's identity, without sending a token (§6.1).
 
-        Raises WrongServerError when it is not the expected machine identifier.
+        Raises WrongServerError if it is not the expected machine identifier.
         """
         identity = Identity.parse(
             await self._request("GET", self.url / "identity", timeout=PROBE_TIMEOUT)
@@ -119,18 +113,18 @@ class PlexServer:
         return identity
 
     async def check_token(self, token: str) -> str | None:
-        """Return the server's name, if it takes a token (plex-api.md §6.2).
+        """Return the server's name if it accepts a token (plex-api.md §6.2).
 
-        Raises NotPermittedError if it does not. A server with networks that need no
-        token takes every one (§6.4).
+        Raises NotPermittedError if not. On networks allowed without authorization, a
+        server accepts any token (§6.4).
         """
         data = await self._request("GET", self.url / "", token=token)
         return require_container(data).text("friendlyName")
 
     async def try_token(self, token: str) -> str | None:
-        """Return the server's name, if it takes a token, else find out why it does not.
+        """Return the server's name if it accepts a token.
 
-        Raises NotPermittedError for a bad token and NotClaimedError where none is good.
+        Raises NotPermittedError if not, or NotClaimedError if it accepts none.
         """
         try:
             return await self.check_token(token)
@@ -139,10 +133,7 @@ class PlexServer:
             raise
 
     async def require_claimed(self) -> None:
-        """Raise NotClaimedError where the server says that it belongs to nobody.
-
-        It takes no token at all then (plex-api.md §6.1).
-        """
+        """Raise NotClaimedError if the server is unclaimed (plex-api.md §6.1)."""
         try:
             identity = await self.identity()
         except PlexError:
@@ -151,12 +142,12 @@ class PlexServer:
             raise NotClaimedError
 
     async def claim(self, claim_token: str) -> None:
-        """Let a server of nobody belong to whose claim token it is (plex-api.md §17.3).
+        """Claim an unclaimed server for the claim token's account (plex-api.md §17.3).
 
-        It goes into the query, where alone it works, and no other token with it. What
-        the server answers holds a permanent token and is not looked at (§19.1). Raises
-        NotPermittedError where the server is claimed, or does not trust our network.
-        Never repeat it by yourself: one whose answer is lost may have come about.
+        The token works only in the query, without any other token. The response, which
+        contains a permanent token, is not read (§19.1). Raises NotPermittedError if the
+        server is claimed or does not trust our network. Never repeat it automatically:
+        the claim may have succeeded even if the response is lost.
         """
         url = (self.url / "myplex/claim").with_query(token=claim_token)
         await self._request("POST", url, timeout=CLAIM_TIMEOUT, parse=False)
@@ -164,8 +155,8 @@ class PlexServer:
     async def transient_token(self, token: str) -> TransientToken:
         """Return a new transient token with the rights of a token (plex-api.md §3).
 
-        POST is the documented way, GET that of older servers (§12.1), which refuse POST.
-        Raises NotPermittedError when the server does not take the token.
+        POST is the documented method; older servers allow only GET (§12.1). Raises
+        NotPermittedError if the server does not accept the token.
         """
         url = (self.url / "security/token").with_query(_TRANSIENT_TOKEN_PARAMS)
 
@@ -182,10 +173,10 @@ class PlexServer:
     async def source_connection_information(
         self, token: str, source: str, *, refresh: bool = False
     ) -> Source:
-        """Return how a source that the server knows can be reached (plex-api.md §4).
+        """Return how to reach a source that the server knows (plex-api.md §4).
 
-        `source` is `server://<id>` or `provider://<id>`; `refresh` makes the server ask
-        anew. Raises NotPermittedError for everybody but the server's owner and
+        `source` is `server://<id>` or `provider://<id>`; `refresh` skips the server's
+        cache. Raises NotPermittedError unless the token is the owner's, and
         NotFoundError for an unknown source or a server older than 1.15.4.
         """
         url = (self.url / "security/resources").with_query(
@@ -196,21 +187,21 @@ class PlexServer:
     async def notifications(self, token: str) -> Socket:
         """Open the server's notification socket (plex-api.md §18.1).
 
-        Raises NotPermittedError where the server refuses it, perhaps to all but its
-        owner, and with a status any error for an answer that is no socket.
+        Raises NotPermittedError if the server refuses it, possibly to all but its
+        owner, and an error with a status for any other response.
         """
         _refuse_jwt(token)
-        # The messages are dropped: a filter asks for a rare kind only (§18.1).
+        # Messages are ignored, so subscribe to a rare kind only (§18.1).
         url = (self.url / ":/websockets/notifications").with_query(
             filters="reachability"
         )
         return await self._transport.open_socket(url, server_error, token=token)
 
     async def part(self, token: str, item: Item) -> URL | None:
-        """Return the path of the first part that plays an item, None where none does.
+        """Return the path of the first part of an item, or None if it has none.
 
-        A season or an album is played by what belongs to it, a show or an artist by
-        nothing (plex-api.md §21.1). Raises NotFoundError for an item that is not there.
+        A season or an album has the parts of its children, a show or an artist none
+        (plex-api.md §21.1). Raises NotFoundError for an unknown item.
         """
         url = self.url / item.path.removeprefix("/")
         for address in (url, (url / "children").with_query(_FIRST_CHILDREN)):
@@ -228,7 +219,7 @@ class PlexServer:
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
     ) -> Json:
-        """Send a request to an address of the server; return its parsed body, if asked to."""
+        """Send a request to a URL of the server; return its parsed body, or None."""
         if token is not None:
             _refuse_jwt(token)
         try:

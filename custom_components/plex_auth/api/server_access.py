@@ -1,4 +1,4 @@
-"""Reach one server, and call it with its access token."""
+"""Find a route to a server and call it with its access token."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,11 +34,11 @@ from .transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
 
-# Every 15 minutes: it is due at a poll, which may come a bit early.
+# Every 15 minutes, less a margin for a poll that comes early.
 _COMPARE_INTERVAL: Final = timedelta(minutes=14)
 
-# What only the server itself says; another address of it would say the same.
-_OWN_WORDS: Final = (MaintenanceError, StartingUpError)
+# Errors that only the server itself sends, the same at each of its addresses.
+_FROM_SERVER: Final = (MaintenanceError, StartingUpError)
 # Errors that a proxy could cause too, unless the server's identity is confirmed.
 _MAY_BE_FROM_PROXY: Final = (RateLimitedError, UnavailableError)
 # Statuses that prove the request was not forwarded.
@@ -46,10 +46,10 @@ _NOT_FORWARDED: Final = frozenset({404, 410, 429})
 
 
 class Routing:
-    """Keep a route to a server: the first address that answers, for as long as it does."""
+    """The route to a server: the first address that answers, as long as it does."""
 
     def __init__(self, transport: Transport, target: AccountServer) -> None:
-        """Take the server; nothing is asked yet."""
+        """Initialize for a server, without any request."""
         self.route: Route | None = None
         self.failures: dict[Route, PlexError] = {}
         self._transport = transport
@@ -58,65 +58,65 @@ class Routing:
         self._lock = asyncio.Lock()
 
     def at(self, url: URL) -> PlexServer:
-        """Return the calls to the server at an address."""
+        """Return the server at an address."""
         return PlexServer(self._transport, url)
 
     async def identify(self) -> tuple[Identity, Route]:
-        """Return what answers by the route in use, or else by a new one, for a poll.
+        """Return the identity and route for a poll, choosing a new route if needed.
 
-        A route that is not of the best rank is left for a better one that answers again.
+        A route below the best rank is replaced when a better one answers again.
         """
         if (route := self.route) is not None:
             try:
                 identity = await self._identity(route)
-            except _OWN_WORDS:
+            except _FROM_SERVER:
                 raise
             except PlexError as err:
-                _LOGGER.debug("A new route is chosen: %s", err)
+                _LOGGER.debug("Choosing a new route: %s", err)
                 self.give_up(route)
             else:
-                return await self._improved(identity, route)
+                return await self._improve(identity, route)
         async with self._lock:
             return await self._choose(now=False)
 
     async def connect(self) -> Route:
-        """Return a route that answered, for an action.
+        """Return a working route for an action.
 
-        Raises UnavailableError for an address that knows no identity: NotFoundError is
-        for what is asked of the server itself.
+        Raises UnavailableError if an address has no identity, since NotFoundError is
+        about the resource that the action requests.
         """
         try:
-            return await self._proven()
+            return await self._verified()
         except NotFoundError as err:
             raise UnavailableError(status=err.status) from err
 
     async def is_confirmed(self, route: Route) -> bool:
-        """Return whether the server itself answers by a route that is in use."""
+        """Return whether the server itself answers on the route in use."""
         try:
             await self._identity(route)
-        except _OWN_WORDS:
+        except _FROM_SERVER:
             return True
         except PlexError:
             return False
         return True
 
     def give_up(self, route: Route) -> None:
-        """Leave a route that has failed."""
+        """Stop using a route that has failed."""
         if self.route == route:
             self.route = None
 
-    async def _proven(self) -> Route:
-        """Return the route in use, or a new one where it fails.
+    async def _verified(self) -> Route:
+        """Return the route in use, or a new one if it fails.
 
-        Without a valid certificate the identity is compared again, since another
-        machine may have got the address since the last poll.
+        Without a valid certificate, the identity is checked again, because another
+        machine may have the address now.
         """
         if (route := self.route) is not None:
             if self.at(route.url).is_proven:
                 return route
             try:
                 await self._identity(route)
-            except _OWN_WORDS:
+            except _FROM_SERVER:
                 raise
             except PlexError:
                 self.give_up(route)
@@ -128,7 +128,7 @@ class Routing:
         return route
 
     async def _choose(self, *, now: bool) -> tuple[Identity, Route]:
-        """Choose a route; plex.tv is asked where the server is if none answers."""
+        """Choose a route; if none answers, ask plex.tv for the current addresses."""
         result = await race(self._target.ranks, self._identity)
         if result.winner is None and await self._target.relocate(now=now):
             result = await race(self._target.ranks, self._identity)
@@ -139,10 +139,10 @@ class Routing:
         self.route, identity = result.winner
         return identity, self.route
 
-    async def _improved(
+    async def _improve(
         self, identity: Identity, route: Route
     ) -> tuple[Identity, Route]:
-        """Return a better route than one that works, if it is time to look for one."""
+        """Look for a better route if a check is due; return the route to use."""
         ranks = self._target.better_ranks(route)
         if not ranks or not self._comparison.is_over:
             return identity, route
@@ -155,15 +155,15 @@ class Routing:
         return identity, self.route
 
     async def _identity(self, route: Route) -> Identity:
-        """Return what answers by a route, without showing a token.
+        """Return the identity on a route, without sending a token.
 
-        Raises WrongServerError if it is another server.
+        Raises WrongServerError if another server answers.
         """
         return await self.at(route.url).identity(self._target.machine_identifier)
 
 
 class ServerAccess:
-    """Reach a server, and call it with its access token."""
+    """A server, reached on its best route and called with its access token."""
 
     def __init__(
         self,
@@ -171,10 +171,7 @@ class ServerAccess:
         target: AccountServer,
         on_token_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the server; nothing is asked yet.
-
-        `on_token_refused` is called when `token_refused` changes.
-        """
+        """Initialize; `on_token_refused` is called when `token_refused` changes."""
         self.target = target
         self.routing = Routing(transport, target)
         self.identity: Identity | None = None
@@ -184,40 +181,37 @@ class ServerAccess:
 
     @property
     def typed(self) -> tuple[URL | None, str | None, bool]:
-        """Return what was typed: address, token, and whether certificates count."""
+        """Return the typed address and token, and whether certificates are checked."""
         return self.target.url, self.target.typed_token, self._verifies
 
     @property
     def listed(self) -> ListedServer | None:
-        """Return the server as plex.tv lists it now, None where it does not."""
+        """Return the server as plex.tv lists it now, or None if it does not."""
         return self.target.listed
 
     @property
     def failures(self) -> dict[Route, PlexError]:
-        """Return why routes failed when a route was last chosen."""
+        """Return the errors of routes when one was last chosen."""
         return self.routing.failures
 
     @property
     def is_unclaimed(self) -> bool:
-        """Return whether the server said last that it is not claimed (§17.1)."""
+        """Return whether the server last reported that it is not claimed (§17.1)."""
         return self.identity is not None and self.identity.claimed is False
 
     @property
     def version(self) -> str | None:
-        """Return the server's version as it told it last, else as plex.tv lists it."""
+        """Return the version last reported by the server, or else by plex.tv."""
         if self.identity is not None and self.identity.version is not None:
             return self.identity.version
         return self.listed.product_version if self.listed is not None else None
 
     def at(self, url: URL) -> PlexServer:
-        """Return the calls to the server at an address."""
+        """Return the server at an address."""
         return self.routing.at(url)
 
     async def identify(self) -> tuple[Identity, Route]:
-        """Return what answers, and by which route, as a poll asks.
-
-        Raises StartingUpError while the server is not ready.
-        """
+        """Return the identity and route; raise StartingUpError until it is ready."""
         identity, route = await self.routing.identify()
         self.identity = require_started(identity)
         return identity, route
@@ -230,15 +224,15 @@ class ServerAccess:
     ) -> tuple[AnswerT, Route]:
         """Call the server with its access token; return the answer and the route.
 
-        A route that fails is chosen anew once, and a token that the server refuses is
-        renewed once. What is not repeatable is called again only where the first call
-        has surely not arrived. Raises PlexError, TokenRejectedError where plex.tv itself
-        rejects the account token, and NotClaimedError where the server is not claimed.
+        A failed route is replaced once and a refused token is renewed once. A call that
+        is not repeatable is retried only if it certainly did not arrive. Raises
+        PlexError, TokenRejectedError if plex.tv itself rejects the account token, and
+        NotClaimedError if the server is not claimed.
         """
         route = await self.routing.connect()
         try:
-            return await self._call_by(route, call), route
-        except _OWN_WORDS:
+            return await self._call_on(route, call), route
+        except _FROM_SERVER:
             raise
         except _MAY_BE_FROM_PROXY as err:
             if await self.routing.is_confirmed(route):
@@ -251,15 +245,15 @@ class ServerAccess:
             if not is_repeatable and not isinstance(err, NotReachedError):
                 raise
         route = await self.routing.connect()
-        return await self._call_by(route, call), route
+        return await self._call_on(route, call), route
 
     async def source(
         self, source: str, *, refresh: bool = False
     ) -> tuple[Source, Route]:
-        """Ask the server how a source can be reached; return the route as well.
+        """Return how to reach a source, and the route to the server.
 
-        Raises what `call` does, NotFoundError for a source that the server does not
-        know, and without a request NotOwnerError and ServerTooOldError.
+        Raises the errors of `call`, NotFoundError for an unknown source and, without a
+        request, NotOwnerError and ServerTooOldError.
         """
         if self.listed is not None and not self.listed.owned:
             raise NotOwnerError
@@ -272,9 +266,9 @@ class ServerAccess:
         )
 
     async def check_token(self, token: str) -> None:
-        """Raise NotPermittedError unless the server takes a token.
+        """Raise NotPermittedError unless the server accepts a token.
 
-        Raises NotClaimedError where it takes none, because it is not claimed.
+        Raises NotClaimedError if it accepts none because it is not claimed.
         """
         route = await self.routing.connect()
         await self.at(route.url).try_token(token)
@@ -282,8 +276,8 @@ class ServerAccess:
     async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
 
-        What refuses the access token as well is not the server or says nothing of the
-        token: that raises another PlexError.
+        If the access token is refused too, that proves nothing about the token, and
+        another PlexError is raised.
         """
         try:
             await self.at(route.url).check_token(token)
@@ -293,7 +287,7 @@ class ServerAccess:
             raise
 
     async def recheck_refused_token(self, route: Route) -> None:
-        """Find out whether the server takes the typed token that it refused."""
+        """Check again a typed token that the server refused."""
         if not self.token_refused:
             return
         try:
@@ -302,7 +296,7 @@ class ServerAccess:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
     async def _takes_access_token(self) -> bool:
-        """Return whether the server takes its access token, renewed if need be."""
+        """Return whether the server accepts its access token, renewed if needed."""
         try:
             await self.call(PlexServer.check_token)
         except NotClaimedError:
@@ -311,10 +305,10 @@ class ServerAccess:
             return False
         return True
 
-    async def _call_by[AnswerT](
+    async def _call_on[AnswerT](
         self, route: Route, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
     ) -> AnswerT:
-        """Call the server by a route, which it has to be claimed for."""
+        """Call the server on a route; raise NotClaimedError if it is not claimed."""
         server = self.at(route.url)
         if self.is_unclaimed:
             await server.require_claimed()
@@ -333,7 +327,7 @@ class ServerAccess:
         server: PlexServer,
         call: Callable[[PlexServer, str], Awaitable[AnswerT]],
     ) -> AnswerT:
-        """Call the server with its access token, which is renewed if it is refused."""
+        """Call the server with its access token, renewed once if refused."""
         token = self.target.token
         try:
             return await call(server, token)
@@ -345,7 +339,7 @@ class ServerAccess:
         return await call(server, token)
 
     async def _check_typed_token(self, server: PlexServer, token: str) -> None:
-        """Find out whether the server refuses the token itself or only the request."""
+        """Check whether the server refuses the token itself or only the request."""
         try:
             await server.try_token(token)
         except NotClaimedError:
@@ -356,7 +350,7 @@ class ServerAccess:
         self._set_token_refused(False)
 
     def _set_token_refused(self, refused: bool) -> None:
-        """Keep whether the server refuses the typed token; report a change."""
+        """Update whether the server refuses the typed token, and report a change."""
         if self.token_refused != refused:
             self.token_refused = refused
             self._on_token_refused()

@@ -1,4 +1,4 @@
-"""The servers of an account, asked for once for all who wish, and one of them."""
+"""The account's servers, fetched once for all callers, and one of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -19,13 +19,13 @@ from .shared_request import SharedRequest, Start
 
 _LOGGER = logging.getLogger(__name__)
 
-# Hourly: it is due at every second poll of the account, which may come a bit early.
+# Hourly, at every second poll of the account, less a margin for one that comes early.
 POLL_INTERVAL: Final = timedelta(minutes=55)
 SHORTEST_INTERVAL: Final = timedelta(minutes=15)
 
 
 class ServerList:
-    """Hold the servers as plex.tv listed them last, by their machine identifier."""
+    """The servers as plex.tv last listed them, by machine identifier."""
 
     def __init__(
         self,
@@ -35,11 +35,10 @@ class ServerList:
         on_renewed: Callable[[], None] = lambda: None,
         start: Start = asyncio.create_task,
     ) -> None:
-        """Take how plex.tv is asked for the servers.
+        """Initialize with a way to fetch the servers from plex.tv.
 
-        `verify` asks plex.tv whether it accepts the account token, and raises PlexError
-        unless it does; `on_renewed` is called after each answer of plex.tv. `start`
-        starts a request as a task.
+        `verify` raises PlexError unless plex.tv accepts the account token, `on_renewed`
+        is called after each response with servers, and `start` starts a task.
         """
         self.verify = verify
         self._ask_plex_tv = ask
@@ -47,33 +46,33 @@ class ServerList:
         self._servers: dict[str, ListedServer] | None = None
         self._request = SharedRequest(self._ask, start)
         self._since_answer = Interval(POLL_INTERVAL)
-        self._since_wish = Interval(SHORTEST_INTERVAL)
+        self._since_request = Interval(SHORTEST_INTERVAL)
 
     @property
     def is_known(self) -> bool:
-        """Return whether plex.tv has told the servers."""
+        """Return whether plex.tv has listed the servers."""
         return self._servers is not None
 
     def __iter__(self) -> Iterator[ListedServer]:
-        """Iterate over the servers, none while they are not known."""
+        """Iterate over the servers; there are none until they are known."""
         return iter((self._servers or {}).values())
 
     def __len__(self) -> int:
-        """Return the number of servers, 0 while they are not known."""
+        """Return the number of servers, 0 until they are known."""
         return len(self._servers or {})
 
     def get(self, machine_identifier: str) -> ListedServer | None:
-        """Return a server, None where it is not listed or nothing is known."""
+        """Return a server, or None if it is not listed or nothing is known."""
         return (self._servers or {}).get(machine_identifier)
 
     def make_due(self) -> None:
-        """Let the next poll ask plex.tv, however short ago it answered."""
+        """Make the next poll ask plex.tv, even if it answered recently."""
         self._since_answer.end()
 
     async def poll(self) -> None:
-        """Ask plex.tv for the servers, unless it has answered in the last hour.
+        """Ask plex.tv for the servers if it has not answered in the last hour.
 
-        A failure is only logged, but for TokenRejectedError.
+        Raises TokenRejectedError; other failures are only logged.
         """
         if not self._since_answer.is_over:
             return
@@ -82,20 +81,20 @@ class ServerList:
         except TokenRejectedError:
             raise
         except PlexError as err:
-            _LOGGER.debug("plex.tv does not list the servers: %s", err)
+            _LOGGER.debug("Could not get the servers from plex.tv: %s", err)
 
     async def renew(self, *, now: bool = False) -> None:
-        """Ask plex.tv for the servers: once in 15 minutes, or `now` in any case.
+        """Ask plex.tv for the servers, at most once in 15 minutes unless `now` is set.
 
-        Those who ask while plex.tv is being asked share one further request, those whose
-        wish is not granted the present one. Raises PlexError when plex.tv cannot be
-        asked. Where it rejects the token, it is asked about the account first.
+        Callers during a request share one more request; callers within 15 minutes wait
+        for the request in progress, if any. Raises PlexError if the request fails, and
+        TokenRejectedError, after verifying the account, if plex.tv rejects the token.
         """
         try:
             if now:
                 await self._request.share()
-            elif self._since_wish.is_over:
-                self._since_wish.begin()
+            elif self._since_request.is_over:
+                self._since_request.begin()
                 await self._request.share()
             else:
                 await self._request.join()
@@ -113,9 +112,9 @@ class ServerList:
 
 
 class AccountServer:
-    """Know one server of an account: what was typed, listed, or stored of it.
+    """One server of an account: its typed, listed and stored details.
 
-    What plex.tv lists is read at each use, never kept.
+    Listed details are read from the list at each use and never kept.
     """
 
     def __init__(
@@ -127,9 +126,9 @@ class AccountServer:
         url: URL | None = None,
         typed_token: str | None = None,
     ) -> None:
-        """Take the account's list, and what tells what was stored of the server.
+        """Initialize; `stored` returns the stored details of the server.
 
-        `url` and `typed_token` were typed by the user: they count before all else.
+        `url` and `typed_token` are typed by the user and take precedence.
         """
         self.servers = servers
         self.machine_identifier = machine_identifier
@@ -139,12 +138,12 @@ class AccountServer:
 
     @property
     def listed(self) -> ListedServer | None:
-        """Return the server as plex.tv lists it now, None where it does not."""
+        """Return the server as plex.tv lists it now, or None if it does not."""
         return self.servers.get(self.machine_identifier)
 
     @property
     def known(self) -> KnownServer:
-        """Return the server as plex.tv lists it, completed by what it listed last."""
+        """Return the listed server, completed with stored details."""
         stored, listed = self._stored(), self.listed
         if listed is None:
             return stored
@@ -152,10 +151,7 @@ class AccountServer:
 
     @property
     def token(self) -> str:
-        """Return the typed token, else the listed one.
-
-        Raises NotPermittedError where there is none.
-        """
+        """Return the typed or listed token; raise NotPermittedError without one."""
         token = self.typed_token or self.known.token
         if token is None:
             raise NotPermittedError
@@ -171,10 +167,10 @@ class AccountServer:
 
     @property
     def private_ranks(self) -> tuple[tuple[Route, ...], ...]:
-        """Return the routes that do not leave the server's own network.
+        """Return the routes within the server's own network.
 
-        A name of plex.direct counts by the address that plex.tv lists with it, a typed
-        address unless it is one of the internet.
+        A plex.direct name is judged by the address listed with it. A typed address
+        counts unless it is public.
         """
         if self.url is not None:
             return () if is_public(self.url.host) else self.ranks
@@ -189,7 +185,7 @@ class AccountServer:
         )
 
     def better_ranks(self, route: Route) -> tuple[tuple[Route, ...], ...]:
-        """Return the ranks before that of a route, all where it is no longer listed."""
+        """Return the ranks above that of a route, or all if it is no longer listed."""
         ranks = self.ranks
         return ranks[
             : next(
@@ -198,9 +194,9 @@ class AccountServer:
         ]
 
     async def relocate(self, *, now: bool) -> bool:
-        """Ask plex.tv where the server is; return whether something else is known now.
+        """Ask plex.tv for the server's addresses; return whether anything changed.
 
-        Nobody is asked about a typed address. `now` is that of `ServerList.renew`.
+        Does nothing for a typed address. `now` is that of `ServerList.renew`.
         """
         if self.url is not None:
             return False
@@ -211,16 +207,16 @@ class AccountServer:
     async def renewed_token(self, refused: str) -> str:
         """Return a listed token other than the one that the server refused.
 
-        A refusal is no proof (plex-api.md §13.4): plex.tv is asked about the account
-        first, then for the server's token. Raises TokenRejectedError where plex.tv
-        rejects the account token, else NotPermittedError where there is no other token.
+        A refusal proves nothing (plex-api.md §13.4), so the account is verified first.
+        Raises TokenRejectedError if plex.tv rejects the account token, and
+        NotPermittedError if there is no other token.
         """
         try:
             await self.servers.verify()
         except TokenRejectedError:
             raise
         except PlexError as err:
-            _LOGGER.debug("plex.tv cannot be asked about the account: %s", err)
+            _LOGGER.debug("Could not verify the account with plex.tv: %s", err)
         await self.renew(now=True)
         token = self.token
         if token == refused:
@@ -228,8 +224,8 @@ class AccountServer:
         return token
 
     async def renew(self, *, now: bool) -> None:
-        """Ask plex.tv for the servers, which may fail for now, as `ServerList.renew` does."""
+        """Ask plex.tv for the servers as `ServerList.renew` does, logging failures."""
         try:
             await self.servers.renew(now=now)
         except PlexError as err:
-            _LOGGER.debug("plex.tv has no news of the server: %s", err)
+            _LOGGER.debug("Could not update the server from plex.tv: %s", err)

@@ -10,10 +10,9 @@ type Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class SharedRequest:
-    """Make a request for all who wish at once; it does not end with one of them.
+    """Run one request for all callers; canceling a caller does not cancel it.
 
-    Those who come while it is being made share the next one: what they ask about may
-    have changed since it began.
+    Callers during a request share the next one, because its result may be outdated.
     """
 
     def __init__(
@@ -21,37 +20,37 @@ class SharedRequest:
         request: Callable[[], Coroutine[Any, Any, None]],
         start: Start = asyncio.create_task,
     ) -> None:
-        """Take what makes the request, and what starts it as a task, not eagerly."""
+        """Initialize; `start` starts the request as a task, not eagerly."""
         self._request = request
         self._start = start
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
     async def share(self) -> None:
-        """Wait for the request; raise what it raises to all who share it."""
+        """Wait for a request; raise its error to all callers."""
         await self._wait_for(self.begin())
 
     def begin(self) -> asyncio.Task[None]:
-        """Have the request made, without waiting for it."""
+        """Start the request without waiting for it."""
         if (task := self._next) is None or task.done():
-            task = self._next = self._start(self._follow(self._running))
+            task = self._next = self._start(self._run_after(self._running))
             task.add_done_callback(_retrieve)
         return task
 
     async def join(self) -> None:
-        """Wait for the request that is being made, if there is one; raise what it does."""
+        """Wait for the request in progress, if any; raise its error."""
         if (task := self._next or self._running) is not None and not task.done():
             await self._wait_for(task)
 
     async def _wait_for(self, task: asyncio.Task[None]) -> None:
-        """Wait for a request without ending it when the caller is ended."""
+        """Wait for a request without canceling it if the caller is canceled."""
         await asyncio.wait([task])
         if task.cancelled():
             raise CannotConnectError
         task.result()
 
-    async def _follow(self, before: asyncio.Task[None] | None) -> None:
-        """Make the request once the one before is over."""
+    async def _run_after(self, before: asyncio.Task[None] | None) -> None:
+        """Make the request once the previous one is done."""
         if before is not None:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
@@ -59,6 +58,6 @@ class SharedRequest:
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
-    """Take note of a failure that nobody waits for any more."""
+    """Retrieve a failure without a waiting caller, so that it is not logged."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""The one place that sends a request to Plex."""
+"""The only module that sends requests to Plex."""
 
 import asyncio
 from collections.abc import Mapping
@@ -49,14 +49,14 @@ LARGEST_BODY = 1024 * 1024
 TIMEOUT = ClientTimeout(total=20, connect=10, sock_connect=10)
 PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
 HEARTBEAT = 30.0
-"""Seconds until a socket is asked whether it is alive; it has half of them to answer."""
+"""Seconds between pings of a socket, which has half of them to respond."""
 
 # Do not wait for the server's close frame.
 _CLOSING = ClientWSTimeout(ws_close=0.0)
 
 
 class ClientInfo(NamedTuple):
-    """The client's name for Plex, which shows it in Authorized Devices (plex-api.md §10)."""
+    """The client's details, shown in Plex's Authorized Devices (plex-api.md §10)."""
 
     client_identifier: str
     product: str
@@ -81,17 +81,17 @@ class ClientInfo(NamedTuple):
 
 
 class Socket(ClientWebSocketResponse[Any]):
-    """A socket whose messages are not read."""
+    """A socket that ignores its messages."""
 
     @property
     def is_silent(self) -> bool:
-        """Return whether it was given up because the other side did not answer."""
+        """Return whether the socket was closed because a ping was not answered."""
         return isinstance(self.exception(), TimeoutError)
 
     async def drop_messages(self) -> None:
-        """Drop the messages until the socket is closed, and answer its pings.
+        """Drop messages and answer pings until the socket is closed.
 
-        However many there are, other work gets its turn between two of them.
+        Other tasks get a turn after each message.
         """
         async for message in self:
             if message.type is WSMsgType.PING:
@@ -102,14 +102,14 @@ class Socket(ClientWebSocketResponse[Any]):
 
 
 class Transport:
-    """Send requests under one client's name through a session that keeps no cookies."""
+    """Send a client's requests through a session that keeps no cookies."""
 
     def __init__(
         self, session: ClientSession, client: ClientInfo, *, verify_ssl: bool = True
     ) -> None:
-        """Take the session, which stays the caller's to close.
+        """Initialize with a session, which the caller closes.
 
-        `verify_ssl` says whether the session checks certificates.
+        `verify_ssl` is whether the session verifies certificates.
         """
         self.verify_ssl = verify_ssl
         self._session = session
@@ -126,14 +126,13 @@ class Transport:
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
     ) -> Json:
-        """Send a request; return its parsed body, or None where `parse` is false.
+        """Send a request; return its parsed body, or None if `parse` is false.
 
-        The token goes into a header and `form` into the body. No redirect is followed:
-        the token must not travel to another host. Raises CannotConnectError or one of
-        its kinds, the error that `failure_reader` reads from an answer that is no
-        success, BadRequestError for what cannot be sent, TooLargeError for a body of
-        more than LARGEST_BODY bytes and UnexpectedAnswerError for one that is neither
-        JSON nor XML.
+        The token goes into a header, `form` into the body. Redirects are not followed,
+        so the token never reaches another host. Raises CannotConnectError or a
+        subclass, the error of `failure_reader` for an unsuccessful response,
+        BadRequestError if the request cannot be sent, TooLargeError for a body over
+        LARGEST_BODY bytes and UnexpectedAnswerError for one that is not JSON or XML.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -162,9 +161,9 @@ class Transport:
                     Failure(response.status, response.headers.get("Retry-After"), body)
                 )
         if _LOGGER.isEnabledFor(logging.DEBUG):
-            _LOGGER.debug("%s %s: %s", method, _shown(url), outcome)
+            _LOGGER.debug("%s %s: %s", method, _redacted(url), outcome)
         if error is not None:
-            # Out here it has no context: some of aiohttp's errors carry the headers.
+            # Raised outside `except`: some of aiohttp's errors contain the headers.
             raise error
         assert body is not None
         return decode(body) if parse else None
@@ -177,14 +176,14 @@ class Transport:
         token: str,
         timeout: ClientTimeout = PROBE_TIMEOUT,
     ) -> Socket:
-        """Open a socket, which takes messages of LARGEST_BODY bytes at most.
+        """Open a socket for messages of up to LARGEST_BODY bytes.
 
-        The token goes into a header. Raises what `request` does; the body of an answer
-        that is no socket is not read.
+        The token goes into a header. Raises the errors of `request`, without reading
+        the body of an unsuccessful response.
         """
         error: PlexError | None = None
         try:
-            # ws_connect() takes neither a timeout nor a word against redirects.
+            # ws_connect() has no options for the timeout and redirects.
             async with ClientSession(
                 connector=self._session.connector,
                 connector_owner=False,
@@ -212,7 +211,7 @@ class Transport:
             error = _connection_error(err)
         else:
             outcome = "open"
-        _LOGGER.debug("Socket %s: %s", _shown(url), outcome)
+        _LOGGER.debug("Socket %s: %s", _redacted(url), outcome)
         if error is not None:
             raise error
         assert isinstance(opened, Socket)
@@ -222,7 +221,7 @@ class Transport:
 async def _refuse_redirect(
     request: ClientRequest, handler: ClientHandlerType
 ) -> ClientResponse:
-    """Send a request; raise for a redirect, which would be followed."""
+    """Send a request; raise WSServerHandshakeError for a redirect."""
     response = await handler(request)
     if 300 <= response.status < 400:
         response.close()
@@ -233,9 +232,9 @@ async def _refuse_redirect(
 
 
 async def _read(response: ClientResponse) -> bytes | None:
-    """Read the body; return None if it has more than LARGEST_BODY bytes.
+    """Return the body, or None if it has more than LARGEST_BODY bytes.
 
-    No error is raised here: it would keep what was read for as long as it lives.
+    An exception raised here would keep the partial body in memory.
     """
     chunks: list[bytes] = []
     size = 0
@@ -248,16 +247,13 @@ async def _read(response: ClientResponse) -> bytes | None:
     return b"".join(chunks)
 
 
-def _shown(url: URL) -> str:
-    """Return the address for a log line: no user information and no query.
-
-    In its encoded form it cannot break the line.
-    """
+def _redacted(url: URL) -> str:
+    """Return a URL for the log: encoded, without user information and query."""
     return f"{url.scheme}://{url.raw_host}:{url.port}{url.raw_path}"
 
 
 def _connection_error(err: Exception) -> PlexError:
-    """Return the error class that a failure to exchange data means."""
+    """Return the error for a failed connection."""
     match err:
         case TimeoutError():
             return ConnectionTimeoutError()
