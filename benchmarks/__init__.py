@@ -1,5 +1,5 @@
-"""Benchmarks: the integration beside its peers, measured in one run.
+"""Benchmarks: what the integration costs a home, and how it compares with others.
 
-`scripts/bench` runs them all. Each section is a process of its own, and the simulated
-Plex is another one; `report.py` puts the figures together.
+`scripts/bench` runs them all. Each section and each simulated Plex is a process of its
+own; `report.py` puts the figures together.
 """

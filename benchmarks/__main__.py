@@ -10,9 +10,8 @@ import time
 from typing import Any
 
 from .imports import CORE, OURS
-from .installed import absent_modules
-from .plan import ACCOUNTS, FLOODED_ACCOUNTS, IMPORTS, OUTAGES, RUNS, SERVERS
-from .processes import ROOT, run_replay, run_section, run_world
+from .plan import ACCOUNTS, IMPORTS, OUTAGES, RUNS, SERVERS
+from .processes import ROOT, run_section, run_world
 from .report import report
 from .targets import check
 
@@ -23,25 +22,25 @@ def main() -> int:
     """Measure, print and write the report; return 0, with `--strict` 1 for a miss."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measure Plex Auth beside its peers, print the tables and write them "
-        f"to {RESULTS.relative_to(ROOT)}.",
+        description="Measure Plex Auth, compare it with core plex, python-plexapi and "
+        f"bare aiohttp, and write the report to {RESULTS.relative_to(ROOT)}.",
     )
     parser.add_argument(
-        "--output", type=Path, default=RESULTS, help="file for the tables"
+        "--output", type=Path, default=RESULTS, help="file for the report"
     )
     parser.add_argument("--figures", type=Path, help="file for all figures, as JSON")
     parser.add_argument(
-        "--strict", action="store_true", help="exit code 1 if a target is not met"
+        "--strict", action="store_true", help="exit with 1 if a target is missed"
     )
     arguments = parser.parse_args()
     start, load = time.monotonic(), os.getloadavg()[0]
     figures = {
-        "calls": _calls(),
-        "imports": _imports(),
+        "outages": _outages(),
+        "idle day": _idle_day(),
         "inside": _inside(),
-        "growth": _growth(),
-        "manners": _manners(),
-        "listening": _listening(),
+        "memory": _memory(),
+        "imports": _imports(),
+        "calls": _calls(),
         "load": [load, os.getloadavg()[0]],
     }
     if arguments.figures is not None:
@@ -53,78 +52,59 @@ def main() -> int:
     return int(arguments.strict and is_missed)
 
 
-def _calls() -> Any:
-    _say("calls")
-    options = ("--accounts=2", "--servers=20")
+def _outages() -> dict[str, Any]:
+    _say("outages")
+    options = f"--servers={OUTAGES}", "--https"
     with (
-        run_world(*options, "--record") as checked,
         run_world(*options) as world,
-        run_replay(world) as replay,
+        run_world(*options, "--no-sockets") as polled,
+        ThreadPoolExecutor() as pool,
     ):
-        return run_section("calls", checked, world, replay)
+        # Both do little but wait.
+        waiting = {
+            "sockets": pool.submit(run_section, "outages", world),
+            "polling": pool.submit(run_section, "outages", polled, "polling"),
+        }
+        return {key: one.result() for key, one in waiting.items()}
+
+
+def _idle_day() -> Any:
+    _say("idle days")
+    options = ("--servers=2", "--https", "--record")
+    with run_world(*options) as world, run_world(*options, "--no-sockets") as polled:
+        return run_section("idle_day", world, polled)
+
+
+def _inside() -> Any:
+    _say("set-up, polls and actions")
+    with run_world(f"--servers={SERVERS}", "--https") as world:
+        return run_section("inside", world)
+
+
+def _memory() -> list[Any]:
+    _say("memory")
+    options = (f"--accounts={ACCOUNTS + 1}", f"--servers={SERVERS}", "--https")
+    with run_world(*options) as world:
+        return [run_section("memory", world) for _ in range(RUNS)]
 
 
 def _imports() -> dict[str, list[Any]]:
-    """Return what loading the integrations adds, in turn; the first turn only warms up."""
+    """Return what loading each integration adds, in turn; the first turn only warms up."""
     _say("imports")
-    absent = absent_modules("plex")
     found: dict[str, list[Any]] = {OURS: [], CORE: []}
     for number in range(-1, IMPORTS):
         for name, runs in found.items():
-            one = run_section("imports", name, *absent)
+            one = run_section("imports", name)
             if number >= 0:
                 runs.append(one)
     return found
 
 
-def _inside() -> Any:
-    _say("inside Home Assistant")
-    with run_world(f"--servers={SERVERS}", "--https") as world:
-        return run_section("inside", world)
-
-
-def _growth() -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {str(count): [] for count in ACCOUNTS}
-    for number in range(RUNS):
-        for count, runs in found.items():
-            _say(f"growth, run {number + 1} of {RUNS}: {count}")
-            # A fresh one for each: its records and tokens grow.
-            options = (f"--accounts={int(count) + 1}", f"--servers={SERVERS}")
-            with run_world(*options, "--https", "--record") as world:
-                runs.append(run_section("growth", world, count))
-    return found
-
-
-def _manners() -> Any:
-    _say("manners")
-    options = ("--servers=2", "--https", "--record")
-    with run_world(*options) as world, run_world(*options, "--no-sockets") as polled:
-        return run_section("manners", world, polled)
-
-
-def _listening() -> dict[str, Any]:
-    outages = f"--servers={OUTAGES}", "--https"
-    _say("outages")
-    with (
-        run_world(*outages) as world,
-        run_world(*outages, "--no-sockets") as polled,
-        ThreadPoolExecutor() as pool,
-    ):
-        # Both do nearly nothing but wait.
-        waiting = {
-            "sockets": pool.submit(run_section, "outages", world),
-            "polling": pool.submit(run_section, "outages", polled, "polling"),
-        }
-        found = {key: one.result() for key, one in waiting.items()}
-    for whose in ("ours", "core"):
-        _say(f"flood, {whose}")
-        options = (f"--accounts={FLOODED_ACCOUNTS}", f"--servers={SERVERS}")
-        with run_world(*options, "--https") as world:
-            found[whose] = run_section("flood", world, whose)
-    _say("reconnects")
-    with run_world(f"--servers={SERVERS}", "--https") as world:
-        found["reconnects"] = run_section("reconnects", world)
-    return found
+def _calls() -> Any:
+    _say("calls")
+    options = ("--accounts=2", "--servers=20")
+    with run_world(*options, "--record") as checked, run_world(*options) as world:
+        return run_section("calls", checked, world)
 
 
 def _say(text: str) -> None:

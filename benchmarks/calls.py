@@ -1,8 +1,7 @@
-"""Section 1: five calls by four clients, wall and CPU time, one by one and 50 at once.
+"""Five calls by three clients: wall and CPU time.
 
-`python -m benchmarks.calls CHECKED ROW ONCE` names three simulators: one that keeps the
-requests, where it is checked that all clients do the same; one for the calls in a row;
-one for those at once.
+`python -m benchmarks.calls CHECKED WORLD` names two simulators: one keeps the requests
+and is used to check that all clients do the same; the other is used to measure.
 """
 
 import asyncio
@@ -11,45 +10,38 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import gc
 import json
 import sys
-from typing import Any
 
 from .clients.base import CALLS, Client, Given
 from .clients.floor import floor
 from .clients.ours import ours
-from .clients.plex_api_client import plex_api_client
 from .clients.python_plexapi import python_plexapi
 from .measure import Series, Time, series, timed
-from .plan import AT_ONCE, IN_A_ROW, ROUNDS, ROUNDS_AT_ONCE
+from .plan import IN_A_ROW, ROUNDS
 from .simulated import World
 
-type _Kind = Callable[[Given], AbstractAsyncContextManager[Client[Any]]]
+type _Kind = Callable[[Given], AbstractAsyncContextManager[Client]]
+
+_KINDS: tuple[_Kind, ...] = (ours, floor, python_plexapi)
 
 
 def main() -> None:
     """Measure against the simulators that the command line names; print the figures."""
-    checked, in_a_row, at_once = map(World.load, sys.argv[1:])
+    checked, world = map(World.load, sys.argv[1:])
     asyncio.run(_check(checked))
-    found = {
-        "row": asyncio.run(_measure(in_a_row, ROUNDS, IN_A_ROW, at_once=False)),
-        "at once": asyncio.run(
-            _measure(at_once, ROUNDS_AT_ONCE, AT_ONCE, at_once=True)
-        ),
-    }
-    print(json.dumps(found))
+    print(json.dumps(asyncio.run(_measure(world))))
 
 
 @asynccontextmanager
-async def _clients(given: Given) -> AsyncIterator[list[Client[Any]]]:
-    kinds: tuple[_Kind, ...] = (ours, floor, python_plexapi, plex_api_client)
+async def _clients(given: Given) -> AsyncIterator[list[Client]]:
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(kind(given)) for kind in kinds]
+        yield [await stack.enter_async_context(kind(given)) for kind in _KINDS]
 
 
 async def _check(world: World) -> None:
-    """Raise RuntimeError unless all clients find the same, and none sends a cookie."""
+    """Raise RuntimeError unless all clients find the same and send no cookie."""
     async with _clients(Given(world)) as clients:
         for call in CALLS:
-            answers = {client.name: await client.one(call) for client in clients}
+            answers = {client.name: await client.make(call) for client in clients}
             if not all(answers.values()) or len(set(answers.values())) != 1:
                 message = f"{call}: the clients do not agree: {answers}"
                 raise RuntimeError(message)
@@ -59,9 +51,7 @@ async def _check(world: World) -> None:
             raise RuntimeError(message)
 
 
-async def _measure(
-    world: World, rounds: int, count: int, *, at_once: bool
-) -> dict[str, dict[str, Series]]:
+async def _measure(world: World) -> dict[str, dict[str, Series]]:
     """Return the seconds of one call by call and client."""
     given = Given(world)
     async with _clients(given) as clients:
@@ -70,20 +60,20 @@ async def _measure(
         }
         gc.collect()
         gc.freeze()
-        for number in range(-1, rounds):
+        for number in range(-1, ROUNDS):
             for call in CALLS:
                 given.renew_code()
                 # Each takes each place in turn; round -1 only warms up.
                 shift = number % len(clients)
                 for client in (*clients[shift:], *clients[:shift]):
-                    make = client.at_once if at_once else client.in_a_row
                     gc.collect()
                     with timed() as time:
-                        await make(call, count)
+                        for _ in range(IN_A_ROW):
+                            await client.make(call)
                     if number >= 0:
                         found[call][client.name].append(time)
     return {
-        call: {name: series(times, count) for name, times in by_client.items()}
+        call: {name: series(times, IN_A_ROW) for name, times in by_client.items()}
         for call, by_client in found.items()
     }
 

@@ -1,4 +1,4 @@
-"""A real Home Assistant in this process, with this integration and a simulated Plex."""
+"""A real Home Assistant in this process, with the integration and a simulated Plex."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -21,10 +21,6 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import async_get_platforms
-from homeassistant.helpers.update_coordinator import (
-    CoordinatorEntity,
-    DataUpdateCoordinator,
-)
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 from tests.plex_simulator import PlexDirectResolver
@@ -45,7 +41,7 @@ class _Resolver(PlexDirectResolver):
 
 @asynccontextmanager
 async def running_home_assistant(world: World) -> AsyncIterator[HomeAssistant]:
-    """Run Home Assistant for the time of the block; it trusts the simulator."""
+    """Run Home Assistant during the block; it trusts the simulator."""
     context = ssl.create_default_context(cafile=world.ca_file)
     with (
         TemporaryDirectory(prefix="plex-auth-bench-") as folder,
@@ -77,8 +73,8 @@ def add_entry(
 ) -> MockConfigEntry:
     """Add the entry of an account with all its servers.
 
-    Over http the servers have addresses as somebody types them. A source that is watched
-    is the last server; the first one is asked for it.
+    Over http the servers have typed addresses. The watched source is the last server,
+    and the first one is asked for it.
     """
     stored: list[dict[str, Any]] = [{"sources": []} for _ in account.servers]
     if watches_source:
@@ -111,7 +107,7 @@ def add_entry(
 
 
 async def set_up(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
-    """Set entries up as Home Assistant does when it starts: all at once."""
+    """Set up entries as Home Assistant does when it starts: all at once."""
     are_loaded = await asyncio.gather(
         *(hass.config_entries.async_setup(entry.entry_id) for entry in entries)
     )
@@ -121,7 +117,7 @@ async def set_up(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
 
 
 def check_reached(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
-    """Raise RuntimeError unless all servers of entries are reached."""
+    """Raise RuntimeError unless all servers of the entries are reached."""
     for entry in entries:
         reached = [
             hass.states.is_state(entity.entity_id, "on")
@@ -134,7 +130,7 @@ def check_reached(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
 
 
 async def listening(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
-    """Wait until all servers of entries are listened to; raise TimeoutError if not."""
+    """Wait until all servers of the entries have an open socket, or raise TimeoutError."""
     async with asyncio.timeout(_LISTENING_SECONDS):
         while not all(
             server.notifications.is_open
@@ -149,14 +145,3 @@ def entities(hass: HomeAssistant, entry: ConfigEntry) -> Iterator[Entity]:
     for platform in async_get_platforms(hass, DOMAIN):
         if platform.config_entry is entry:
             yield from platform.entities.values()
-
-
-def coordinators(
-    hass: HomeAssistant, entry: ConfigEntry
-) -> dict[str, DataUpdateCoordinator[Any]]:
-    """Return what polls for an entry, by the unique ids of the entities it serves."""
-    return {
-        entity.unique_id or "": entity.coordinator
-        for entity in entities(hass, entry)
-        if isinstance(entity, CoordinatorEntity)
-    }

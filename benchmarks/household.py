@@ -12,13 +12,16 @@ from custom_components.plex_auth.clients import async_create_transport
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.update_coordinator import (
+    CoordinatorEntity,
+    DataUpdateCoordinator,
+)
 
 from .hass import (
     DOMAIN,
     add_entry,
     check_reached,
-    coordinators,
     entities,
     listening,
     running_home_assistant,
@@ -30,10 +33,10 @@ type Call = Callable[[], Awaitable[Any]]
 
 
 class Household:
-    """Hold what the integration does for an account, and what its client does alone."""
+    """One account in a running Home Assistant, and the bare client of its Plex."""
 
     def __init__(self, hass: HomeAssistant, world: World, entry: ConfigEntry) -> None:
-        """Take the account's entry, which is set up."""
+        """Take the entry of the account, which is set up."""
         self.hass = hass
         self.entry = entry
         self.account = world.accounts[0]
@@ -43,7 +46,7 @@ class Household:
     @classmethod
     @asynccontextmanager
     async def running(cls, world: World, **options: bool) -> AsyncIterator[Self]:
-        """Run Home Assistant with the world's first account, added with the options."""
+        """Run Home Assistant with the first account of the world, added with the options."""
         async with running_home_assistant(world) as hass:
             entry = add_entry(hass, world, world.accounts[0], **options)
             await set_up(hass, [entry])
@@ -55,25 +58,27 @@ class Household:
         return next(one for one in self.account.servers if one is not server)
 
     def coordinator(self, *parts: str) -> DataUpdateCoordinator[Any]:
-        """Return what polls for an entity, which the parts of its unique id name."""
-        name = "_".join((self.account.uuid, *parts))
-        return coordinators(self.hass, self.entry)[name]
+        """Return the coordinator of an entity, given the parts of its unique ID."""
+        entity = self.entity(*parts)
+        assert isinstance(entity, CoordinatorEntity)
+        found: DataUpdateCoordinator[Any] = entity.coordinator
+        return found
 
-    def entity_id(self, server: SimulatedServer, key: str) -> str:
-        """Return the entity of a server that has a key."""
-        unique_id = f"{self.account.uuid}_{server.machine_identifier}_{key}"
+    def entity(self, *parts: str) -> Entity:
+        """Return an entity, given the parts of its unique ID."""
+        unique_id = "_".join((self.account.uuid, *parts))
         return next(
-            entity.entity_id
+            entity
             for entity in entities(self.hass, self.entry)
             if entity.unique_id == unique_id
         )
 
     async def listening(self) -> None:
-        """Wait until all servers are listened to."""
+        """Wait until all servers have an open socket."""
         await listening(self.hass, [self.entry])
 
     def action(self, name: str, **fields: str) -> Call:
-        """Return what calls an action and returns its response."""
+        """Return a function that runs an action and returns its response."""
 
         async def _call() -> Any:
             return await self.hass.services.async_call(
@@ -83,11 +88,11 @@ class Household:
         return _call
 
     def transient_token(self, server: SimulatedServer) -> Call:
-        """Return the action that has a server issue a token."""
+        """Return the action that gets a transient token from a server."""
         return self.action("get_transient_token", device_id=self._device_id(server))
 
     def source(self, server: SimulatedServer) -> Call:
-        """Return the action that asks a server for another one's connections."""
+        """Return the action that asks a server for the connections of another one."""
         return self.action(
             "get_source_connection_information",
             device_id=self._device_id(server),
@@ -95,7 +100,7 @@ class Household:
         )
 
     async def bare_server(self, server: SimulatedServer) -> PlexServer:
-        """Return the client of a server, at the address that the integration uses."""
+        """Return the bare client of a server, at the address that the integration uses."""
         response = await self.source(server)()
         return PlexServer(self._transport, URL(response["server"]["uri"]))
 

@@ -1,6 +1,7 @@
-"""Section 2, inside Home Assistant: a set-up, polls and actions.
+"""What happens in Home Assistant: set-up, polls, heartbeats, and actions.
 
-`python -m benchmarks.inside WORLD`: each beside the bare client calls that it needs.
+`python -m benchmarks.inside WORLD` measures set-up and actions beside the bare calls that
+they need.
 """
 
 import asyncio
@@ -10,14 +11,19 @@ import json
 import sys
 from typing import Any
 
+from custom_components.plex_auth.api.transport import HEARTBEAT
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
 from .hass import check_reached, set_up
 from .household import Call, Household
 from .measure import Series, Time, series, timed
 from .passing import PassingTime, passing_time
-from .plan import COLD, SET_UPS, WARM
+from .plan import ACTIONS, HEARTBEATS, POLLS, SET_UPS
 from .simulated import World
 
 type Pair = tuple[Call, Call]
+
+_WARM_UP = 5
 
 
 def main() -> None:
@@ -31,17 +37,29 @@ async def _measure(world: World) -> dict[str, Any]:
             set_ups = await _set_ups(home)
             gc.collect()
             gc.freeze()
-            polls = await _polls(passing, await _without_token(home))
+            server = world.accounts[0].servers[0].machine_identifier
+            account_poll = home.coordinator("plex_pass").async_refresh
+            server_poll = home.coordinator(server, "reachable").async_refresh
+            polls = {
+                "account": await _polls(passing, account_poll),
+                "server": await _polls(passing, server_poll),
+            }
             actions = await _actions(
                 _account_actions(home) | await _server_actions(home)
             )
-            # The actions have issued tokens.
-            polls |= await _polls(passing, await _with_token(home))
+            # The actions have created transient tokens, which the server's poll checks.
+            polls["server with a token"] = await _polls(passing, server_poll)
             check_reached(home.hass, [home.entry])
     async with Household.running(world, over_http=True) as home:
         over_http = await _actions(await _server_actions(home))
+        heartbeat = await _heartbeat(home)
     actions |= {f"{name} over http": found for name, found in over_http.items()}
-    return {"set-up": set_ups, "polls": polls, "actions": actions}
+    return {
+        "set-up": set_ups,
+        "polls": polls,
+        "actions": actions,
+        "heartbeat": heartbeat,
+    }
 
 
 async def _set_ups(home: Household) -> dict[str, Series]:
@@ -64,31 +82,15 @@ async def _set_ups(home: Household) -> dict[str, Series]:
     return found
 
 
-async def _without_token(home: Household) -> dict[str, Pair]:
-    bare = await home.bare_server(home.account.servers[0])
-    return {
-        "account": (
-            home.coordinator("plex_pass").async_refresh,
-            lambda: home.plex_tv.user(home.account.token),
-        ),
-        "server": (_server_poll(home), bare.identity),
-    }
-
-
-async def _with_token(home: Household) -> dict[str, Pair]:
-    server = home.account.servers[0]
-    bare = await home.bare_server(server)
-
-    async def _bare() -> None:
-        await bare.identity()
-        await bare.check_token(server.token)
-
-    return {"server, a transient token running": (_server_poll(home), _bare)}
-
-
-def _server_poll(home: Household) -> Call:
-    server = home.account.servers[0]
-    return home.coordinator(server.machine_identifier, "reachable").async_refresh
+async def _polls(passing: PassingTime, poll: Call) -> Series:
+    """Measure polls, each with a new connection, as polls are minutes apart."""
+    times = []
+    for _ in range(_WARM_UP + POLLS):
+        await passing.let_connections_close()
+        with timed() as time:
+            await poll()
+        times.append(time)
+    return series(times[_WARM_UP:])
 
 
 def _account_actions(home: Household) -> dict[str, Pair]:
@@ -120,19 +122,24 @@ async def _server_actions(home: Household) -> dict[str, Pair]:
     }
 
 
-async def _polls(passing: PassingTime, pairs: dict[str, Pair]) -> dict[str, Any]:
-    """Measure polls by new connections, and by those that are open."""
-    return {
-        name: {
-            "cold": await _in_turn(pair, COLD, passing.let_connections_close),
-            "warm": await _in_turn(pair, WARM),
-        }
-        for name, pair in pairs.items()
-    }
-
-
 async def _actions(pairs: dict[str, Pair]) -> dict[str, Any]:
-    return {name: await _in_turn(pair, WARM) for name, pair in pairs.items()}
+    return {name: await _in_turn(pair, ACTIONS) for name, pair in pairs.items()}
+
+
+async def _heartbeat(home: Household) -> float:
+    """Return the CPU seconds of a ping and its answer on an open socket."""
+    server = home.account.servers[0]
+    async with async_get_clientsession(home.hass).ws_connect(
+        f"{server.secure_url}/:/websockets/notifications",
+        headers={"X-Plex-Token": server.token},
+        heartbeat=HEARTBEAT,
+        autoping=False,
+    ) as socket:
+        with timed() as time:
+            for _ in range(HEARTBEATS):
+                await socket.ping()
+                await socket.receive()
+    return time.cpu / HEARTBEATS
 
 
 async def _nothing() -> None:
@@ -142,17 +149,17 @@ async def _nothing() -> None:
 async def _in_turn(
     pair: Pair, rounds: int, before: Callable[[], Awaitable[object]] = _nothing
 ) -> dict[str, Series]:
-    """Measure ours and the bare calls, now one first and now the other."""
+    """Measure ours and the bare calls, which take turns to be first."""
     times: dict[str, list[Time]] = {"ours": [], "bare": []}
-    for number in range(-5, rounds):
+    for number in range(-_WARM_UP, rounds):
         order = list(zip(times, pair, strict=True))
-        for whose, call in order if number % 2 else reversed(order):
+        for key, call in order if number % 2 else reversed(order):
             await before()
             with timed() as time:
                 await call()
             if number >= 0:
-                times[whose].append(time)
-    return {whose: series(one) for whose, one in times.items()}
+                times[key].append(time)
+    return {key: series(one) for key, one in times.items()}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ type Series = dict[str, list[float]]
 
 @dataclass(slots=True)
 class Time:
-    """Hold seconds: on the wall, and of this process's CPU, all threads."""
+    """Seconds: wall time, and CPU time of this process with all its threads."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -21,7 +21,7 @@ class Time:
 
 @contextmanager
 def timed() -> Iterator[Time]:
-    """Take the time of the block; it is there when the block is left."""
+    """Measure the time of the block; the result is complete when the block ends."""
     found = Time()
     cpu, wall = time.process_time(), time.perf_counter()
     yield found
@@ -30,7 +30,7 @@ def timed() -> Iterator[Time]:
 
 
 def series(times: Sequence[Time], count: int = 1) -> Series:
-    """Return times as the report takes them, for one of so many calls."""
+    """Return times as the report needs them, divided by a count of calls."""
     return {
         "wall": [one.wall / count for one in times],
         "cpu": [one.cpu / count for one in times],
@@ -38,7 +38,7 @@ def series(times: Sequence[Time], count: int = 1) -> Series:
 
 
 def resident_bytes() -> int:
-    """Return the memory that this process has now, freed memory given back before."""
+    """Return the memory of this process, after it has returned what is free."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -1,9 +1,9 @@
-"""Section 5: the seconds from what happens to a server until Home Assistant knows of it.
+"""The seconds until Home Assistant shows a change of a server.
 
-`python -m benchmarks.outages WORLD` where servers give sockets, in real time, and
-`python -m benchmarks.outages WORLD polling` where they refuse them, from timer to timer.
-All servers of an account are stopped, started again, restarted and let crash, one soon
-after the other: each is one sample. By polling alone a crash is seen like a stop.
+`python -m benchmarks.outages WORLD` runs in real time with servers that offer sockets,
+`python -m benchmarks.outages WORLD polling` from timer to timer with servers that refuse
+them. All servers of an account stop, start again, restart, and crash, soon one after the
+other: each is one sample. By polling alone a crash is seen like a stop.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ type _Wait = Callable[[float], Awaitable[None]]
 
 _AWAY_SECONDS = 20.0
 _RESTART_SECONDS = 1.0
-# So far apart at most, what happens falls anywhere between two polls, or two attempts.
+# The longest pause between two servers: changes fall anywhere between two polls, or
+# between two attempts.
 _POLLS_SPREAD = 300.0
 _ATTEMPTS_SPREAD = 2.5
 
@@ -55,7 +56,7 @@ async def _measure(world: World, *, is_polling: bool) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _time(*, is_polling: bool) -> AsyncIterator[_Wait]:
-    """Yield what lets time pass: real time, unless all that is waited for are timers."""
+    """Yield a function that lets time pass: real time, or from timer to timer."""
     if is_polling:
         with passing_time() as passing:
             yield passing.let_pass
@@ -72,7 +73,7 @@ def _is_destroyed(state: State) -> bool:
 
 
 class _Outages:
-    """Let things happen to all servers, and take the time until each is seen."""
+    """Change all servers, and measure the seconds until each change is seen."""
 
     def __init__(
         self, world: World, home: Household, wait: _Wait, spread: float
@@ -85,7 +86,7 @@ class _Outages:
     async def seen(
         self, key: str, is_wanted: Callable[[State], bool], *actions: str
     ) -> list[float]:
-        """Return the seconds from the first action at each server to what is wanted."""
+        """Return the seconds from the first action at each server to the wanted state."""
         sights = []
         servers = list(self._home.account.servers)
         self._random.shuffle(servers)
@@ -101,7 +102,7 @@ class _Outages:
         return [await sight for sight in sights]
 
     async def restarts(self) -> tuple[list[float], int]:
-        """Return the seconds to the end of transient tokens, and the servers unreachable."""
+        """Return the seconds to the end of each token, and the count of unreachable servers."""
         servers = self._home.account.servers
         for server in servers:
             await self._home.transient_token(server)()
@@ -115,7 +116,8 @@ class _Outages:
     def _sight(
         self, server: SimulatedServer, key: str, is_wanted: Callable[[State], bool]
     ) -> asyncio.Future[float]:
-        """Return the seconds from now until an entity has a state that is wanted."""
+        """Return the seconds from now until an entity has the wanted state."""
+        entity = self._home.entity(server.machine_identifier, key)
         begin = self._time()
         sight = asyncio.get_running_loop().create_future()
 
@@ -126,7 +128,7 @@ class _Outages:
                 sight.set_result(self._time() - begin)
 
         stop = async_track_state_change_event(
-            self._home.hass, self._home.entity_id(server, key), _async_note
+            self._home.hass, entity.entity_id, _async_note
         )
         sight.add_done_callback(lambda _: stop())
         return sight

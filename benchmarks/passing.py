@@ -1,4 +1,4 @@
-"""Time that passes at once, from one timer to the next."""
+"""Time that jumps from one timer to the next."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from unittest.mock import patch
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
 _CONNECTIONS_STAY = 60.0  # aiohttp closes idle ones each 15 s, older than that
-_MOMENT = 0.001  # for timers to run, and for what they wake
+_MOMENT = 0.001  # for timers to run and to wake tasks
 _LASTS = 10.0  # seconds after which a task is no longer waited for
 _PONG = 0.5  # seconds that the answer to a heartbeat has in real time
 
 
 class PassingTime:
-    """Be the time of an event loop, which goes forward when it is told to."""
+    """The time of an event loop, which can be moved forward."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start at the loop's own time."""
@@ -28,13 +28,13 @@ class PassingTime:
         return self._real() + self._passed
 
     def utcnow(self) -> datetime:
-        """Return the time of day."""
+        """Return the date and time."""
         return datetime.now(UTC) + timedelta(seconds=self._passed)
 
     async def let_pass(self, seconds: float) -> None:
-        """Let time pass; whatever becomes due is done before time goes on.
+        """Let time pass; everything due is done before time continues.
 
-        What lasts, as a connection that is listened to, is not waited for.
+        Tasks that last, such as an open socket, are not waited for.
         """
         end = self.time() + seconds
         lasting = asyncio.all_tasks()
@@ -46,17 +46,17 @@ class PassingTime:
             await self._let_pongs_arrive()
 
     async def let_connections_close(self) -> None:
-        """Let time pass until no connection is open that nobody uses."""
+        """Let time pass until all idle connections are closed."""
         await self.let_pass(_CONNECTIONS_STAY)
 
     async def _let_pongs_arrive(self) -> None:
-        """Wait for the answers to heartbeats, which would come too late after a leap."""
+        """Wait for the answers to heartbeats, which would be late after a jump."""
         end = self._real() + _PONG
         while self._real() < end and any(map(_waits_for_pong, self._timers())):
             await asyncio.sleep(0)
 
     def _timers(self) -> list[asyncio.TimerHandle]:
-        """Return the timers that are running."""
+        """Return the running timers."""
         timers = get_scheduled_timer_handles(self._loop)
         return [one for one in timers if not one.cancelled()]
 
@@ -74,7 +74,7 @@ def _waits_for_pong(timer: asyncio.TimerHandle) -> bool:
 
 @contextmanager
 def passing_time() -> Iterator[PassingTime]:
-    """Let the running loop, Home Assistant and aiohttp read a passing time."""
+    """Have the running loop, Home Assistant, and aiohttp read a time that jumps."""
     loop = asyncio.get_running_loop()
     passing = PassingTime(loop)
     with (

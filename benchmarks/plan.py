@@ -1,24 +1,17 @@
-"""How much is measured: what more than one module has to know."""
+"""How much is measured."""
+
+OUTAGES = 8
+SERVERS = 4
+
+SET_UPS = 15
+POLLS = 60
+ACTIONS = 150
+HEARTBEATS = 2000
+
+ACCOUNTS = 10
+RUNS = 3
+
+IMPORTS = 15
 
 IN_A_ROW = 48
 ROUNDS = 24
-AT_ONCE = 50
-ROUNDS_AT_ONCE = 8
-
-IMPORTS = 7
-
-SET_UPS = 15
-WARM = 150
-COLD = 60
-
-ACCOUNTS = (1, 10, 50, 100)
-SERVERS = 4
-RUNS = 3
-POLLS_OF_ALL = 3
-
-OUTAGES = 8
-FLOODED_ACCOUNTS = 10
-FLOOD = 100
-FLOOD_SECONDS = 6.0
-HEARTBEATS = 500
-RECONNECTS = 10_000

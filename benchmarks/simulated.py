@@ -1,4 +1,4 @@
-"""The simulated Plex as the sections see it: its addresses, accounts and records."""
+"""The simulated Plex as the sections see it: its addresses, accounts, and records."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedServer:
-    """Describe one server."""
+    """One server."""
 
     name: str
     machine_identifier: str
@@ -27,7 +27,7 @@ class SimulatedServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedAccount:
-    """Describe one account with all that a client of it knows."""
+    """One account, with everything that its clients know."""
 
     username: str
     password: str
@@ -40,7 +40,7 @@ class SimulatedAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Describe a running simulator; the accounts' tokens are this client's."""
+    """A running simulator; the tokens of the accounts are those of this client."""
 
     client_identifier: str
     api_url: str
@@ -61,21 +61,21 @@ class World:
         )
         return cls(**data)
 
-    def steer(self, server: SimulatedServer, action: str, **fields: Any) -> Any:
-        """Let a server do something, and return what it then says of itself."""
-        return self._ask(f"servers/{server.machine_identifier}/{action}", fields)
+    def steer(self, server: SimulatedServer, action: str, **fields: Any) -> None:
+        """Make a server do something."""
+        self._ask(f"servers/{server.machine_identifier}/{action}", fields)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the requests that arrived, if they are kept."""
+        """Return the requests that arrived, if the simulator keeps them."""
         found: list[dict[str, Any]] = self._ask("requests")["requests"]
         return found
 
     def requests(self) -> Counter[str]:
-        """Return how many requests each host has had; plex.tv is one of them."""
+        """Return the number of requests by host; plex.tv is one of them."""
         return Counter(str(record["host"]) for record in self.records())
 
     def _ask(self, path: str, fields: dict[str, Any] | None = None) -> Any:
-        """Ask one of the addresses that steer the simulator; with fields it does so."""
+        """Request an address of the simulator's control; fields are posted."""
         context = None
         if self.base_url.startswith("https"):
             context = ssl.create_default_context(cafile=self.ca_file)

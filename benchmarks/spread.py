@@ -1,4 +1,4 @@
-"""The arithmetic of the figures: medians, spreads, and ratios of interleaved rounds."""
+"""The arithmetic of the figures: medians, quartiles, and ratios of rounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import override
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Hold the median of a series and its quartiles."""
+    """The median of a series and its quartiles."""
 
     median: float
     low: float
@@ -16,8 +16,8 @@ class Spread:
 
     @override
     def __str__(self) -> str:
-        """Return the median with the quartiles behind it."""
-        return f"{_short(self.median)} ({_short(self.low)}–{_short(self.high)})"
+        """Return the median, with the quartiles after it."""
+        return f"{short(self.median)} ({short(self.low)}–{short(self.high)})"
 
     def scaled(self, factor: float) -> Spread:
         """Return the same in another unit."""
@@ -25,7 +25,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return median and quartiles of a series of at least one value."""
+    """Return the median and quartiles of at least one value."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -33,20 +33,19 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return how many times theirs ours is, round by round.
+    """Return ours divided by theirs, round by round.
 
-    Values at the same place come from the same round, so that what disturbed the machine
-    then disturbed both.
+    Values at the same place come from the same round: a slow moment slowed both.
     """
     return spread([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Return how much more ours is than theirs, round by round."""
+    """Return ours minus theirs, round by round."""
     return spread([one - other for one, other in zip(ours, theirs, strict=True)])
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Return a number with three significant digits, without an exponent."""
     if value == 0:
         return "0"

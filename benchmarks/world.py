@@ -1,7 +1,7 @@
 """The simulated Plex of a benchmark, a process of its own: `python -m benchmarks.world`.
 
-It has accounts that sign in with a code and own so many servers each. It prints one line
-of JSON when ready and runs until SIGTERM.
+Its accounts sign in with a code and own some servers each. It prints one line of JSON
+when it is ready, and runs until SIGTERM.
 """
 
 import argparse
@@ -18,8 +18,6 @@ from tests.plex_simulator import PlexSimulator, Subscription
 
 from .simulated import SimulatedAccount, SimulatedServer, World
 
-_SERVICES = ("metadata-dev", "collections", "epg")
-
 CLIENT_IDENTIFIER = "3c0d8a4e-7f4e-4c0b-9d55-5b3a3b6c2f10"
 
 
@@ -30,9 +28,9 @@ def main() -> None:
     parser.add_argument(
         "--servers", type=int, default=4, help="servers of each account"
     )
-    parser.add_argument("--https", action="store_true", help="plex.tv takes TLS only")
+    parser.add_argument("--https", action="store_true", help="plex.tv accepts TLS only")
     parser.add_argument(
-        "--no-sockets", action="store_true", help="servers give no notification sockets"
+        "--no-sockets", action="store_true", help="servers refuse notification sockets"
     )
     parser.add_argument("--record", action="store_true", help="keep the requests")
     parser.add_argument("--ca-file", type=Path, required=True)
@@ -67,7 +65,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 async def _add_account(
     simulator: PlexSimulator, number: int, servers: int
 ) -> SimulatedAccount:
-    """Add an account with its servers and return what its clients have to know."""
+    """Add an account with its servers and return what its clients need to know."""
     now = simulator.clock.now()
     secret = pyotp.random_base32()
     account = simulator.add_account(
@@ -78,8 +76,6 @@ async def _add_account(
         home=True,
         home_size=2,
         home_admin=True,
-        # One peer takes a service for an account's only with all of these fields.
-        overrides={"services": [_service(name) for name in _SERVICES]},
     )
     added = [
         await simulator.add_server(f"Server {number}-{index}", account)
@@ -104,16 +100,6 @@ async def _add_account(
             for server in added
         ),
     )
-
-
-def _service(name: str) -> dict[str, object]:
-    return {
-        "identifier": name,
-        "endpoint": f"https://{name}.example.invalid",
-        "token": "service-token",
-        "secret": None,
-        "status": "online",
-    }
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Four clients of Plex that make the same five calls: ours, two peers and the floor."""
+"""Three clients that make the same five calls: ours, python-plexapi and bare aiohttp."""

@@ -1,11 +1,9 @@
-"""What a client does here, and what all of them are given."""
+"""What a client does here, and what every client is given."""
 
-from abc import ABC, abstractmethod
-import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from collections.abc import Callable
 from http.client import HTTPResponse
 from http.cookiejar import CookieJar
+from inspect import isawaitable
 from typing import override
 from urllib.request import Request
 
@@ -23,15 +21,14 @@ CALLS = (
 
 
 class Given:
-    """Hold what all clients are given."""
+    """What every client is given."""
 
     def __init__(self, world: World) -> None:
         """Take the simulated Plex to call."""
         self.client_identifier = world.client_identifier
         self.api_url = world.api_url
         self.base_url = world.base_url
-        # Another account signs in: a sign-in adds a client to the list of resources, and
-        # one peer cannot read a list with a client in it.
+        # A sign-in adds a client to the resources of its account, so another one signs in.
         account, self.signing_in, *_ = world.accounts
         self.token = account.token
         self.server, other, *_ = account.servers
@@ -40,11 +37,11 @@ class Given:
         self.renew_code()
 
     def renew_code(self) -> None:
-        """Take the code that is right now; it stays so for a round."""
+        """Take the code of this moment; it stays valid for a round."""
         self.code = self._totp.now()
 
     def identity(self, client_identifier: str | None = None) -> dict[str, str]:
-        """Return what a client says of itself."""
+        """Return the details that a client sends about itself."""
         return {
             "client_identifier": client_identifier or self.client_identifier,
             "product": "Benchmark",
@@ -57,68 +54,26 @@ class Given:
 
 
 class NoCookies(CookieJar):
-    """Keep no cookie, as aiohttp's DummyCookieJar, so that none is sent."""
+    """A jar that keeps no cookie, like aiohttp's DummyCookieJar."""
 
     @override
     def extract_cookies(self, response: HTTPResponse, request: Request) -> None:
-        """Leave the answer's cookies where they are."""
+        """Leave the cookies of the answer alone."""
 
 
-class Client[AnswerT](ABC):
-    """Make calls, one by one or many at once.
+class Client:
+    """The calls of one client.
 
-    Each call returns the same small thing from every client, so that none is measured
-    that does not do its work.
+    Each call returns the same small thing from every client, which proves that the
+    client does its work.
     """
 
-    def __init__(self, name: str, *functions: Callable[[], AnswerT]) -> None:
-        """Take what makes the calls, in their order."""
+    def __init__(self, name: str, *functions: Callable[[], object]) -> None:
+        """Take the functions that make the calls, in their order; they may block."""
         self.name = name
         self._functions = dict(zip(CALLS, functions, strict=True))
 
-    @abstractmethod
-    async def one(self, call: str) -> object:
-        """Make one call."""
-
-    @abstractmethod
-    async def at_once(self, call: str, count: int) -> None:
-        """Make so many calls at once."""
-
-    async def in_a_row(self, call: str, count: int) -> None:
-        """Make so many calls, one after the other."""
-        for _ in range(count):
-            await self.one(call)
-
-
-class AsyncClient(Client[Awaitable[object]]):
-    """Make calls on the event loop."""
-
-    @override
-    async def one(self, call: str) -> object:
-        return await self._functions[call]()
-
-    @override
-    async def at_once(self, call: str, count: int) -> None:
-        await asyncio.gather(*(self._functions[call]() for _ in range(count)))
-
-
-class BlockingClient(Client[object]):
-    """Make calls that block: one as it is, for nothing else runs; many in threads."""
-
-    def __init__(
-        self, name: str, threads: Executor, *functions: Callable[[], object]
-    ) -> None:
-        """Take the threads as well."""
-        super().__init__(name, *functions)
-        self._threads = threads
-
-    @override
-    async def one(self, call: str) -> object:
-        return self._functions[call]()
-
-    @override
-    async def at_once(self, call: str, count: int) -> None:
-        loop, function = asyncio.get_running_loop(), self._functions[call]
-        await asyncio.gather(
-            *(loop.run_in_executor(self._threads, function) for _ in range(count))
-        )
+    async def make(self, call: str) -> object:
+        """Make a call and return what it finds."""
+        found = self._functions[call]()
+        return await found if isawaitable(found) else found

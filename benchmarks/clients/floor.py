@@ -1,4 +1,4 @@
-"""Bare aiohttp: the same requests, `json.loads` and nothing else."""
+"""Bare aiohttp: the same requests, `json.loads`, and nothing else."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +8,12 @@ from typing import Any
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
-from .base import AsyncClient, Given
+from .base import Client, Given
 
 
 @asynccontextmanager
-async def floor(given: Given) -> AsyncIterator[AsyncClient]:
-    """Call by addresses and headers made once, so that nothing is left to save."""
+async def floor(given: Given) -> AsyncIterator[Client]:
+    """Call with addresses and headers made beforehand, so that nothing is left to save."""
     async with ClientSession(cookie_jar=DummyCookieJar()) as session:
         signing_in = _headers(given.identity("sign-in-floor"))
         headers = _headers(given.identity())
@@ -63,11 +63,11 @@ async def floor(given: Given) -> AsyncIterator[AsyncClient]:
             found = await _ask("GET", source_url, at_server)
             return len(found["MediaContainer"]["Device"]["Connection"])
 
-        yield AsyncClient("floor", _sign_in, _user, _resources, _token, _source)
+        yield Client("floor", _sign_in, _user, _resources, _token, _source)
 
 
 def _headers(identity: dict[str, str]) -> dict[str, str]:
-    """Return the headers in which a client says what it is."""
+    """Return the headers that describe a client."""
     named = {
         f"X-Plex-{key.replace('_', '-').title()}": value
         for key, value in identity.items()

@@ -10,12 +10,12 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import ClientInfo, Transport
 
-from .base import AsyncClient, Given
+from .base import Client, Given
 
 
 @asynccontextmanager
-async def ours(given: Given) -> AsyncIterator[AsyncClient]:
-    """Call by the integration's own objects."""
+async def ours(given: Given) -> AsyncIterator[Client]:
+    """Call with the integration's own objects."""
     async with ClientSession(cookie_jar=DummyCookieJar()) as session:
         transport, transport_to_sign_in = (
             Transport(session, ClientInfo(**identity))
@@ -46,4 +46,4 @@ async def ours(given: Given) -> AsyncIterator[AsyncClient]:
             )
             return len(found.connections)
 
-        yield AsyncClient("Plex Auth", _sign_in, _user, _resources, _token, _source)
+        yield Client("Plex Auth", _sign_in, _user, _resources, _token, _source)

@@ -1,7 +1,6 @@
 """python-plexapi, which blocks."""
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,11 +8,8 @@ import plexapi
 from plexapi.myplex import MyPlexAccount, MyPlexResource
 from plexapi.server import PlexServer
 import requests
-from requests.adapters import HTTPAdapter
 
-from benchmarks.plan import AT_ONCE
-
-from .base import BlockingClient, Given, NoCookies
+from .base import Client, Given, NoCookies
 
 # It has no types.
 _account: Any = MyPlexAccount
@@ -21,15 +17,12 @@ _connect: Any = PlexServer
 
 
 @asynccontextmanager
-async def python_plexapi(given: Given) -> AsyncIterator[BlockingClient]:
-    """Call through a session that has a connection for each thread."""
+async def python_plexapi(given: Given) -> AsyncIterator[Client]:
+    """Call through one session; its connections stay open."""
     _lead_to(given.base_url)
-    with requests.Session() as session, ThreadPoolExecutor(AT_ONCE) as threads:
+    with requests.Session() as session:
         session.trust_env = False
         session.cookies = NoCookies()  # type: ignore[assignment]
-        session.mount(
-            "http://", HTTPAdapter(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE)
-        )
         account = _account(token=given.token, session=session)
         server = _connect(given.server.url, given.server.token, session=session)
         login, password = given.signing_in.username, given.signing_in.password
@@ -50,9 +43,7 @@ async def python_plexapi(given: Given) -> AsyncIterator[BlockingClient]:
         def _source() -> object:
             return len(server.query(source_path).findall("Device/Connection"))
 
-        yield BlockingClient(
-            "python-plexapi", threads, _sign_in, _user, _resources, _token, _source
-        )
+        yield Client("python-plexapi", _sign_in, _user, _resources, _token, _source)
 
 
 def _lead_to(base_url: str) -> None:
