@@ -25,7 +25,6 @@ SIGTERM, and is steered at its `control_url`:
     POST   servers/<identifier>/<what>   restart [boot_state], ready, stop, start,
                                          change_port, renew_certificate,
                                          rotate_access_tokens, vanish, reappear,
-                                         flood rate (a second), calm,
                                          share username, unshare, claim username,
                                          unclaim, trust, distrust (its network)
     POST   accounts/<name>/revoke_tokens

@@ -111,14 +111,6 @@ class ControlRoutes:
             server.vanish()
         elif action == "reappear":
             await server.reappear()
-        elif action == "flood":
-            server.notifications.ignores_filter = True
-            server.notifications.flood(float(str(fields["rate"])))
-        elif action == "hang_up":
-            server.notifications.hangs_up = True
-            await server.notifications.close()
-        elif action == "calm":
-            server.notifications.calm()
         elif action == "ready":
             server.booting = None
         elif action == "change_port":
@@ -239,7 +231,6 @@ def describe_server(server: MediaServer) -> dict[str, object]:
         "owner": server.owner.name,
         "shared_with": [account.name for account in server.shared_with],
         "sockets": len(server.notifications),
-        "messages_sent": server.notifications.sent,
     }
 
 

@@ -52,8 +52,7 @@ class NotificationSockets:
 
     Whether somebody whom the server is only shared with may have one is not known
     (plex-api.md §18.1); here he may not, unless `allows_shared`. Nor is it known whether
-    the filter works; here it does, unless `ignores_filter`. A server that `hangs_up`
-    closes each socket as soon as it is open.
+    the filter works; here it does, unless `ignores_filter`.
     """
 
     def __init__(self, *, allowed: bool) -> None:
@@ -61,11 +60,9 @@ class NotificationSockets:
         self.allowed = allowed
         self.allows_shared = False
         self.ignores_filter = False
-        self.hangs_up = False
         self.opened = self.sent = 0
         self.pongs: list[bytes] = []
         self._open: dict[web.WebSocketResponse, set[str]] = {}
-        self._floods: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """Return how many sockets are open."""
@@ -83,8 +80,6 @@ class NotificationSockets:
             await socket.prepare(request)
             self.opened += 1
             self._open[socket] = wanted
-            if self.hangs_up:
-                await socket.close(code=WSCloseCode.GOING_AWAY)
             async for received in socket:
                 if received.type is WSMsgType.PING:
                     await socket.pong(received.data)
@@ -118,28 +113,7 @@ class NotificationSockets:
                 with suppress(ConnectionError):
                     await socket.send_frame(content, kind)
 
-    def flood(self, rate: float, *kinds: str) -> None:
-        """Send so many messages a second to each, of these kinds in turn, until `calm`."""
-        task = asyncio.create_task(self._flood(rate, kinds or ("playing", "timeline")))
-        self._floods.add(task)
-        task.add_done_callback(self._floods.discard)
-
-    def calm(self) -> None:
-        """End all floods."""
-        for task in self._floods:
-            task.cancel()
-
     async def close(self) -> None:
         """Close all sockets as a server does that stops."""
-        self.calm()
         closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in self._open]
         await asyncio.gather(*closing)
-
-    async def _flood(self, rate: float, kinds: tuple[str, ...]) -> None:
-        clock = asyncio.get_running_loop().time
-        start, sent = clock(), 0
-        while True:
-            await asyncio.sleep(min(1 / rate, 1))
-            while sent < (clock() - start) * rate:
-                await self.send(kinds[sent % len(kinds)])
-                sent += 1

@@ -451,14 +451,12 @@ class MediaServer:
 
     async def kill(self) -> None:
         """End the server at once: connections are reset, transient tokens destroyed."""
-        self.notifications.calm()
         await self._site.stop()
         self.transient_tokens.clear()
         self._accepted.clear()
 
     def vanish(self) -> None:
         """Answer nothing any more and close nothing, as one whose machine has crashed."""
-        self.notifications.calm()
         self._site.vanish()
 
     async def reappear(self) -> None:

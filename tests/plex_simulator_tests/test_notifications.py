@@ -80,17 +80,6 @@ async def test_messages(client: Client) -> None:
         assert _kind(await few.receive_str()) == "playing"
 
 
-async def test_flood(client: Client) -> None:
-    """A flood comes at about its rate, whatever was asked for, until it is calm."""
-    async with await client.open(query="?filters=reachability") as socket:
-        assert (await client.steer("flood", rate=1000))["sockets"] == 1
-        for _ in range(200):
-            await socket.receive_str()
-        sent = (await client.steer("calm"))["messages_sent"]
-        assert sent >= 200
-        assert (await client.steer("calm"))["messages_sent"] == sent
-
-
 async def test_end(client: Client) -> None:
     """A server that stops or restarts says so; one that ends at once does not."""
     async with await client.open() as socket:
@@ -113,13 +102,6 @@ async def test_silence(client: Client) -> None:
     await client.steer("reappear")
     async with await client.open():
         assert len(client.server.notifications) == 1
-
-
-async def test_hanging_up(client: Client) -> None:
-    """A server that hangs up opens sockets and closes them at once."""
-    await client.steer("hang_up")
-    async with await client.open() as socket:
-        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
 
 
 def _kind(text: str) -> str:
