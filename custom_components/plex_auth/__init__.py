@@ -1,4 +1,4 @@
-"""Plex Auth: sign Home Assistant in to a Plex account and use that sign-in."""
+"""The Plex Auth integration: sign in to Plex accounts and use those sign-ins."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -38,11 +38,11 @@ PLATFORMS: Final = (
     Platform.SENSOR,
 )
 
-_PATIENCE_SECONDS: Final = 2
+_MAX_WAIT_SECONDS: Final = 2
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, and drop with a server what outlives its reloads."""
+    """Register the actions; clean up after removed servers."""
     async_setup_services(hass)
 
     @callback
@@ -64,9 +64,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
     """Set up an account and its servers.
 
-    An entry with a server that can work by what is stored is loaded whatever plex.tv
-    says, and so is one whose token plex.tv rejects; any other waits for plex.tv. Who is
-    slow to answer is waited for no longer than a moment.
+    If no server has a token, setup retries until plex.tv accepts or rejects the account
+    token. Otherwise the polls delay setup by two seconds at most.
     """
     account = AccountCoordinator(hass, entry)
     data = entry.runtime_data = PlexAuthData(
@@ -85,7 +84,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
         polls.append(server.async_check_now())
     if polls:
         start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
-        await asyncio.wait(map(start, polls), timeout=_PATIENCE_SECONDS)
+        await asyncio.wait(map(start, polls), timeout=_MAX_WAIT_SECONDS)
 
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id, **account_device_info(entry)
@@ -98,7 +97,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
 
     @callback
     def async_started(_: HomeAssistant) -> None:
-        # Automations listen by now.
+        # Automations are listening by now.
         entry.async_on_unload(data.devices.async_start())
 
     entry.async_on_unload(async_at_started(hass, async_started))
@@ -108,31 +107,27 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
 async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
     """Unload an account and its servers."""
     entry.runtime_data.is_ready = False
-    # It tells nothing any more while the entities that hear it go.
+    # Fire no events while the event entities are being removed.
     await entry.runtime_data.devices.async_shutdown()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Forget the devices; sign out of plex.tv, if the token is of a sign-in of ours."""
+    """Forget the devices; end the sign-in if it is our own."""
     await async_forget_devices(hass, entry.entry_id)
     if is_ours(entry.data):
         await async_sign_out(hass, entry.data)
 
 
 def _is_usable(data: Mapping[str, Any]) -> bool:
-    """Return whether a server has a token to work with."""
+    """Return whether a token for the server is stored."""
     return bool(data.get(CONF_TOKEN) or data.get(CONF_LAST_KNOWN, {}).get(CONF_TOKEN))
 
 
 def _follow(
     entry: PlexAuthConfigEntry,
 ) -> Callable[[HomeAssistant, PlexAuthConfigEntry], Coroutine[Any, Any, None]]:
-    """Return a listener that takes over what has changed in the entry.
-
-    The token is read at each use, servers are changed one by one; anything else of the
-    account reloads the entry.
-    """
+    """Return a listener that updates servers and reloads for any other change."""
     before = _account_settings(entry)
 
     async def async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
@@ -145,6 +140,6 @@ def _follow(
 
 
 def _account_settings(entry: PlexAuthConfigEntry) -> dict[str, Any]:
-    """Return what of an account a set-up depends on: all but its token, and whose it is."""
+    """Return the settings that need a reload; the token is read on each use."""
     ignored = {CONF_TOKEN: None, CONF_TOKEN_ORIGIN: None}
     return {**entry.data, "title": entry.title, **ignored}

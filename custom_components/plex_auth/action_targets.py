@@ -1,4 +1,4 @@
-"""What an action is called for: which account, server, path and source."""
+"""What an action refers to: account, server, path, and source."""
 
 from collections.abc import Iterable
 
@@ -22,11 +22,9 @@ from .server_coordinator import ServerCoordinator
 
 
 def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
-    """Return the loaded entry of the account that a call means, the only one by default.
-
-    Home Assistant's own error would repeat an ID that nothing has, whatever it is.
-    """
+    """Return the loaded entry of a call's account, by default the only one."""
     entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    # Home Assistant's own error would repeat the unknown ID, which could be anything.
     if (
         entry_id is not None
         and call.hass.config_entries.async_get_entry(entry_id) is None
@@ -39,13 +37,10 @@ def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
 def targeted_server(
     call: ServiceCall, machine_identifier: str | None = None
 ) -> ServerCoordinator:
-    """Return the server that a call means, the only one where it names none.
-
-    A machine identifier is that of the server that the call has to mean.
-    """
+    """Return a call's server, by default the only one; it must match any identifier."""
     if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
         return _only_server(call.hass, machine_identifier)
-    # Home Assistant's own error would repeat an ID that nothing has, whatever it is.
+    # Home Assistant's own error would repeat the unknown ID, which could be anything.
     if dr.async_get(call.hass).async_get(device_id) is None:
         raise invalid("unknown_device")
     device, entry = async_get_device_and_config_entry(
@@ -62,10 +57,7 @@ def targeted_server(
 
 
 def refuse_token(text: str) -> str:
-    """Return a path; refuse one with a token in it, for the schema of an action.
-
-    Once the schema is passed, Home Assistant records what was typed.
-    """
+    """Return a path; reject one with a token before Home Assistant records it."""
     if holds_token(text):
         raise invalid("token_in_path")
     return text
@@ -74,9 +66,9 @@ def refuse_token(text: str) -> str:
 def targeted_media(
     call: ServiceCall, text: str | None
 ) -> tuple[ServerCoordinator, Item | URL | None]:
-    """Return the server that a call means, and the item or path there that a text names.
+    """Return a call's server, and the item or path on it that a text names.
 
-    A page of Plex Web names the server, too.
+    The address of a Plex Web page also names the server.
     """
     if text is None:
         return targeted_server(call), None
@@ -88,10 +80,7 @@ def targeted_media(
 
 
 def targeted_source(server: ServerCoordinator, text: str) -> str:
-    """Return the source that a text names, or the server of the account of that name.
-
-    Nobody is asked: a name is one that plex.tv has listed, or of Home Assistant.
-    """
+    """Return a source by ID, or by a server name known to plex.tv or Home Assistant."""
     if is_source(text):
         return text
     name = text.strip().casefold()
@@ -109,7 +98,7 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
         ),
     }
     found = sorted(
-        {server_source(str(one)) for called, one in names if called.casefold() == name}
+        {server_source(str(one)) for known, one in names if known.casefold() == name}
     )
     if not found:
         raise invalid("invalid_source")
@@ -121,7 +110,7 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
 def _only_server(
     hass: HomeAssistant, machine_identifier: str | None
 ) -> ServerCoordinator:
-    """Return the only server there is, or the only one of a machine identifier."""
+    """Return the only server, or the only one with a machine identifier."""
     entries: Iterable[PlexAuthConfigEntry] = hass.config_entries.async_loaded_entries(
         DOMAIN
     )
@@ -141,7 +130,7 @@ def _only_server(
 def _no_server(
     hass: HomeAssistant, machine_identifier: str | None
 ) -> ServiceValidationError:
-    """Return why there is no server: none was added, or its account is not loaded."""
+    """Return the error for a missing server: not added, or account not loaded."""
     for entry in hass.config_entries.async_entries(DOMAIN):
         for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
             if machine_identifier in (None, subentry.unique_id):

@@ -1,4 +1,4 @@
-"""Our entities among those that an automation targets."""
+"""The integration's own entities among an automation's targets."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from .const import DOMAIN
 def own_entities(
     hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str
 ) -> set[str]:
-    """Return those of the entities that are this integration's, of the kind given."""
+    """Return this integration's entities with a translation key."""
     registry = er.async_get(hass)
     return {
         entity_id

@@ -23,7 +23,7 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class AccountBinarySensorDescription(BinarySensorEntityDescription):
-    """Describe a binary sensor by how it reads the account."""
+    """Description of a binary sensor that reads the account."""
 
     is_on_fn: Callable[[Account], bool | None]
 
@@ -73,7 +73,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors of an account and of its servers."""
+    """Set up the binary sensors of an account and its servers."""
     data = entry.runtime_data
     async_add_entities(
         [
@@ -96,35 +96,35 @@ async def async_setup_entry(
 
 
 class SignInBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell whether plex.tv rejects the sign-in of an account."""
+    """A binary sensor that is on while plex.tv rejects the sign-in."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether plex.tv's word on the sign-in is known: good or bad."""
+        """Return whether plex.tv has accepted or rejected the sign-in."""
         return super().available or self.coordinator.token_rejected
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether there is a problem."""
+        """Return whether plex.tv rejects the sign-in."""
         return self.coordinator.token_rejected
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):
-    """Tell a fact of an account."""
+    """A binary sensor of an account."""
 
     entity_description: AccountBinarySensorDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return the fact, None where Plex does not tell it."""
+        """Return the state, None if Plex does not report it."""
         return self.entity_description.is_on_fn(self.coordinator.data.details)
 
 
 class ReachableBinarySensor(LastingEntity, ServerEntity, BinarySensorEntity):
-    """Tell whether a server can be reached; that it cannot is an answer as well."""
+    """A connectivity sensor that stays available while the server cannot be reached."""
 
     @property
     @override

@@ -1,4 +1,4 @@
-"""The button of accounts."""
+"""Buttons of accounts."""
 
 from typing import override
 
@@ -22,15 +22,15 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the button of the account."""
+    """Set up the button of an account."""
     async_add_entities([CheckNowButton(entry.runtime_data.account, CHECK_NOW)])
 
 
 class CheckNowButton(LastingEntity, AccountEntity, ButtonEntity):
-    """Ask plex.tv and all servers at once, whenever they were to be asked next."""
+    """A button that checks plex.tv and all servers immediately."""
 
     @override
     async def async_press(self) -> None:
-        """Ask; what comes of it is shown by the other entities."""
+        """Check now; the other entities show the results."""
         entry: PlexAuthConfigEntry = self.coordinator.config_entry
         await entry.runtime_data.async_check_now()

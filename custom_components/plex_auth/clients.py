@@ -1,4 +1,4 @@
-"""Our sessions, and our name for Plex: what it takes to call it."""
+"""Sessions and client information for calls to Plex."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -35,10 +35,7 @@ _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions
 def async_create_transport(
     hass: HomeAssistant, client_identifier: str, *, verify_ssl: bool = True
 ) -> Transport:
-    """Return a transport that names this Home Assistant to Plex.
-
-    All transports share one session, or another one where certificates are not verified.
-    """
+    """Return a transport that identifies this Home Assistant to Plex."""
     version = async_get_loaded_integration(hass, DOMAIN).version
     return Transport(
         _async_get_session(hass, verify_ssl),
@@ -57,17 +54,14 @@ def async_create_transport(
 
 @callback
 def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv:
-    """Return the calls to plex.tv under the client identifier that the data names.
-
-    `data` is that of an entry, or holds at least its client identifier and address.
-    """
+    """Return a plex.tv client for data with a client identifier and API address."""
     return PlexTv(
         async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
     )
 
 
 def stored_server(subentry: ConfigSubentry) -> KnownServer:
-    """Return what a subentry keeps of its server."""
+    """Return the server as stored in a subentry."""
     return KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {}))
 
 
@@ -79,7 +73,7 @@ def async_create_server_access(
     servers: ServerList,
     on_token_refused: Callable[[], None],
 ) -> ServerAccess:
-    """Return the access to a server: by what is typed, else by what is listed."""
+    """Return access to a server; typed settings take precedence over listed ones."""
     data = subentry.data
     assert subentry.unique_id is not None
     return ServerAccess(
@@ -101,11 +95,9 @@ def async_create_server_access(
 
 @callback
 def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
-    """Return the session, made on first use.
-
-    Home Assistant's shared session keeps cookies, which would mix accounts, and a
-    session that it cleans up by itself would end with the entry that made it.
-    """
+    """Return the session shared by all transports with this certificate setting."""
+    # Home Assistant's own session keeps cookies, which would mix accounts. Automatic
+    # cleanup would end the session with the entry that created it.
     sessions = hass.data.setdefault(_DATA_SESSIONS, {})
     if verify_ssl not in sessions:
         session = sessions[verify_ssl] = async_create_clientsession(

@@ -15,10 +15,9 @@ BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainS
 
 
 class OwnEntityCondition(EntityStateConditionBase):
-    """Test binary sensors of this integration; what is not known does not pass.
+    """A condition on own binary sensors that fails if a state is unknown.
 
-    The base class leaves out entities that are unavailable, and passes where none is
-    left and all have to match. A condition that guards something has to say no there.
+    The base class ignores unavailable entities, so "all" would pass if none is left.
     """
 
     _domain_specs = BINARY_SENSORS
@@ -26,31 +25,31 @@ class OwnEntityCondition(EntityStateConditionBase):
 
     @override
     def entity_filter(self, entities: set[str]) -> set[str]:
-        """Return the entities that this condition is for."""
+        """Return the entities of this condition."""
         return own_entities(
             self._hass, super().entity_filter(entities), self._translation_key
         )
 
     @override
     def _should_include(self, _state: State) -> bool:
-        """Return true: an entity that says nothing counts as one that says no."""
+        """Include unavailable entities, which never match."""
         return True
 
     @override
     def _check_all_match_state(self, states: list[State]) -> bool:
-        """Return whether all match, and there is at least one."""
+        """Return whether there are entities and all of them match."""
         return bool(states) and super()._check_all_match_state(states)
 
 
 class SignInIsValidCondition(OwnEntityCondition):
-    """Test whether plex.tv accepts the sign-in of an account."""
+    """A condition that plex.tv accepts the sign-in of an account."""
 
     _states = {STATE_OFF}
     _translation_key = "sign_in"
 
 
 class ServerIsReachableCondition(OwnEntityCondition):
-    """Test whether a server can be reached."""
+    """A condition that a server can be reached."""
 
     _states = {STATE_ON}
     _translation_key = "reachable"

@@ -1,4 +1,4 @@
-"""Config flow: sign in to a Plex account and choose its servers."""
+"""Config flow: sign in to a Plex account and select its servers."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
@@ -38,11 +38,11 @@ from .flows.server import ServerSubentryFlow, listed_server_data
 from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
 
-_WAYS: Final = ["link", "password", "token"]
+_METHODS: Final = ["link", "password", "token"]
 
 
 class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
-    """Sign in to a Plex account: for a new entry, a rejected token or another way."""
+    """Config flow for a new account, a rejected sign-in, or another sign-in method."""
 
     VERSION = 1
     MINOR_VERSION = 1
@@ -65,41 +65,43 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Let the user choose a way to sign in."""
-        return self.async_show_menu(step_id="user", menu_options=[*_WAYS, "advanced"])
+        """Let the user select a sign-in method."""
+        return self.async_show_menu(
+            step_id="user", menu_options=[*_METHODS, "advanced"]
+        )
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Begin a new sign-in after plex.tv rejected the token."""
+        """Start a new sign-in after plex.tv rejected the token."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say that a new sign-in is needed and let the user choose a way."""
+        """Explain that a new sign-in is needed, and offer the methods."""
         self._use_entry()
         return self.async_show_menu(
             step_id="reauth_confirm",
-            menu_options=_WAYS,
-            description_placeholders=self._names,
+            menu_options=_METHODS,
+            description_placeholders=self._placeholders,
         )
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Let the user choose a way to sign in anew, to the same account."""
+        """Let the user select a method to sign in to the same account again."""
         self._use_entry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=[*_WAYS, "advanced"],
-            description_placeholders=self._names,
+            menu_options=[*_METHODS, "advanced"],
+            description_placeholders=self._placeholders,
         )
 
     async def async_step_advanced(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for what hardly anybody needs, and go back to the menu."""
+        """Ask for advanced options, then show the menu."""
         if user_input is None:
             return await self._async_open("advanced")
         others = self._async_current_entries(include_ignore=False)
@@ -113,7 +115,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_password(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in with user name and password."""
+        """Sign in with a username and password."""
         if user_input is None:
             return await self._async_open("password")
         username = user_input[CONF_USERNAME].strip()
@@ -124,7 +126,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_code(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in with the code that two-factor authentication asks for."""
+        """Sign in with a two-factor authentication code."""
         if user_input is None:
             return await self._async_open("code")
         code = "".join(user_input[CONF_VERIFICATION_CODE].split())
@@ -135,7 +137,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_link(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show a code at once, until somebody has confirmed it at plex.tv."""
+        """Show a code until it is approved at plex.tv."""
         if self._link is not None and self._is_shown("link"):
             if self._link.outcome is not None:
                 return self.async_show_progress_done(next_step_id="link_done")
@@ -151,7 +153,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             try:
                 await self._link.start()
             except PlexError as err:
-                return await self._async_show_trouble("link", err)
+                return await self._async_show_failure("link", err)
             if self._link.outcome is not None:
                 return await self.async_step_link_done()
         return self.async_show_progress(
@@ -164,26 +166,26 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_link_done(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show what came of waiting; everything has been done by then."""
+        """Show the result of a link sign-in, which is complete by now."""
         assert self._link is not None and self._link.outcome is not None
         outcome = self._link.outcome
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
-            return await self._async_show_trouble("link", outcome)
+            return await self._async_show_failure("link", outcome)
         self._link = None
         return outcome
 
     async def async_step_link_failed(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Begin anew where the dialog is opened again after trouble."""
+        """Show the menu when a dialog is reopened after a failure."""
         return await self._async_show_menu()
 
     async def async_step_token(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Use a token that the user has already."""
+        """Use a token that the user already has."""
         if user_input is None:
             return await self._async_open("token")
         try:
@@ -199,7 +201,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     async def async_step_servers(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Let the user choose servers, and create the entry."""
+        """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
         name = self._sign_in.account.name
         if self._servers is None:
@@ -237,14 +239,14 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
-        """Leave what is stored of the servers out of the answer: it has their tokens."""
+        """Omit the subentries from the response: they contain tokens of servers."""
         result["subentries"] = ()
         return result
 
     @override
     @callback
     def async_remove(self) -> None:
-        """Finish a sign-in when the dialog ends, one that is under way included."""
+        """Finish any sign-in when the dialog ends, including one in progress."""
         self._is_closed = True
         self._credentials = None
         if self._sign_in is not None:
@@ -255,7 +257,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             self._ask_again()
 
     async def _async_sign_in(self, code: str | None = None) -> ConfigFlowResult:
-        """Sign in once with what was typed; show the form again when it fails."""
+        """Sign in once with the typed values; show the form again on failure."""
         assert self._credentials is not None
         username, password = self._credentials
         if not username or not password:
@@ -276,7 +278,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         )
 
     async def _async_linked(self, sign_in: NewSignIn) -> ConfigFlowResult:
-        """Go on with the token of a link; end the dialog where no page shows its progress."""
+        """Continue with a link's token; end a dialog if no page shows its progress."""
         result = await self._async_signed_in(sign_in)
         is_watched = (
             self._link is not None
@@ -289,27 +291,23 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             self.hass.config_entries.flow.async_abort(self.flow_id)
         return result
 
-    async def _async_show_trouble(
-        self, way: str, err: FormError | PlexError
+    async def _async_show_failure(
+        self, method: str, err: FormError | PlexError
     ) -> ConfigFlowResult:
-        """Say what went wrong on a way: in its form, or in a menu where it has none."""
-        if way != TokenOrigin.LINK:
-            return self._show_form(way, err)
+        """Show a failure in the form of a method, or in a menu if it has none."""
+        if method != TokenOrigin.LINK:
+            return self._show_form(method, err)
         return self.async_show_menu(
             step_id="link_failed",
-            menu_options=_WAYS,
+            menu_options=_METHODS,
             description_placeholders={
-                **self._names,
+                **self._placeholders,
                 "reason": await self._async_reason(err),
             },
         )
 
     async def _async_signed_in(self, sign_in: NewSignIn) -> ConfigFlowResult:
-        """Go on with a token that plex.tv has given or accepted.
-
-        The dialog may have been closed meanwhile. An entry needs its new token even so:
-        the sign-in has made plex.tv forget the old one.
-        """
+        """Continue with a token that plex.tv has issued or accepted."""
         self._credentials = None
         self._sign_in = sign_in
         account = sign_in.account
@@ -318,7 +316,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 if account.uuid != self._entry.unique_id:
                     sign_in.finish()
                     err = FormError("wrong_account")
-                    return await self._async_show_trouble(sign_in.origin.value, err)
+                    return await self._async_show_failure(sign_in.origin.value, err)
+                # Even for a closed dialog: the entry's old token is already revoked.
                 sign_in.store_in(self._entry)
                 return self.async_update_and_abort(self._entry)
             if self._is_closed:

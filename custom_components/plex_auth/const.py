@@ -1,4 +1,4 @@
-"""Names that more than one module uses, and nothing else."""
+"""Constants that more than one module uses."""
 
 from enum import StrEnum
 import logging
@@ -22,7 +22,7 @@ SUBENTRY_TYPE_SERVER: Final = "server"
 
 
 class TokenOrigin(StrEnum):
-    """Say how an account token came to us."""
+    """How an account token was obtained."""
 
     PASSWORD = "password"
     LINK = "link"
@@ -30,5 +30,5 @@ class TokenOrigin(StrEnum):
 
     @property
     def is_ours(self) -> bool:
-        """Return whether the token is of our own sign-in, and so ours to end."""
+        """Return whether the token is from our own sign-in, which we may end."""
         return self is not TokenOrigin.TOKEN

@@ -1,4 +1,4 @@
-"""The poll that all share, and the poll of the account: when to ask, what to tell."""
+"""The shared poll, and the poll of an account."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -34,7 +34,7 @@ _DATA_PAUSES: HassKey[dict[str, tuple[float, BaseException]]] = HassKey(
 
 
 def background(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
-    """Return what starts a shared request, which ends with the entry."""
+    """Return a starter of shared requests that end with the entry."""
 
     def start(request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return entry.async_create_background_task(
@@ -45,10 +45,10 @@ def background(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
 
 
 class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
-    """Poll on its own for all who wish at once.
+    """A coordinator that polls in the background, once for all callers.
 
-    Home Assistant polls within whoever asks for it, such as a script that runs an action
-    of it. Where the script is turned off, it takes the poll for one that has failed.
+    Home Assistant polls within the caller, for example a script. Stopping the script
+    would then count as a failed poll.
     """
 
     config_entry: ConfigEntry[Any]
@@ -62,10 +62,7 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
         interval: timedelta,
         always_update: bool = False,
     ) -> None:
-        """Take what is polled, by the name that it has in the log, and how often.
-
-        `always_update` says whether listeners are told when the data is as before.
-        """
+        """Initialize; `always_update` also notifies listeners of unchanged data."""
         super().__init__(
             hass,
             LOGGER,
@@ -80,24 +77,24 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
 
     @property
     def cause(self) -> BaseException | None:
-        """Return what made the last poll fail, None where it did not."""
+        """Return the cause of the last poll's failure, None after a success."""
         if self.last_update_success or self.last_exception is None:
             return None
         return self.last_exception.__cause__ or self.last_exception
 
     @callback
     def async_poll_now(self) -> None:
-        """Poll at once, while everything else goes on."""
+        """Start a poll in the background."""
         self._poll.begin()
 
     async def async_poll(self) -> None:
-        """Poll at once, and wait for the end of that, however it ends."""
+        """Poll now and wait for the end, whether it succeeds or fails."""
         with suppress(PlexError):
             await self._poll.share()
 
     @override
     async def async_request_refresh(self) -> None:
-        """Poll as Home Assistant's own action asks, which is not too often."""
+        """Poll for Home Assistant's own action, which limits the rate."""
         with suppress(PlexError):
             await self._requested.share()
 
@@ -110,10 +107,10 @@ class AccountData(NamedTuple):
 
 
 class AccountCoordinator(SharedPollCoordinator[AccountData]):
-    """Watch that plex.tv accepts the account token, and know the account's servers."""
+    """Coordinator of an account: its sign-in, details, and servers."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
-        """Prepare the calls to plex.tv under the entry's own client identifier."""
+        """Initialize a plex.tv client with the entry's own client identifier."""
         super().__init__(
             hass, entry, name=f"Plex account {entry.title}", interval=ACCOUNT_INTERVAL
         )
@@ -130,7 +127,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @property
     def failure(self) -> PlexError | None:
-        """Return why the last poll failed, None where it did not."""
+        """Return why the last poll failed, None after a success."""
         if (cause := self.cause) is None:
             return None
         return cause if isinstance(cause, PlexError) else PlexError()
@@ -142,37 +139,35 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @property
     def needs_sign_in(self) -> bool:
-        """Return whether plex.tv rejects the token that the entry has now."""
+        """Return whether plex.tv has rejected the entry's current token."""
         token: str = self.config_entry.data[CONF_TOKEN]
         return self._rejected_token == token
 
     async def async_verify(self) -> None:
-        """Ask plex.tv now whether it accepts the token.
+        """Verify the token now; callers during a request share one further request.
 
-        Those who ask while it is being asked share one further request. Raises
-        TokenRejectedError where it does not, and PlexError where it cannot be asked.
+        Raises TokenRejectedError, and PlexError if plex.tv cannot verify it.
         """
         await self._poll.share()
         if (failure := self.failure) is not None:
             raise failure.without_frames()
 
     async def async_check_now(self) -> None:
-        """Ask plex.tv for the account and its servers, even if it wants to be left alone."""
+        """Poll account and servers now, even during a pause that plex.tv requested."""
         self.servers.make_due()
         await self.async_poll()
 
     async def async_first_poll(self) -> BaseException | None:
-        """Ask plex.tv for the first time; return why it cannot be asked, if so.
+        """Poll for the first time; return any failure except a rejected token.
 
-        A token that it rejects is an answer. A wish of plex.tv to be asked later holds
-        through the retries of the setup, each of which makes a new coordinator.
+        A requested delay also applies to setup retries, which create new coordinators.
         """
         pauses = self.hass.data.setdefault(_DATA_PAUSES, {})
         entry_id, now = self.config_entry.entry_id, self.hass.loop.time()
         if entry_id in pauses:
-            end, wish = pauses[entry_id]
+            end, reason = pauses[entry_id]
             if now < end:
-                return wish
+                return reason
             del pauses[entry_id]
         await self._async_refresh(log_failures=False)
         failure = self.last_exception
@@ -184,7 +179,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @override
     async def _async_update_data(self) -> AccountData:
-        """Ask for the account, and for its servers when the hour has come."""
+        """Fetch the account, and its servers when due."""
         name = self.config_entry.title
         token = self.config_entry.data[CONF_TOKEN]
         try:
@@ -192,7 +187,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             await self.servers.poll()
         except TokenRejectedError as err:
             if token != self.config_entry.data[CONF_TOKEN]:
-                # A flow has stored a new one while plex.tv was asked about the old one.
+                # A flow replaced the token during the request.
                 return await self._async_update_data()
             self._rejected_token = token
             self.update_interval = REJECTED_INTERVAL
@@ -210,22 +205,21 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
     @override
     @callback
     def _async_refresh_finished(self) -> None:
-        """Tell the listeners of a change from one failure to another kind of it.
+        """Notify listeners when one kind of failure follows another.
 
-        The base class tells them nothing when a failure follows a failure, but the
-        entity Sign-in is available only while plex.tv rejects the token. Neither does it
-        ask again after a rejection.
+        The base class does not, but a rejection makes the entity Sign-in available. The
+        base class does not poll again after a rejection either.
         """
         rejected, was_rejected = self.token_rejected, self._was_rejected
         self._was_rejected = rejected
         if self.last_update_success:
-            # A dialog in which a sign-in has begun is left to its end.
+            # A dialog with a sign-in in progress may finish.
             self._async_abort_flows(SOURCE_REAUTH, "reauth_confirm")
         elif rejected != was_rejected:
             self.async_update_listeners()
         if rejected:
-            # Reconfigure dialogs keep Home Assistant from asking to sign in. One past
-            # its menu has the time until the next poll.
+            # Reconfigure dialogs prevent the request to sign in. One past its menu may
+            # continue until the next poll.
             step_id = None if was_rejected else "reconfigure"
             self._async_abort_flows(SOURCE_RECONFIGURE, step_id)
             if self._listeners:
@@ -233,12 +227,12 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @callback
     def async_ask_to_sign_in(self) -> None:
-        """Ask the user to sign in, for as long as plex.tv rejects the token."""
+        """Ask the user to sign in if plex.tv has rejected the current token."""
         if self.needs_sign_in and not self._shutdown_requested:
             self.config_entry.async_start_reauth(self.hass)
 
     def _next_interval(self, *, is_known: bool) -> timedelta:
-        """Return the time to the next poll: doubling until everything is known."""
+        """Return the time until the next poll, doubling until everything is known."""
         if is_known:
             return ACCOUNT_INTERVAL
         interval = self._retry_interval
@@ -247,13 +241,13 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @callback
     def _async_servers_renewed(self) -> None:
-        """Store what the servers need to work while plex.tv is away, and tell of it.
+        """Store what the servers need while plex.tv is unavailable; notify listeners.
 
-        Their titles follow the names at Plex, but for those that the user has changed.
+        Their titles follow the names at Plex, unless the user has changed them.
         """
         entry, entries = self.config_entry, self.hass.config_entries
         if not entries.async_get_entry(entry.entry_id):
-            return  # the account was removed while plex.tv was asked
+            return  # the account was removed meanwhile
         for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
             listed = self.servers.get(str(subentry.unique_id))
             if listed is None:
@@ -270,7 +264,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @callback
     def _async_abort_flows(self, source: str, step_id: str | None) -> None:
-        """End the dialogs of the entry, all or those that are at a step."""
+        """End the entry's dialogs, either all or those at a step."""
         entry = self.config_entry
         for flow in list(entry.async_get_active_flows(self.hass, {source})):
             if step_id is None or flow.get("step_id") == step_id:

@@ -1,4 +1,4 @@
-"""The poll of the authorized devices of an account, and those that are known already."""
+"""The poll of an account's authorized devices, and the known devices."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -28,9 +28,9 @@ from .messages import invalid
 
 DEVICES_INTERVAL: Final = timedelta(hours=1)
 UNTOLD_INTERVAL: Final = timedelta(days=1)
-"""How often plex.tv is asked where it does not tell, or tells too much."""
+"""How often plex.tv is polled when it lists no devices or too many."""
 
-# The state of an event entity is the millisecond of its event: two events need two.
+# An event entity's state is a time in milliseconds, so two events need two of them.
 _BETWEEN_EVENTS: Final = 0.002
 
 _STORAGE_VERSION: Final = 1
@@ -40,7 +40,7 @@ _DATA_DEVICES: HassKey[dict[str, KnownDevices]] = HassKey(f"{DOMAIN}_devices")
 
 
 class DeviceEvent(StrEnum):
-    """Say what happened to an authorized device."""
+    """A change to an authorized device."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -51,7 +51,7 @@ type DeviceListener = Callable[[DeviceEvent, Device | None], None]
 
 @callback
 def async_known_devices(hass: HomeAssistant, entry_id: str) -> KnownDevices:
-    """Return what is known of the devices of an entry's account."""
+    """Return the known devices of an entry's account."""
     known = hass.data.setdefault(_DATA_DEVICES, {})
     if entry_id not in known:
         known[entry_id] = KnownDevices(hass, entry_id)
@@ -59,24 +59,24 @@ def async_known_devices(hass: HomeAssistant, entry_id: str) -> KnownDevices:
 
 
 async def async_forget_devices(hass: HomeAssistant, entry_id: str) -> None:
-    """Forget the devices of an entry that is removed, what is stored of them too."""
+    """Forget the devices of a removed entry, including stored ones."""
     known = async_known_devices(hass, entry_id)
     del hass.data[_DATA_DEVICES][entry_id]
     await known.async_remove()
 
 
 class KnownDevices:
-    """Know the devices of an account by their ids; None is one that was only stored."""
+    """The known devices of an account by ID; None if only the ID was stored."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Take the entry to whose account the devices belong."""
+        """Initialize for an entry."""
         self._store = Store[dict[str, Any]](
             hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True
         )
         self._devices: dict[int, Device | None] | None = None
 
     async def async_load(self) -> None:
-        """Read what is stored, unless something is known already."""
+        """Load the stored IDs, unless devices are already known."""
         if (
             self._devices is not None
             or (stored := await self._store.async_load()) is None
@@ -92,10 +92,9 @@ class KnownDevices:
     def async_changes(
         self, devices: Mapping[int, Device]
     ) -> Iterator[tuple[DeviceEvent, Device | None]]:
-        """Yield what happened since the last look; each is known once it was yielded.
+        """Yield the changes since the last call; each is remembered once yielded.
 
-        Nothing has happened at the first look. A device that went while Home Assistant
-        was off is None.
+        The first call yields none. A device known only by its stored ID is None.
         """
         if (known := self._devices) is None:
             known = self._devices = dict(devices)
@@ -111,28 +110,27 @@ class KnownDevices:
         known.update(devices)
 
     async def async_remove(self) -> None:
-        """Remove what is stored."""
+        """Remove the stored IDs."""
         await self._store.async_remove()
 
     @callback
     def _async_save(self) -> None:
-        """Store the ids in a moment."""
+        """Schedule storing the IDs."""
         self._store.async_delay_save(
             lambda: {"ids": sorted(self._devices or ())}, _SAVE_DELAY_SECONDS
         )
 
 
 class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
-    """Watch which devices are signed in to an account, by their ids.
+    """Coordinator of an account's authorized devices, by ID.
 
-    `failure` is why plex.tv does not tell them now; the account logs it when plex.tv is
-    away. An account that may not ask, as a managed user, has none.
+    `failure` is why plex.tv lists none, as for managed users; the account logs outages.
     """
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry[Any], account: AccountCoordinator
     ) -> None:
-        """Take the account, which says whether plex.tv accepts the token."""
+        """Initialize with the account's coordinator."""
         super().__init__(
             hass,
             entry,
@@ -144,16 +142,13 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         self._account = account
         self._plex = async_create_plex_tv(hass, entry.data)
         self._known = async_known_devices(hass, entry.entry_id)
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._is_late = False
         self._event_listeners: list[DeviceListener] = []
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Poll at once, and when plex.tv is back or accepts the sign-in again.
-
-        Return how to stop that.
-        """
+        """Poll now and when the account recovers; return a function that stops this."""
         self.async_poll_now()
 
         @callback
@@ -166,12 +161,12 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
 
     @callback
     def async_listen(self, listener: DeviceListener) -> CALLBACK_TYPE:
-        """Call a listener with each event; return how to stop it."""
+        """Call a listener with each event; return a function that removes it."""
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
 
     async def async_renew(self) -> dict[int, Device]:
-        """Return the devices that plex.tv lists now; raise PlexError if it does not."""
+        """Return the devices that plex.tv lists now. Raises PlexError."""
         await self._async_check_account()
         await self._poll.share()
         if self.failure is not None:
@@ -184,14 +179,14 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         return device.client_identifier == own
 
     async def async_remove(self, device_id: int) -> Device:
-        """Remove a device, as plex.tv lists it now, and return it.
+        """Remove a device that plex.tv lists now, and return it.
 
-        Raises PlexError, and ServiceValidationError for a device that is not listed, is
-        this Home Assistant or a server.
+        Raises PlexError, and ServiceValidationError if the device is unlisted, a server,
+        or this Home Assistant.
         """
         await self._async_check_account()
-        async with self._one_at_a_time:
-            devices = await self._async_ask()
+        async with self._lock:
+            devices = await self._async_fetch()
             device = devices.pop(device_id, None)
             if device is None:
                 raise invalid("device_not_found", name=self.config_entry.title)
@@ -205,42 +200,36 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
                 )
             except NotFoundError as err:
                 raise invalid("device_not_found", name=self.config_entry.title) from err
-            await self._async_tell(devices)
+            await self._async_fire_events(devices)
         self.async_set_updated_data(devices)
         return device
 
     @override
     async def _async_update_data(self) -> dict[int, Device] | None:
-        """Ask plex.tv for the devices, unless the account waits for it.
-
-        plex.tv is away then, wants to be left alone, or rejects the token.
-        """
-        async with self._one_at_a_time:
+        """Fetch the devices, unless the account's last poll failed."""
+        async with self._lock:
             try:
                 if (failure := self._account.failure) is not None:
                     raise failure.without_frames()
-                return await self._async_ask()
+                return await self._async_fetch()
             except PlexError as err:
-                # Kept for long: without the frames, which hold the request.
+                # Without its frames, which would keep the request in memory.
                 self.failure = err.without_frames()
                 self._is_late = self._account.failure is not None
-                is_untold = isinstance(err, NotPermittedError | TooLargeError)
+                is_unlisted = isinstance(err, NotPermittedError | TooLargeError)
                 self.update_interval = (
-                    UNTOLD_INTERVAL if is_untold else DEVICES_INTERVAL
+                    UNTOLD_INTERVAL if is_unlisted else DEVICES_INTERVAL
                 )
-                LOGGER.debug("The %s cannot be told: %s", self.name, err)
+                LOGGER.debug("Unable to get the %s: %s", self.name, err)
         return self.data
 
     async def _async_check_account(self) -> None:
-        """Ask for the account first where its last poll failed; raise what it raises."""
+        """Verify the account if its last poll failed. Raises PlexError."""
         if self._account.failure is not None:
             await self._account.async_verify()
 
-    async def _async_ask(self) -> dict[int, Device]:
-        """Return the devices that plex.tv lists now, and tell what has happened to them.
-
-        A rejection counts as one of the account, which is asked for at once.
-        """
+    async def _async_fetch(self) -> dict[int, Device]:
+        """Fetch the devices and fire events; after a rejection, verify the account."""
         try:
             listed = await self._plex.devices(self.config_entry.data[CONF_TOKEN])
         except TokenRejectedError:
@@ -250,20 +239,17 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         self.failure = None
         self.update_interval = DEVICES_INTERVAL
         devices = {device.id: device for device in listed}
-        await self._async_tell(devices)
+        await self._async_fire_events(devices)
         return devices
 
-    async def _async_tell(self, devices: dict[int, Device]) -> None:
-        """Tell what has happened, one by one; what is not told by a shutdown is later.
-
-        Of this Home Assistant itself nothing is told: it has signed in anew.
-        """
+    async def _async_fire_events(self, devices: dict[int, Device]) -> None:
+        """Fire one event per change; on shutdown the rest wait for the next start."""
         await self._known.async_load()
         changes = self._known.async_changes(devices)
         while not self._shutdown_requested and (change := next(changes, None)):
             event, device = change
             if device is not None and self.is_own(device):
-                continue
+                continue  # signed in again
             for listener in self._event_listeners:
                 listener(event, device)
             await asyncio.sleep(_BETWEEN_EVENTS)

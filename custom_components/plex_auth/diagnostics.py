@@ -1,4 +1,4 @@
-"""Diagnostics: an allow-list of facts that help and name nobody."""
+"""Diagnostics: allow-listed facts that identify no person."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from .server_coordinator import ServerCoordinator
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry
 ) -> dict[str, Any]:
-    """Return facts of an account and of its servers, also of one that is not loaded."""
+    """Return diagnostics for an account and its servers, loaded or not."""
     facts: dict[str, Any] = {"state": entry.state.value, **_entry(entry)}
     if entry.state is not ConfigEntryState.LOADED:
         return facts | {
@@ -38,7 +38,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Return facts of the account or of the server that a device stands for."""
+    """Return diagnostics for the account or server of a device."""
     subentry = entry.subentries.get(device.config_subentry_id or "")
     if entry.state is not ConfigEntryState.LOADED:
         facts = _entry(entry) if subentry is None else _subentry(subentry)
@@ -51,7 +51,7 @@ async def async_get_device_diagnostics(
 
 
 def _entry(entry: PlexAuthConfigEntry) -> dict[str, Any]:
-    """Return facts of what is stored of an account."""
+    """Return facts about a stored account."""
     return {
         "token_origin": entry.data.get(CONF_TOKEN_ORIGIN),
         "plex_tv_api": entry.data.get(CONF_API_URL) == PLEX_TV_API,
@@ -59,7 +59,7 @@ def _entry(entry: PlexAuthConfigEntry) -> dict[str, Any]:
 
 
 def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
-    """Return facts of what is stored of a server."""
+    """Return facts about a stored server."""
     data = subentry.data
     known = stored_server(subentry)
     return {
@@ -73,7 +73,7 @@ def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
 
 
 def _account(account: AccountCoordinator) -> dict[str, Any]:
-    """Return facts of an account."""
+    """Return facts about a loaded account."""
     facts: dict[str, Any] = {
         "sign_in_rejected": account.token_rejected,
         "listed_servers": [_listed_server(server) for server in account.servers]
@@ -100,15 +100,15 @@ def _account(account: AccountCoordinator) -> dict[str, Any]:
 
 
 def _devices(devices: DevicesCoordinator) -> dict[str, Any]:
-    """Return how many devices are signed in to an account, and why that is not told."""
+    """Return the number of authorized devices, and why it is unknown."""
     return {
         "authorized_devices": None if devices.data is None else len(devices.data),
-        "authorized_devices_failure": _kind(devices.failure),
+        "authorized_devices_failure": _class_name(devices.failure),
     }
 
 
 def _listed_server(server: ListedServer) -> dict[str, Any]:
-    """Return facts of a server that plex.tv lists."""
+    """Return facts about a server listed by plex.tv."""
     return {
         "owned": server.owned,
         "presence": server.presence,
@@ -122,7 +122,7 @@ def _listed_server(server: ListedServer) -> dict[str, Any]:
 
 
 def _server(server: ServerCoordinator) -> dict[str, Any]:
-    """Return facts of a server."""
+    """Return facts about a loaded server."""
     access = server.access
     listed = access.listed
     route = server.data.route if server.data is not None else None
@@ -138,7 +138,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
             {
                 "kind": tried.kind,
                 "scheme": tried.url.scheme,
-                "failure": _kind(failure),
+                "failure": _class_name(failure),
             }
             for tried, failure in access.failures.items()
         ],
@@ -152,22 +152,22 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
 
 
 def _notifications(notifications: Notifications) -> dict[str, Any]:
-    """Return whether the notification socket is open, and why it is not."""
+    """Return the state of the notification socket."""
     return {
         "open": notifications.is_open,
         "refused": notifications.is_refused,
-        "failure": _kind(notifications.failure),
+        "failure": _class_name(notifications.failure),
     }
 
 
 def _update(coordinator: SharedPollCoordinator[Any]) -> dict[str, Any]:
-    """Return how the last update went."""
+    """Return the result of the last update."""
     return {
         "last_update_success": coordinator.last_update_success,
-        "failure": _kind(coordinator.cause),
+        "failure": _class_name(coordinator.cause),
     }
 
 
-def _kind(failure: BaseException | None) -> str | None:
-    """Return the class of a failure, None where there is none."""
+def _class_name(failure: BaseException | None) -> str | None:
+    """Return the class name of a failure, None without one."""
     return None if failure is None else type(failure).__name__

@@ -1,4 +1,4 @@
-"""Devices, and what the entities of accounts and of servers have in common."""
+"""Devices and base entities of accounts and servers."""
 
 from functools import partial
 from typing import Any, override
@@ -39,7 +39,7 @@ class LastingEntity(Entity):
 class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
     CoordinatorEntity[CoordinatorT]
 ):
-    """Show what a coordinator knows, as soon as it knows it."""
+    """A base entity that is available once its coordinator has data."""
 
     _attr_has_entity_name = True
 
@@ -50,7 +50,7 @@ class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
         unique_id: str,
         device_info: DeviceInfo,
     ) -> None:
-        """Take what is shown, and where."""
+        """Initialize from a description."""
         super().__init__(coordinator)
         self.entity_description = description
         self._attr_translation_key = description.key
@@ -67,12 +67,12 @@ class _DescribedEntity[CoordinatorT: DataUpdateCoordinator[Any]](
 class AccountEntity[CoordinatorT: DataUpdateCoordinator[Any] = AccountCoordinator](
     _DescribedEntity[CoordinatorT]
 ):
-    """Show an account, or its devices where their coordinator is named."""
+    """An entity of an account, or of its devices if given their coordinator."""
 
     def __init__(
         self, coordinator: CoordinatorT, description: EntityDescription
     ) -> None:
-        """Name the entity after the account's uuid, which never changes."""
+        """Initialize with a unique ID from the account's UUID, which never changes."""
         entry = coordinator.config_entry
         assert entry is not None
         unique_id = f"{entry.unique_id}_{description.key}"
@@ -82,24 +82,24 @@ class AccountEntity[CoordinatorT: DataUpdateCoordinator[Any] = AccountCoordinato
 
 
 class ServerEntity(_DescribedEntity[ServerCoordinator]):
-    """Show a server."""
+    """An entity of a server."""
 
     def __init__(
         self, coordinator: ServerCoordinator, description: EntityDescription
     ) -> None:
-        """Name the entity after account and server: two accounts may share a server."""
+        """Initialize with the account in the unique ID: two may share a server."""
         unique_id = server_unique_id(coordinator, description.key)
         device_info = server_device_info(coordinator)
         super().__init__(coordinator, description, unique_id, device_info)
 
 
 class SourceEntity(CoordinatorEntity[SourceCoordinator]):
-    """Show a source that a server knows."""
+    """An entity of a source that a server knows."""
 
     _attr_has_entity_name = True
 
     def __init__(self, server: ServerCoordinator, source: str) -> None:
-        """Name the entity after the server that is asked and the source."""
+        """Initialize with a unique ID from the server and the source."""
         super().__init__(server.sources)
         self._server = server
         self._source = source
@@ -109,7 +109,7 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        """Return whether the server is reached and has told of the source."""
+        """Return whether the server is reached and reports the source."""
         return (
             self._server.is_reached
             and self.coordinator.data is not None
@@ -118,7 +118,7 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the poll of the server as well."""
+        """Listen to the server's poll too."""
         await super().async_added_to_hass()
         self.async_on_remove(
             self._server.async_add_listener(self._handle_coordinator_update)
@@ -126,14 +126,14 @@ class SourceEntity(CoordinatorEntity[SourceCoordinator]):
 
 
 def server_unique_id(server: ServerCoordinator, key: str) -> str:
-    """Return the unique id of an entity of a server."""
+    """Return the unique ID of a server's entity."""
     return f"{server.config_entry.unique_id}_{server.machine_identifier}_{key}"
 
 
 def registered_entity(
     hass: HomeAssistant, platform: str, entity: Entity
 ) -> er.RegistryEntry | None:
-    """Return what Home Assistant's registry has of an entity that is not added yet."""
+    """Return the registry entry of an entity that is not yet added."""
     registry = er.async_get(hass)
     entity_id = registry.async_get_entity_id(platform, DOMAIN, str(entity.unique_id))
     return registry.async_get(entity_id) if entity_id else None
@@ -141,7 +141,7 @@ def registered_entity(
 
 @callback
 def async_follow_device(server: ServerCoordinator) -> None:
-    """Keep name and software version of a server's device page true."""
+    """Keep the name and software version of a server's device up to date."""
     registry = dr.async_get(server.hass)
 
     @callback
@@ -158,7 +158,7 @@ def async_follow_device(server: ServerCoordinator) -> None:
 
 
 def server_device_info(server: ServerCoordinator) -> DeviceInfo:
-    """Return the device that stands for a server."""
+    """Return the device information of a server."""
     entry = server.config_entry
     return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/server",
@@ -173,7 +173,7 @@ def server_device_info(server: ServerCoordinator) -> DeviceInfo:
 
 
 def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
-    """Return the device that stands for an account."""
+    """Return the device information of an account."""
     return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/account",
         identifiers={_account_identifier(entry)},

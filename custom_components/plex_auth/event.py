@@ -1,4 +1,4 @@
-"""The event entities of accounts and servers."""
+"""Event entities of accounts and servers."""
 
 from typing import Final, override
 
@@ -32,7 +32,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the event entities of an account and of each server."""
+    """Set up the event entities of an account and its servers."""
     data = entry.runtime_data
     async_add_entities([AuthorizedDeviceEventEntity(data.devices, AUTHORIZED_DEVICE)])
 
@@ -49,7 +49,7 @@ async def async_setup_entry(
 class AuthorizedDeviceEventEntity(
     LastingEntity, AccountEntity[DevicesCoordinator], EventEntity
 ):
-    """Tell which devices sign in to an account, and which are removed from it."""
+    """An event entity for devices that are added to or removed from an account."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -59,7 +59,7 @@ class AuthorizedDeviceEventEntity(
 
     @callback
     def _async_handle_event(self, event: DeviceEvent, device: Device | None) -> None:
-        """Show an event, with what people know the device by."""
+        """Fire an event with the details that identify the device."""
         self._trigger_event(
             event, {name: getattr(device, name, None) for name in ATTRIBUTES}
         )
@@ -67,7 +67,7 @@ class AuthorizedDeviceEventEntity(
 
 
 class TransientTokenEventEntity(LastingEntity, ServerEntity, EventEntity):
-    """Tell what happens to the transient tokens that a server issued to us."""
+    """An event entity for the transient tokens that a server issued to us."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -79,6 +79,6 @@ class TransientTokenEventEntity(LastingEntity, ServerEntity, EventEntity):
 
     @callback
     def _async_handle_event(self, event: TransientTokenEvent) -> None:
-        """Show an event."""
+        """Fire an event."""
         self._trigger_event(event)
         self.async_write_ha_state()

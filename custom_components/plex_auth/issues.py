@@ -1,7 +1,6 @@
-"""Repairs: what keeps a server from working and the user can do something about.
+"""Repair issues for server problems that the user can solve.
 
-Whether an issue exists follows from what the coordinators know; it goes away by itself
-when its cause does.
+Issues follow from the state of the coordinators and disappear with their cause.
 """
 
 from collections.abc import Iterator, Set as AbstractSet
@@ -23,7 +22,7 @@ from .server_coordinator import ServerCoordinator
 
 
 class Issue(StrEnum):
-    """Name what can be wrong with a server."""
+    """A problem with a server."""
 
     UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
@@ -45,13 +44,13 @@ _FIXABLE: Final = frozenset(
         Issue.ADDRESS_FAILS,
     }
 )
-# What is dangerous already; anything else is a warning.
+# Issues that are already dangerous; the others are warnings.
 _ERRORS: Final = frozenset({Issue.UNCLAIMED})
 
 
 @callback
 def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
-    """Keep the issues of a server true for as long as the entry is loaded."""
+    """Keep a server's issues up to date while the entry is loaded."""
     entry = server.config_entry
     subentry_id = server.subentry.subentry_id
 
@@ -88,7 +87,7 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
         registry = ir.async_get(hass)
         for issue in Issue:
             found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
-            # One that is made anew after a reload would be ignored no longer.
+            # A recreated issue would no longer be ignored.
             if found is not None and found.dismissed_version is None:
                 ir.async_delete_issue(hass, DOMAIN, found.issue_id)
 
@@ -100,17 +99,14 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
 
 @callback
 def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
-    """Delete the issues of all servers but those that are kept, ignored ones too."""
+    """Delete the issues, even ignored ones, of all servers except the kept ones."""
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and not issue_id.endswith(tuple(kept)):
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
 def local_addresses(server: ServerCoordinator) -> list[URL]:
-    """Return the listed local addresses that need no plex.direct name.
-
-    Where the server requires secure connections they have no valid certificate.
-    """
+    """Return the listed local IP addresses; their https certificates are not valid."""
     known = server.access.target.known
     scheme = "https" if known.https_required else "http"
     return [
@@ -121,7 +117,7 @@ def local_addresses(server: ServerCoordinator) -> list[URL]:
 
 
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
-    """Yield what is wrong with a server now."""
+    """Yield the current issues of a server."""
     data = server.subentry.data
     if server.access.is_unclaimed:
         yield Issue.UNCLAIMED
@@ -147,10 +143,9 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 
 
 def _undecided(server: ServerCoordinator) -> set[Issue]:
-    """Return the issues that nobody can tell of now: they stay as they are.
+    """Return the issues that cannot be judged now; they stay unchanged.
 
-    A name that does not resolve says nothing while the internet may be missing, and a
-    server that has not been asked yet may be one that belongs to nobody.
+    DNS also fails without internet, and a server not yet reached may be unclaimed.
     """
     undecided = set[Issue]()
     account = server.account
@@ -165,17 +160,14 @@ def _undecided(server: ServerCoordinator) -> set[Issue]:
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:
-    """Return whether the server is not reached locally for want of name resolution.
-
-    Names of addresses outside do resolve then.
-    """
+    """Return whether DNS prevents local access: only local plex.direct names fail."""
     if _is_local(server) or any(
         isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
         for route, failure in server.access.failures.items()
     ):
         return False
     return bool(local_addresses(server)) and any(
-        _is_unresolved(route) and isinstance(failure, DnsError)
+        _is_local_plex_direct(route) and isinstance(failure, DnsError)
         for route, failure in server.access.failures.items()
     )
 
@@ -185,8 +177,8 @@ def _is_local(server: ServerCoordinator) -> bool:
     return server.is_reached and server.data.route.kind is ConnectionKind.LOCAL
 
 
-def _is_unresolved(route: Route) -> bool:
-    """Return whether a route is a local one by a plex.direct name."""
+def _is_local_plex_direct(route: Route) -> bool:
+    """Return whether a route is local and uses a plex.direct name."""
     return route.kind is ConnectionKind.LOCAL and (route.url.host or "").endswith(
         PLEX_DIRECT
     )

@@ -1,4 +1,4 @@
-"""From an error of the client to a message that a person understands."""
+"""Translated messages for errors of the Plex client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from .api import errors
 from .api.errors import NotOwnerError, PlexError, ServerTooOldError, TokenRejectedError
 from .const import DOMAIN
 
-_LONGEST_SECONDS: Final = 25
+_ACTION_TIMEOUT_SECONDS: Final = 25
 
 _KEYS: Final[dict[type[BaseException], str]] = {
     errors.CannotConnectError: "cannot_connect",
@@ -49,17 +49,16 @@ _KEYS: Final[dict[type[BaseException], str]] = {
 
 
 def error_key(err: PlexError) -> str:
-    """Return the key under which dialogs and exceptions have the error's message."""
+    """Return the translation key of an error, for dialogs and exceptions."""
     return next(_KEYS[kind] for kind in type(err).__mro__ if kind in _KEYS)
 
 
 def update_failed(
     err: PlexError, name: str, interval: timedelta, longest: timedelta
 ) -> UpdateFailed:
-    """Return the failure of a poll that comes each `interval`.
+    """Return the failure of a poll, with any requested delay, up to `longest`.
 
-    A wish to be asked later is granted up to `longest`, one to be asked sooner is not:
-    it may be nothing but a clock that differs.
+    A delay within `interval` is ignored: it may only be a difference of clocks.
     """
     retry_after = err.retry_after
     if retry_after is not None:
@@ -75,13 +74,13 @@ def update_failed(
 
 
 def translation_of(err: BaseException) -> dict[str, Any]:
-    """Return the message of a failed poll, for an error that is raised because of it."""
+    """Return the message of a failed poll, for another exception."""
     names = ("translation_domain", "translation_key", "translation_placeholders")
     return {name: getattr(err, name, None) for name in names}
 
 
 def sign_in_rejected(err: TokenRejectedError, name: str) -> ConfigEntryAuthFailed:
-    """Return the failure of a poll after which the user has to sign in again."""
+    """Return the failure of a poll that requires a new sign-in."""
     return ConfigEntryAuthFailed(
         translation_domain=DOMAIN,
         translation_key=error_key(err),
@@ -90,7 +89,7 @@ def sign_in_rejected(err: TokenRejectedError, name: str) -> ConfigEntryAuthFaile
 
 
 def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the error of an action that cannot be meant that way."""
+    """Return a validation error for an action."""
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=translation_key,
@@ -100,13 +99,10 @@ def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError
 
 @asynccontextmanager
 async def action_errors(name: str) -> AsyncIterator[None]:
-    """Raise what Plex did not do for an action as an error that a person understands.
-
-    An action as a whole takes 25 seconds at most.
-    """
+    """Translate Plex errors of an action, which may take 25 seconds at most."""
     try:
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
+            async with asyncio.timeout(_ACTION_TIMEOUT_SECONDS):
                 yield
         except TimeoutError as err:
             raise errors.ConnectionTimeoutError from err

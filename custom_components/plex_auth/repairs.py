@@ -1,4 +1,4 @@
-"""Which flow fixes which issue."""
+"""Repairs: the flow for each issue."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ async def async_create_fix_flow(
     issue_id: str,
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
-    """Return the flow that fixes an issue of a server."""
+    """Return the flow that fixes a server's issue."""
     assert data is not None
     entry = hass.config_entries.async_get_known_entry(str(data["entry_id"]))
     subentry = entry.subentries[str(data["subentry_id"])]

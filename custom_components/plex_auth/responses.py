@@ -1,4 +1,4 @@
-"""What the actions publish, listed field by field: nothing is published by accident."""
+"""Responses of the actions: only the fields listed here are published."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -82,7 +82,7 @@ _TRANSIENT_TOKEN: Final = ("token", "type", "scope", "issued_at", "expires_at")
 
 
 def account_response(account: Account) -> dict[str, Any]:
-    """Return the details of an account."""
+    """Return an account's details."""
     return {
         **_published(account, _ACCOUNT),
         "subscription": _published(account.subscription, _SUBSCRIPTION),
@@ -94,7 +94,7 @@ def account_response(account: Account) -> dict[str, Any]:
 
 
 def device_response(device: Device, *, this_device: bool) -> dict[str, Any]:
-    """Return a device that is signed in to an account, without its token."""
+    """Return an authorized device without its token."""
     return {
         **_published(device, _DEVICE),
         "server": device.is_server,
@@ -103,7 +103,7 @@ def device_response(device: Device, *, this_device: bool) -> dict[str, Any]:
 
 
 def listed_server_response(server: ListedServer, *, added: bool) -> dict[str, Any]:
-    """Return a server that plex.tv lists, without its token."""
+    """Return a listed server without its token."""
     return {
         "name": server.name,
         "source": server_source(server.machine_identifier),
@@ -116,12 +116,12 @@ def listed_server_response(server: ListedServer, *, added: bool) -> dict[str, An
 
 
 def transient_token_response(token: TransientToken) -> dict[str, Any]:
-    """Return a transient token, which is what was asked for."""
+    """Return a transient token, including the token itself."""
     return _published(token, _TRANSIENT_TOKEN)
 
 
 def source_response(source: Source) -> dict[str, Any]:
-    """Return how a source can be reached, with the token for it."""
+    """Return a source's connections and its token."""
     best = best_connection(source.connections)
     return {
         "name": source.name,
@@ -133,7 +133,7 @@ def source_response(source: Source) -> dict[str, Any]:
 
 
 def server_response(name: str, machine_identifier: str, route: Route) -> dict[str, str]:
-    """Return which server answered, and at which address."""
+    """Return the server that answered, and at which address."""
     return {
         "name": name,
         "machine_identifier": machine_identifier,
@@ -143,12 +143,12 @@ def server_response(name: str, machine_identifier: str, route: Route) -> dict[st
 
 
 def _all(models: Iterable[object], names: Iterable[str]) -> list[JsonValueType]:
-    """Return the fields of several models."""
+    """Return the published fields of several models."""
     return [_published(model, names) for model in models]
 
 
 def _published(model: object, names: Iterable[str]) -> dict[str, JsonValueType]:
-    """Return the fields of a model as plain data, times in ISO 8601."""
+    """Return the published fields of a model as plain data, times in ISO 8601."""
     return {name: _plain(getattr(model, name)) for name in names}
 
 

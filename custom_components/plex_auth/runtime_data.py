@@ -1,4 +1,4 @@
-"""What runs for an entry: its coordinators, and servers that come and go."""
+"""Runtime data of an entry: coordinators of its account and its servers."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,10 +17,7 @@ type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
 
 @dataclass(slots=True)
 class PlexAuthData:
-    """The coordinators of an entry, and the listeners that add what a server needs.
-
-    Servers are kept by the id of their subentry.
-    """
+    """An entry's coordinators, servers by subentry ID, and listeners for servers."""
 
     account: AccountCoordinator
     devices: DevicesCoordinator
@@ -30,7 +27,7 @@ class PlexAuthData:
 
     @callback
     def async_listen(self, listener: Callable[[ServerCoordinator], None]) -> None:
-        """Call a listener with each server that there is, and that comes."""
+        """Call a listener with each current and future server."""
         self.listeners.append(listener)
         for subentry_id, server in self.servers.items():
             if subentry_id in self.account.config_entry.subentries:
@@ -38,14 +35,14 @@ class PlexAuthData:
 
     @callback
     def async_add(self, server: ServerCoordinator) -> None:
-        """Add a server, and tell of it."""
+        """Add a server and notify the listeners."""
         self.servers[server.subentry.subentry_id] = server
         for listener in self.listeners:
             listener(server)
 
     @callback
     def async_follow_servers(self) -> None:
-        """Add, change and remove servers one by one, as the entry has them now."""
+        """Add, update, and remove servers one by one to match the entry."""
         hass, entry = self.account.hass, self.account.config_entry
         for subentry_id in self.servers.keys() - entry.subentries.keys():
             removed = self.servers.pop(subentry_id)
@@ -61,13 +58,13 @@ class PlexAuthData:
             )
 
     async def async_check_now(self) -> None:
-        """Ask plex.tv and all servers now, and wait for what they say."""
+        """Poll plex.tv and all servers now, and wait for the results."""
         await asyncio.gather(
             self._async_check_account(),
             *(server.async_check_now() for server in self.servers.values()),
         )
 
     async def _async_check_account(self) -> None:
-        """Ask plex.tv whether it accepts the sign-in, then for the devices."""
+        """Poll the account, then its devices."""
         await self.account.async_check_now()
         await self.devices.async_poll()

@@ -29,9 +29,9 @@ PARALLEL_UPDATES = 0
 
 ATTR_URI: Final = "uri"
 
-_LONGEST_STATE: Final = 255
+_MAX_STATE_LENGTH: Final = 255
 
-# Plex writes these with capitals; translations of states need lower case (§1.1).
+# Plex capitalizes these; translations of states need lower case (§1.1).
 _SUBSCRIPTION_STATUSES: Final = {
     "Active": "active",
     "Canceled": "canceled",
@@ -46,13 +46,13 @@ type SensorValue = StateType | datetime
 
 @dataclass(frozen=True, kw_only=True)
 class PlexSensorDescription[CoordinatorT](SensorEntityDescription):
-    """Describe a sensor by how it reads its coordinator."""
+    """Description of a sensor that reads its coordinator."""
 
     value_fn: Callable[[CoordinatorT], SensorValue]
 
 
 def _status(coordinator: AccountCoordinator) -> str | None:
-    """Return the status: known values by their key, others as Plex gives them."""
+    """Return the subscription's status: the key of a known one, or Plex's own value."""
     status = coordinator.data.details.subscription.status
     return _SUBSCRIPTION_STATUSES.get(status, status) if status else None
 
@@ -61,7 +61,7 @@ def _first(
     coordinator: AccountCoordinator,
     moment_of: Callable[[SubscriptionPeriod], datetime | None],
 ) -> datetime | None:
-    """Return the earliest moment that the active subscriptions name."""
+    """Return the earliest date among the active subscriptions."""
     moments = (
         moment_of(period)
         for period in coordinator.data.details.subscriptions
@@ -75,7 +75,7 @@ def _rare[CoordinatorT](
     value_fn: Callable[[CoordinatorT], SensorValue],
     device_class: SensorDeviceClass | None = None,
 ) -> PlexSensorDescription[CoordinatorT]:
-    """Describe a sensor for diagnosis that few people need."""
+    """Describe a diagnostic sensor that is disabled by default."""
     return PlexSensorDescription(
         key=key,
         device_class=device_class,
@@ -85,7 +85,7 @@ def _rare[CoordinatorT](
     )
 
 
-# Each is made when Plex first names a value.
+# Created when Plex first reports a value.
 SUBSCRIPTION_SENSORS: tuple[PlexSensorDescription[AccountCoordinator], ...] = (
     PlexSensorDescription(
         key="subscription_status",
@@ -166,7 +166,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors of an account and of its servers."""
+    """Set up the sensors of an account and its servers."""
     data = entry.runtime_data
     async_add_entities(
         [
@@ -207,7 +207,7 @@ async def async_setup_entry(
 
 
 class _DescribedSensor(SensorEntity):
-    """Show what a description reads of the coordinator."""
+    """A sensor that reads its coordinator through its description."""
 
     coordinator: Any
     entity_description: PlexSensorDescription[Any]
@@ -215,32 +215,32 @@ class _DescribedSensor(SensorEntity):
     @property
     @override
     def native_value(self) -> SensorValue:
-        """Return the value, None where Plex does not tell it."""
+        """Return the value, None if Plex does not report it."""
         return _state(self.entity_description.value_fn(self.coordinator))
 
 
 class AccountSensor(AccountEntity, _DescribedSensor):
-    """Show a fact of an account."""
+    """A sensor of an account."""
 
 
 class SubscriptionSensor(AccountSensor):
-    """Show a fact of a subscription, which most accounts do not have."""
+    """A sensor of a subscription, which most accounts do not have."""
 
     @property
     def is_named(self) -> bool:
-        """Return whether Plex names a value, or did before: it may do so again."""
+        """Return whether Plex reports a value, or did before: it may do so again."""
         if self.coordinator.data is not None and self.native_value is not None:
             return True
         return registered_entity(self.coordinator.hass, SENSOR_DOMAIN, self) is not None
 
 
 class LastVerifiedSensor(AccountSensor):
-    """Show when plex.tv last accepted the sign-in, also when it rejects it now."""
+    """A sensor for the last accepted sign-in, even if plex.tv rejects it now."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether plex.tv accepted the sign-in, and can be asked about it."""
+        """Return whether plex.tv has accepted the sign-in and can be asked about it."""
         coordinator = self.coordinator
         return coordinator.data is not None and (
             coordinator.last_update_success or coordinator.token_rejected
@@ -248,21 +248,21 @@ class LastVerifiedSensor(AccountSensor):
 
 
 class AuthorizedDevicesSensor(AccountEntity[DevicesCoordinator], _DescribedSensor):
-    """Show how many devices are signed in to an account."""
+    """A sensor for the number of devices that are signed in to an account."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether plex.tv tells the devices."""
+        """Return whether plex.tv lists the devices."""
         return super().available and self.coordinator.failure is None
 
 
 class ServerSensor(ServerEntity, _DescribedSensor):
-    """Show a fact of a server."""
+    """A sensor of a server."""
 
 
 class ConnectionSensor(ServerSensor):
-    """Show how a server is reached, and at which address."""
+    """A sensor for a server's connection and address."""
 
     _unrecorded_attributes = frozenset({ATTR_URI})
 
@@ -274,5 +274,5 @@ class ConnectionSensor(ServerSensor):
 
 
 def _state(value: SensorValue) -> SensorValue:
-    """Return a value that Home Assistant can show: it refuses longer texts."""
-    return value[:_LONGEST_STATE] if isinstance(value, str) else value
+    """Return a value, shortened to the longest text that Home Assistant accepts."""
+    return value[:_MAX_STATE_LENGTH] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The polls of a server and of its watched sources: when to ask, and what to tell."""
+"""The polls of a server and its watched sources."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,22 +28,16 @@ _SERVER_PAUSE: Final = timedelta(minutes=15)
 
 
 class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
-    """Watch how the sources of a server can be reached, each judged by itself.
-
-    A source that cannot be told has no key; why is in `failures`.
-    """
+    """Coordinator of a server's sources; failed ones are in `failures` instead."""
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry[Any],
         subentry: ConfigSubentry,
-        reached: Callable[[], ServerAccess | None],
+        get_access: Callable[[], ServerAccess | None],
     ) -> None:
-        """Take the subentry that names the sources.
-
-        `reached` returns the access to the server, None while it is not reached.
-        """
+        """Initialize; `get_access` returns None while the server is not reached."""
         super().__init__(
             hass,
             entry,
@@ -53,27 +47,27 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
         self.failures: dict[str, PlexError] = {}
         self.is_late = False
         self._subentry = subentry
-        self._reached = reached
+        self._get_access = get_access
         self._followed = self.watched
 
     @property
     def watched(self) -> list[str]:
-        """Return the sources that the user watches."""
+        """Return the watched sources."""
         return list(self._subentry.data.get(CONF_SOURCES, ()))
 
     @callback
     def async_follow(self) -> None:
-        """Ask anew where other sources are watched."""
+        """Poll if the watched sources changed."""
         if self._followed != self.watched:
             self._followed = self.watched
             self.async_poll_now()
 
     @override
     async def _async_update_data(self) -> dict[str, Source]:
-        """Ask the server for one source after the other, if it is reached at all."""
+        """Ask the server for each source, if the server is reached."""
         found: dict[str, Source] = {}
         self.failures = {}
-        access = self._reached()
+        access = self._get_access()
         self.is_late = access is None
         if access is None:
             return found
@@ -82,19 +76,19 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
                 found[source], _ = await access.source(source)
             except PlexError as err:
                 self.failures[source] = err
-                LOGGER.debug("One of the %s cannot be told: %s", self.name, err)
+                LOGGER.debug("Unable to get one of the %s: %s", self.name, err)
         return found
 
 
 class ServerData(NamedTuple):
-    """How a server is reached and what it says of itself: any change is news."""
+    """A server's route and identity; any change notifies the listeners."""
 
     route: Route
     identity: Identity
 
 
 class ServerCoordinator(SharedPollCoordinator[ServerData]):
-    """Watch that a server can be reached, and its transient token."""
+    """Coordinator of a server: its connection and its transient token."""
 
     def __init__(
         self,
@@ -103,7 +97,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         subentry: ConfigSubentry,
         account: AccountCoordinator,
     ) -> None:
-        """Take the server that a subentry stands for."""
+        """Initialize for a server's subentry."""
         super().__init__(
             hass, entry, name=f"Plex server {subentry.title}", interval=SERVER_INTERVAL
         )
@@ -111,7 +105,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         self.account = account
         self.subentry = subentry
         self.access = self._new_access()
-        self.notifications = Notifications(subentry.unique_id, self._async_hear)
+        self.notifications = Notifications(subentry.unique_id, self._async_handle_news)
         self.sources = SourceCoordinator(
             hass, entry, subentry, lambda: self.access if self.is_reached else None
         )
@@ -131,18 +125,18 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
 
     @callback
     def async_on_shutdown(self, stop: CALLBACK_TYPE) -> None:
-        """Call something when the server is removed or its entry unloaded."""
+        """Call a function when the server is removed or its entry is unloaded."""
         self._on_shutdown.append(stop)
 
     async def async_check_now(self) -> None:
-        """Poll the server, and its sources if it is reached; wait for nothing more."""
+        """Poll the server, then its sources, and wait for both."""
         self.notifications.hurry()
         await self.async_poll()
         await self.sources.async_poll()
 
     @property
     def is_polled(self) -> bool:
-        """Return whether the first poll is over."""
+        """Return whether the first poll is finished."""
         return self.last_exception is not None or self.data is not None
 
     @property
@@ -152,7 +146,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
 
     @callback
     def async_follow(self) -> None:
-        """Take over what has changed in the subentry."""
+        """Apply the changes of the subentry."""
         self.name = f"Plex server {self.subentry.title}"
         if (access := self._new_access()).typed != self.access.typed:
             self.access = access
@@ -162,7 +156,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         self.async_update_listeners()
 
     def _new_access(self) -> ServerAccess:
-        """Return an access by what is typed in the subentry now."""
+        """Return access with the subentry's current settings."""
         return async_create_server_access(
             self.hass,
             self.config_entry,
@@ -172,23 +166,20 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         )
 
     @callback
-    def _async_hear(self, answers: bool) -> None:
-        """Poll at once where the server may have gone, be back or have restarted."""
+    def _async_handle_news(self, answers: bool) -> None:
+        """Poll if the server may be gone, back, or restarted."""
         if self.is_reached or answers:
             self.async_poll_now()
 
     @callback
     def async_note_route(self, route: Route) -> None:
-        """Poll at once where an action has reached the server in another way."""
+        """Poll if an action reached the server by another route."""
         if not self.is_reached or self.data.route != route:
             self.async_poll_now()
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop everything that belongs to the server.
-
-        A poll that is under way opens no socket any more.
-        """
+        """Stop all that belongs to the server; a poll in progress opens no socket."""
         await super().async_shutdown()
         while self._on_shutdown:
             self._on_shutdown.pop()()
@@ -197,7 +188,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
 
     @override
     async def _async_update_data(self) -> ServerData:
-        """Ask the server who it is, then whether the transient token still lives."""
+        """Identify the server, then check the transient token."""
         self.update_interval = SERVER_INTERVAL
         access = self.access
         was_unclaimed = access.is_unclaimed
@@ -208,11 +199,11 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 err, self.subentry.title, SERVER_INTERVAL, _SERVER_PAUSE
             ) from err
         if access.is_unclaimed:
-            # It looks at no token, and gets none (plex-api.md §17.1).
+            # An unclaimed server checks no token, and gets none (plex-api.md §17.1).
             self.notifications.stop()
         else:
             if was_unclaimed:
-                # Whoever has claimed it: its tokens are new (plex-api.md §17.4).
+                # Claiming changes the server's tokens (plex-api.md §17.4).
                 await access.target.renew(now=True)
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
@@ -221,7 +212,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         return ServerData(route, identity)
 
     def _listen(self, route: Route) -> None:
-        """Listen to the server by a route by which it has just told who it is."""
+        """Open the notification socket on a route that has just been verified."""
         if self._shutdown_requested or self.hass.is_stopping:
             return
         try:
@@ -238,6 +229,6 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     @override
     @callback
     def _async_refresh_finished(self) -> None:
-        """Ask for the sources as soon as the server is back."""
+        """Poll overdue sources once the server is reached."""
         if self.last_update_success and self.sources.is_late:
             self.sources.async_poll_now()

@@ -1,4 +1,4 @@
-"""The actions."""
+"""Actions of accounts and servers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -77,7 +77,7 @@ _SOURCE_SCHEMA = vol.Schema(
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    """Register the actions: for admins only, since they hand out tokens."""
+    """Register the actions, for administrators only: they return tokens."""
     for name, handler, schema in (
         (SERVICE_GET_TOKEN_DETAILS, _async_get_token_details, _ACCOUNT_SCHEMA),
         (SERVICE_GET_SERVERS, _async_get_servers, _ACCOUNT_SCHEMA),
@@ -101,7 +101,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
-    """Return what plex.tv says now of the account that the token belongs to."""
+    """Return the account's current details."""
     account = targeted_entry(call).runtime_data.account
     async with action_errors(account.config_entry.title):
         await account.async_verify()
@@ -109,7 +109,7 @@ async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
-    """Return the servers that plex.tv lists now for the account."""
+    """Return the servers that plex.tv lists now."""
     account = targeted_entry(call).runtime_data.account
     entry = account.config_entry
     async with action_errors(entry.title):
@@ -137,7 +137,7 @@ async def _async_get_devices(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_remove_device(call: ServiceCall) -> ServiceResponse:
-    """Remove a device from the account, and return it as it was listed last."""
+    """Remove a device from the account, and return it."""
     devices = targeted_entry(call).runtime_data.devices
     async with _device_errors(devices):
         removed = await devices.async_remove(call.data[ATTR_ID])
@@ -146,7 +146,7 @@ async def _async_remove_device(call: ServiceCall) -> ServiceResponse:
 
 @asynccontextmanager
 async def _device_errors(devices: DevicesCoordinator) -> AsyncIterator[None]:
-    """Raise what plex.tv did not do as an error that a person understands."""
+    """Translate the errors of an action on devices."""
     name = devices.config_entry.title
     async with action_errors(name):
         try:
@@ -180,7 +180,7 @@ async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
 async def _async_get_source_connection_information(
     call: ServiceCall,
 ) -> ServiceResponse:
-    """Return how a source that a server knows can be reached, with its token."""
+    """Return the connections of a source, and its token."""
     server = targeted_server(call)
     source = targeted_source(server, call.data[ATTR_SOURCE])
     name = server.subentry.title
@@ -202,7 +202,7 @@ async def _async_get_source_connection_information(
 
 
 async def _part(server: ServerCoordinator, item: Item) -> URL:
-    """Return the path of what plays an item of a server."""
+    """Return the path of an item's media part."""
     name = server.subentry.title
     try:
         path, _ = await server.access.call(partial(PlexServer.part, item=item))

@@ -1,4 +1,4 @@
-"""The sensors of watched sources: one for each, which comes and goes with it."""
+"""Sensors of watched sources, which are added and removed with them."""
 
 from typing import Any, Final, override
 
@@ -24,7 +24,7 @@ _NO_CONNECTION: Final = "no_connection"
 def async_follow_sources(
     server: ServerCoordinator, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add a sensor for each watched source, and remove those of others, from now on."""
+    """Keep one sensor for each watched source."""
     shown = set[str]()
 
     @callback
@@ -46,7 +46,7 @@ def async_follow_sources(
 
 
 class SourceSensor(SourceEntity, SensorEntity):
-    """Show the best connection to a source of a server."""
+    """A sensor for the best connection to a source."""
 
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_options = [
@@ -59,7 +59,7 @@ class SourceSensor(SourceEntity, SensorEntity):
     _unrecorded_attributes = frozenset({ATTR_CONNECTIONS})
 
     def __init__(self, server: ServerCoordinator, source: str) -> None:
-        """Name the sensor as the source is called, or was called last."""
+        """Initialize with the source's current name, or its last one."""
         super().__init__(server, source)
         self._source_name = self._find_source_name()
         self._attr_translation_placeholders = {"source": self._source_name or source}
@@ -71,12 +71,12 @@ class SourceSensor(SourceEntity, SensorEntity):
     @override
     @callback
     def _handle_coordinator_update(self) -> None:
-        """Take a new name of the source when it comes."""
+        """Update the source's name if it has changed."""
         name = self._find_source_name()
         if name is not None and name != self._source_name:
             self._source_name = name
             self._attr_translation_placeholders = {"source": name}
-            # Home Assistant keeps the name that it has made until another one is set.
+            # Setting another name clears the one that Home Assistant has cached.
             self._attr_name = name
             del self._attr_name
         super()._handle_coordinator_update()
@@ -91,7 +91,7 @@ class SourceSensor(SourceEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Return what the source is and where: addresses, never its token."""
+        """Return the source's name, ID, and addresses, but not its token."""
         source = self.coordinator.data[self._source]
         return {
             ATTR_NAME: source.name,
@@ -100,7 +100,7 @@ class SourceSensor(SourceEntity, SensorEntity):
         }
 
     def _find_source_name(self) -> str | None:
-        """Return the source's name as the server tells it, else as plex.tv lists it."""
+        """Return the source's name from the server, or else from plex.tv."""
         if self.available and (name := self.coordinator.data[self._source].name):
             return name
         listed = self._server.account.servers.get(self._source.partition("://")[2])
@@ -108,7 +108,7 @@ class SourceSensor(SourceEntity, SensorEntity):
 
 
 def _remove_unwatched_sources(server: ServerCoordinator, watched: set[str]) -> None:
-    """Remove the sensors of sources that are watched no longer."""
+    """Remove the sensors of sources that are no longer watched."""
     registry = er.async_get(server.hass)
     prefix = server_unique_id(server, "source_")
     kept = {f"{prefix}{source}" for source in watched}

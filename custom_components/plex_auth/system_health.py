@@ -1,4 +1,4 @@
-"""System health: can plex.tv be reached, and how are the accounts and servers?"""
+"""System health of plex.tv, accounts, and servers."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from .runtime_data import PlexAuthConfigEntry
 def async_register(
     hass: HomeAssistant, register: system_health.SystemHealthRegistration
 ) -> None:
-    """Register what the page shows."""
+    """Register the system health information."""
     register.async_register_info(_async_info)
 
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return the figures over all accounts that are not disabled."""
+    """Return the totals of all enabled accounts."""
     entries: list[PlexAuthConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )
@@ -43,7 +43,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def _is_rejected(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
-    """Return whether plex.tv rejects an account's token, which may keep it from loading."""
+    """Return whether plex.tv rejects the token of an account, loaded or not."""
     if entry.state is ConfigEntryState.LOADED:
         return entry.runtime_data.account.token_rejected
     return any(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))

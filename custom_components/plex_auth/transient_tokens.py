@@ -1,8 +1,4 @@
-"""The life of the transient tokens that we issued.
-
-They are kept in memory only: they outlive a reload of the entry, but not Home Assistant
-itself nor the server's removal.
-"""
+"""Transient tokens, kept in memory until a restart or their server's removal."""
 
 from collections.abc import Awaitable, Callable, Set as AbstractSet
 from datetime import datetime
@@ -21,7 +17,7 @@ _DATA_TOKENS: HassKey[dict[str, IssuedToken]] = HassKey(f"{DOMAIN}_transient_tok
 
 
 class TransientTokenEvent(StrEnum):
-    """Say what happened to a transient token."""
+    """A change to a transient token."""
 
     ISSUED = "issued"
     EXPIRED = "expired"
@@ -33,7 +29,7 @@ type TransientTokenListener = Callable[[TransientTokenEvent], None]
 
 @callback
 def async_issued_token(hass: HomeAssistant, subentry_id: str) -> IssuedToken:
-    """Return what is known of the token that a server issued last."""
+    """Return the last token that a server issued."""
     tokens = hass.data.setdefault(_DATA_TOKENS, {})
     if subentry_id not in tokens:
         tokens[subentry_id] = IssuedToken(hass)
@@ -42,39 +38,36 @@ def async_issued_token(hass: HomeAssistant, subentry_id: str) -> IssuedToken:
 
 @callback
 def async_forget_tokens(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
-    """Forget the tokens of all servers but those that are kept."""
+    """Forget the tokens of all servers except the kept ones."""
     tokens = hass.data.get(_DATA_TOKENS, {})
     for subentry_id in tokens.keys() - kept:
         tokens.pop(subentry_id).close()
 
 
 class IssuedToken:
-    """Follow the transient token that a server issued last, over reloads."""
+    """The last transient token that a server issued, kept across reloads."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin without a token."""
+        """Initialize without a token."""
         self.token: TransientToken | None = None
         self._hass = hass
         self._closed = False
         self._listeners: list[TransientTokenListener] = []
-        self._untold: TransientTokenEvent | None = None
+        self._pending_event: TransientTokenEvent | None = None
         self._on_change: Callable[[], None] | None = None
         self._cancel_expiry: CALLBACK_TYPE | None = None
 
     @callback
     def issue(self, token: TransientToken) -> None:
-        """Keep a token that the server has just issued, unless the server is removed."""
+        """Store a new token, unless the server was removed."""
         if self._closed:
             return
         self.token = token
         self._track_expiry()
-        self._tell(TransientTokenEvent.ISSUED)
+        self._notify(TransientTokenEvent.ISSUED)
 
     async def check(self, ask: Callable[[str], Awaitable[None]]) -> None:
-        """Find out whether the server still takes the token.
-
-        `ask` asks the server, and raises NotPermittedError where it does not.
-        """
+        """Check the token with `ask`, which raises NotPermittedError if refused."""
         if (token := self.token) is None:
             return
         try:
@@ -88,26 +81,22 @@ class IssuedToken:
                     else TransientTokenEvent.DESTROYED
                 )
         except PlexError as err:
-            LOGGER.debug("A server cannot be asked about its token: %s", err)
+            LOGGER.debug("Unable to check a transient token: %s", err)
 
     @callback
     def listen(self, listener: TransientTokenListener) -> CALLBACK_TYPE:
-        """Call a listener when something happens to the token; return how to stop it.
-
-        It is told at once what happened last while nobody listened.
-        """
+        """Call a listener with any pending and all new events; return how to stop."""
         self._listeners.append(listener)
-        if (event := self._untold) is not None:
-            self._untold = None
+        if (event := self._pending_event) is not None:
+            self._pending_event = None
             listener(event)
         return lambda: self._listeners.remove(listener)
 
     @callback
     def watch(self, on_change: Callable[[], None]) -> CALLBACK_TYPE:
-        """Watch for the token's end, while the entry is loaded; return how to stop it.
+        """Track the token's expiry until the returned function is called.
 
-        `on_change` is called after all listeners. What nobody has heard until the stop
-        is old by the next load.
+        `on_change` is called after the listeners. Stopping drops a pending event.
         """
         self._on_change = on_change
         self._track_expiry()
@@ -115,30 +104,30 @@ class IssuedToken:
         @callback
         def async_stop() -> None:
             self._on_change = None
-            self._untold = None
+            self._pending_event = None
             self._stop_expiry()
 
         return async_stop
 
     @callback
     def close(self) -> None:
-        """Forget the token for good."""
+        """Forget the token permanently."""
         self._closed = True
         self.token = None
         self._stop_expiry()
 
     @callback
     def _end(self, event: TransientTokenEvent) -> None:
-        """Forget the token, which came to an end."""
+        """Forget the token and fire its last event."""
         self.token = None
         self._stop_expiry()
-        self._tell(event)
+        self._notify(event)
 
     @callback
-    def _tell(self, event: TransientTokenEvent) -> None:
-        """Tell what happened; keep it for later where nobody listens."""
+    def _notify(self, event: TransientTokenEvent) -> None:
+        """Notify the listeners, or keep the event for the first one."""
         if not self._listeners:
-            self._untold = event
+            self._pending_event = event
         for listener in self._listeners:
             listener(event)
         if self._on_change is not None:
@@ -146,7 +135,7 @@ class IssuedToken:
 
     @callback
     def _track_expiry(self) -> None:
-        """Wait for the latest moment of the token's life, while the entry is loaded."""
+        """Schedule the token's expiry while the entry is loaded."""
         self._stop_expiry()
         if self.token is None or self._on_change is None:
             return
@@ -162,7 +151,7 @@ class IssuedToken:
 
     @callback
     def _stop_expiry(self) -> None:
-        """Wait no longer for the token's end."""
+        """Cancel the scheduled expiry."""
         if self._cancel_expiry is not None:
             self._cancel_expiry()
             self._cancel_expiry = None

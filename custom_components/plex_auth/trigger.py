@@ -33,37 +33,35 @@ EVENTS: Final[Mapping[str, DomainSpec]] = {EVENT_DOMAIN: DomainSpec()}
 
 
 class OwnEntityTrigger(EntityTriggerBase):
-    """Watch entities of this integration, and see past the time they say nothing.
+    """A trigger on entities of this integration that sees past unavailable states.
 
-    The base classes take no change from `unavailable` for one. Here the last state
-    before counts, so a change that nobody could see is told as soon as it is known.
-    Nothing is told where there is no state before: not after a restart.
+    The base classes ignore changes from `unavailable`. Here they count against the last
+    known state, so none is missed. Without one, as after a restart, nothing fires.
     """
 
     _translation_key: ClassVar[str]
     _excluded_from_states: ClassVar[frozenset[str]] = frozenset()
-    # The states that say nothing.
-    _silent_states: ClassVar[frozenset[str]] = frozenset(
+    _ignored_states: ClassVar[frozenset[str]] = frozenset(
         {STATE_UNAVAILABLE, STATE_UNKNOWN}
     )
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Start without a memory of any entity."""
+        """Initialize without known states."""
         super().__init__(hass, config)
         self._last_known: dict[str, State] = {}
 
     @override
     def entity_filter(self, entities: set[str]) -> set[str]:
-        """Return the entities that this trigger is for."""
+        """Return the entities of this trigger."""
         return own_entities(
             self._hass, super().entity_filter(entities), self._translation_key
         )
 
     @override
     def is_valid_transition(self, from_state: State, to_state: State) -> bool:
-        """Return whether the state differs from the last one that said something."""
+        """Return whether the state differs from the last known one."""
         known: State | None = from_state
-        if from_state.state in self._silent_states:
+        if from_state.state in self._ignored_states:
             known = self._last_known.get(from_state.entity_id)
         return known is not None and super().is_valid_transition(known, to_state)
 
@@ -73,7 +71,7 @@ class OwnEntityTrigger(EntityTriggerBase):
         entity_ids: Iterable[str],
         states: Mapping[str, State | None] | None = None,
     ) -> tuple[int, int]:
-        """Count by what entities said last: one that says nothing has not changed."""
+        """Count by last known states: an unavailable entity has not changed."""
         known: dict[str, State | None] = {}
         for entity_id in entity_ids:
             state = (
@@ -81,7 +79,7 @@ class OwnEntityTrigger(EntityTriggerBase):
                 if states is None
                 else states[entity_id]
             )
-            if state is not None and state.state in self._silent_states:
+            if state is not None and state.state in self._ignored_states:
                 state = self._last_known.get(entity_id)
             known[entity_id] = state
         return super().count_matches(known, known)
@@ -92,7 +90,7 @@ class OwnEntityTrigger(EntityTriggerBase):
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
-        """Attach the trigger, and a listener that remembers what entities said."""
+        """Attach the trigger, and a listener that remembers known states."""
         detach = await super().async_attach_runner(run_action, did_not_trigger)
         forget = await async_track_target_selector_state_change_event(
             self._hass,
@@ -111,16 +109,16 @@ class OwnEntityTrigger(EntityTriggerBase):
 
     @callback
     def _remember(self, data: TargetStateChangedData) -> None:
-        """Remember the state that an entity leaves; forget an entity that goes."""
+        """Remember the previous state; forget an entity that was added or removed."""
         event = data.state_change_event.data
         left = event["old_state"]
         if left is None or event["new_state"] is None:
             self._last_known.pop(event["entity_id"], None)
-        elif left.state not in self._silent_states and not self._was_cut_short(left):
+        elif left.state not in self._ignored_states and not self._was_cut_short(left):
             self._last_known[left.entity_id] = left
 
     def _was_cut_short(self, left: State) -> bool:
-        """Return whether a state ended before `for` was over: it was never told."""
+        """Return whether a state ended before `for` was over, so it never fired."""
         return (
             self._duration is not None
             and self.is_valid_state(left, _no_report)
@@ -129,65 +127,65 @@ class OwnEntityTrigger(EntityTriggerBase):
 
 
 class OwnBinarySensorTrigger(OwnEntityTrigger, EntityTargetStateTriggerBase):
-    """Fire when a binary sensor of this integration reaches a state."""
+    """Trigger for a binary sensor of this integration."""
 
     _domain_specs = BINARY_SENSORS
 
 
 class SignInRejectedTrigger(OwnBinarySensorTrigger):
-    """Fire when plex.tv rejects the sign-in of an account."""
+    """Trigger for a sign-in that plex.tv rejects."""
 
     _translation_key = "sign_in"
     _to_states = {STATE_ON}
 
 
 class SignInAcceptedTrigger(OwnBinarySensorTrigger):
-    """Fire when plex.tv accepts the sign-in of an account again."""
+    """Trigger for a sign-in that plex.tv accepts again."""
 
     _translation_key = "sign_in"
     _to_states = {STATE_OFF}
 
 
 class ServerUnreachableTrigger(OwnBinarySensorTrigger):
-    """Fire when a server can be reached no longer."""
+    """Trigger for a server that can no longer be reached."""
 
     _translation_key = "reachable"
     _to_states = {STATE_OFF}
 
 
 class ServerReachableTrigger(OwnBinarySensorTrigger):
-    """Fire when a server can be reached again."""
+    """Trigger for a server that can be reached again."""
 
     _translation_key = "reachable"
     _to_states = {STATE_ON}
 
 
 class OwnEventTrigger(OwnEntityTrigger):
-    """Fire when an event entity of this integration tells an event."""
+    """Trigger for an event entity of this integration."""
 
     _event_type: ClassVar[str]
     _domain_specs = EVENTS
     _schema = ENTITY_STATE_TRIGGER_SCHEMA
-    # An event entity that is unknown says something: that it has seen no event yet.
-    _silent_states: ClassVar[frozenset[str]] = frozenset({STATE_UNAVAILABLE})
+    # An unknown event entity is informative: there has been no event yet.
+    _ignored_states: ClassVar[frozenset[str]] = frozenset({STATE_UNAVAILABLE})
 
     @override
     def is_valid_state(
         self, state: State, report_not_triggered: NotTriggeredReasonReporter
     ) -> bool:
-        """Return whether this is the last event."""
+        """Return whether the last event has the trigger's type."""
         return state.attributes.get(ATTR_EVENT_TYPE) == self._event_type
 
 
 class DeviceAddedTrigger(OwnEventTrigger):
-    """Fire when a device has signed in to an account."""
+    """Trigger for a device that has signed in to an account."""
 
     _translation_key = "authorized_device"
     _event_type = DeviceEvent.ADDED
 
 
 class TransientTokenDestroyedTrigger(OwnEventTrigger):
-    """Fire when the restart of a server has destroyed a transient token."""
+    """Trigger for a transient token destroyed by a restart of its server."""
 
     _translation_key = "transient_token"
     _event_type = TransientTokenEvent.DESTROYED

@@ -1,4 +1,4 @@
-"""From what a person typed to a value, or to a FormError."""
+"""User input, converted to values or a FormError."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 import re
@@ -27,35 +27,35 @@ from ..api.server import PlexServer, is_source
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
-# What fits into a header as it is.
+# Characters that are valid in a header.
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 
 class FormError(Exception):
-    """Say what is wrong with what was typed."""
+    """Raised when user input is invalid."""
 
     def __init__(self, key: str, field: str = "base") -> None:
-        """Take the key of the message, and the field that it is shown at."""
+        """Initialize with the key of a message and the field that shows it."""
         super().__init__(key)
         self.errors = {field: key}
 
 
 def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
-    """Return the keys of the messages that a form shows, by their field."""
+    """Return the keys of a form's messages, by field."""
     if isinstance(err, PlexError):
         return {"base": error_key(err)}
     return {} if err is None else err.errors
 
 
 class Meant(NamedTuple):
-    """What was meant by an address: where to look, and for which server if known."""
+    """The target of an address: where to look, and for which server if known."""
 
     ranks: tuple[tuple[Route, ...], ...]
     machine_identifier: str | None = None
 
 
 def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
-    """Return what was meant; the name of a listed server stands for its addresses."""
+    """Return the target of a typed address, or of the name of a listed server."""
     name = text.strip().casefold()
     named = [
         server
@@ -73,7 +73,7 @@ def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
 
 
 def token(text: str, field: str = "base") -> str:
-    """Return the token that was typed, whose form is all that is checked."""
+    """Return the typed token after checking its format only."""
     typed = text.strip()
     if is_jwt(typed):
         raise FormError("jwt_token", field)
@@ -83,7 +83,7 @@ def token(text: str, field: str = "base") -> str:
 
 
 def sources(texts: Collection[str]) -> list[str]:
-    """Return the sources that were typed, each once."""
+    """Return the typed sources without duplicates."""
     if not all(map(is_source, texts)):
         raise FormError("invalid_source", CONF_SOURCES)
     return list(dict.fromkeys(texts))
@@ -92,7 +92,7 @@ def sources(texts: Collection[str]) -> list[str]:
 def advanced(
     typed: Mapping[str, str], used_identifiers: Collection[str | None]
 ) -> dict[str, str]:
-    """Return address of plex.tv and client identifier, empty where none was typed."""
+    """Return the API address and client identifier, empty if not typed."""
     api_url = typed.get(CONF_API_URL, "").strip().rstrip("/")
     if api_url and parse_address(api_url) is None:
         raise FormError("invalid_url", CONF_API_URL)
@@ -107,10 +107,7 @@ def advanced(
 async def async_identity(
     meant: Meant, at: Callable[[URL], PlexServer]
 ) -> tuple[URL, Identity]:
-    """Return where a server answers that is ready, and who it is.
-
-    `at` returns the calls to an address.
-    """
+    """Return the address and identity of a ready server; `at` returns its client."""
     found = await find_server(meant.ranks, at, meant.machine_identifier, is_ready=True)
     if found.winner is not None:
         route, identity = found.winner
@@ -122,10 +119,7 @@ async def async_identity(
 
 
 def _error_of_typed(found: Race[Identity]) -> PlexError:
-    """Return why no typed address answers as a server does.
-
-    An answer tells more than none; that http is refused tells nothing beside https.
-    """
+    """Return the most helpful error: an answer before none, refused http last."""
     failures = list(found.failures.values())
     no_answers = [one for one in failures if isinstance(one, CannotConnectError)]
     for failure in failures:
@@ -135,7 +129,7 @@ def _error_of_typed(found: Race[Identity]) -> PlexError:
 
 
 async def async_check_token(server: PlexServer, typed: str) -> str | None:
-    """Return the server's name if it takes a typed token."""
+    """Return the server's name if it accepts a typed token."""
     try:
         return await server.try_token(token(typed, CONF_TOKEN))
     except NotClaimedError as err:
@@ -147,5 +141,5 @@ async def async_check_token(server: PlexServer, typed: str) -> str | None:
 
 
 def without(data: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:
-    """Return data without some keys, such as secrets that a form may not show again."""
+    """Return data without some keys, such as secrets that a form must not show."""
     return {key: value for key, value in (data or {}).items() if key not in keys}

@@ -1,4 +1,4 @@
-"""The fix of a server that belongs to nobody: claim it for the account."""
+"""Repair flow that claims an unclaimed server for the account."""
 
 import asyncio
 from typing import Final, override
@@ -32,7 +32,7 @@ type _Claim = asyncio.Task[PlexError | None]
 
 _DATA_CLAIMS: HassKey[dict[str, _Claim]] = HassKey(f"{DOMAIN}_claims")
 
-# Why no address in the server's own network leads to the server.
+# Errors that mean that no address in the server's own network leads to it.
 _ELSEWHERE: Final = (
     CannotConnectError,
     SecureConnectionRequiredError,
@@ -41,10 +41,10 @@ _ELSEWHERE: Final = (
 
 
 class ClaimServerFlow(ConfirmFlow):
-    """Claim a server of nobody once the user agrees.
+    """A flow that claims a server once the user agrees.
 
-    What was begun goes on when the dialog is closed: the server may be claimed already.
-    A dialog that is opened meanwhile shows it.
+    Closing the dialog does not stop a claim, which may already have succeeded. Another
+    dialog shows its progress.
     """
 
     _claim: _Claim
@@ -52,7 +52,7 @@ class ClaimServerFlow(ConfirmFlow):
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Ask, or claim the server by an address in its own network."""
+        """Ask for confirmation, or claim the server at an address in its network."""
         server = self._server
         if server is None:
             return self._abort("entry_not_loaded")
@@ -80,7 +80,7 @@ class ClaimServerFlow(ConfirmFlow):
                 return self._ask()
             server.async_poll_now()
             return self._abort("claimed")
-        # Another dialog may have begun it meanwhile.
+        # Another dialog may have started a claim meanwhile.
         if (running := claims.get(subentry_id)) is None:
             running = claims[subentry_id] = self.hass.async_create_background_task(
                 self._async_claim(server, access.at(route.url)), "plex_auth claim"
@@ -92,7 +92,7 @@ class ClaimServerFlow(ConfirmFlow):
     async def async_step_claim(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Show that the server is being claimed, until that is over."""
+        """Show progress until the claim is finished."""
         if self._claim.done():
             self._progress = None
             return self.async_show_progress_done(next_step_id="outcome")
@@ -111,7 +111,7 @@ class ClaimServerFlow(ConfirmFlow):
     async def async_step_outcome(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """End where the server is the account's, else say why it is not."""
+        """Finish if the server was claimed, or else show the reason."""
         match error := self._claim.result():
             case None:
                 return self._done()
@@ -123,9 +123,9 @@ class ClaimServerFlow(ConfirmFlow):
 
     @property
     def _web_address(self) -> str:
-        """Return where a browser in the server's network claims it (plex-api.md §17.4).
+        """Return the URL to claim it in its own network (plex-api.md §17.4).
 
-        Where no address is known it is that of the server's own machine.
+        By default this is an address on the server's own machine.
         """
         addresses = [URL.build(scheme="http", host="127.0.0.1", port=PLEX_PORT)]
         if (server := self._server) is not None:
@@ -134,20 +134,20 @@ class ClaimServerFlow(ConfirmFlow):
         return str(addresses[0] / "web")
 
     async def _async_claim(
-        self, server: ServerCoordinator, calls: PlexServer
+        self, server: ServerCoordinator, client: PlexServer
     ) -> PlexError | None:
-        """Claim the server by calls to an address; return what went wrong."""
+        """Claim the server at an address; return the error, if any."""
         entry, error = self._entry, None
         try:
             await server.account.async_verify()
             await claim(
                 async_create_plex_tv(self.hass, entry.data),
                 entry.data[CONF_TOKEN],
-                calls,
+                client,
                 server.access.target,
             )
         except PlexError as err:
-            LOGGER.debug("%s is not claimed: %s", server.name, err)
+            LOGGER.debug("Unable to claim %s: %s", server.name, err)
             error = err.without_frames()
         else:
             self._drop_typed_token()
@@ -157,6 +157,6 @@ class ClaimServerFlow(ConfirmFlow):
         return error
 
     def _drop_typed_token(self) -> None:
-        """Forget a typed token: plex.tv lists a new one (plex-api.md §17.4)."""
+        """Remove a typed token: plex.tv lists a new one (plex-api.md §17.4)."""
         if not self._is_removed():
             self._store(checks.without(self._subentry.data, CONF_TOKEN))

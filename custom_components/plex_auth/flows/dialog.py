@@ -1,4 +1,4 @@
-"""What the steps of signing in share: what is known so far, and how forms are shown."""
+"""State and forms that the sign-in steps share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,10 +28,10 @@ _MENUS = {SOURCE_REAUTH: "reauth_confirm", SOURCE_RECONFIGURE: "reconfigure"}
 
 
 class SignInDialog(ConfigFlow):
-    """Keep what a dialog of signing in knows between its steps."""
+    """Base of the config flow with what its steps share."""
 
     def __init__(self) -> None:
-        """Begin with plex.tv and a new client identifier."""
+        """Initialize for plex.tv with a new client identifier."""
         self._own_identifier = str(uuid4())
         self._typed: dict[str, str] = {}
         self._sign_in: NewSignIn | None = None
@@ -45,7 +45,7 @@ class SignInDialog(ConfigFlow):
 
     @property
     def _client(self) -> dict[str, str]:
-        """Return who signs in, and where."""
+        """Return the client identifier and API address to sign in with."""
         typed = self._typed
         return {
             CONF_CLIENT_IDENTIFIER: typed.get(CONF_CLIENT_IDENTIFIER)
@@ -54,40 +54,39 @@ class SignInDialog(ConfigFlow):
         }
 
     @property
-    def _names(self) -> dict[str, str]:
-        """Return whom the texts mention."""
+    def _placeholders(self) -> dict[str, str]:
+        """Return the names in the texts."""
         if self.source == SOURCE_USER:
             return {}
         other = self._sign_in.account.name if self._sign_in else ""
         return {"name": self._entry.title, "other": other}
 
     def _use_entry(self) -> None:
-        """Sign in as the entry does, unless another address was typed already."""
+        """Use the entry's client identifier, and its address unless one was typed."""
         data = self._entry.data
         self._own_identifier = data[CONF_CLIENT_IDENTIFIER]
         self._typed.setdefault(CONF_API_URL, data[CONF_API_URL])
 
     def _is_shown(self, step_id: str) -> bool:
-        """Return whether a step is asked for that is shown already.
+        """Return whether a step is already shown.
 
-        Home Assistant asks the step where a dialog was closed once more without input
-        when the dialog is opened again.
+        When a dialog is reopened, Home Assistant calls its step again without input.
         """
         return self.cur_step is not None and self.cur_step.get("step_id") == step_id
 
     async def _async_open(self, step_id: str) -> ConfigFlowResult:
-        """Show a form, or the menu where a dialog is opened again that was at the form."""
+        """Show a form, or the menu if the dialog was reopened at the form."""
         if self._is_shown(step_id):
             return await self._async_show_menu()
         return self._show_form(step_id)
 
     @property
     def _menu(self) -> str:
-        """Return the step that a dialog begins with."""
+        """Return the ID of the first step."""
         return _MENUS.get(str(self.source), "user")
 
     async def _async_show_menu(self) -> ConfigFlowResult:
-        """Show what a dialog begins with."""
+        """Show the first step."""
         result: ConfigFlowResult = await getattr(self, f"async_step_{self._menu}")()
         return result
 
@@ -97,7 +96,7 @@ class SignInDialog(ConfigFlow):
         err: FormError | PlexError | None = None,
         typed: Mapping[str, Any] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form, filled with what is no secret of what was typed so far."""
+        """Show a form with the typed values, except secrets."""
         known = self._known_user() | {k: v for k, v in self._typed.items() if v}
         return self.async_show_form(
             step_id=step_id,
@@ -105,19 +104,21 @@ class SignInDialog(ConfigFlow):
                 forms.sign_in_schema(step_id, self.source), typed or known
             ),
             errors=checks.form_errors(err),
-            description_placeholders={"api_url": PLEX_TV_API, **self._names},
+            description_placeholders={"api_url": PLEX_TV_API, **self._placeholders},
         )
 
     async def _async_reason(self, err: FormError | PlexError) -> str:
-        """Return what went wrong, in Home Assistant's language: a menu has no errors."""
+        """Return an error's text in Home Assistant's language: menus show no errors."""
         (key,) = checks.form_errors(err).values()
         texts = await async_get_translations(
             self.hass, self.hass.config.language, "config", [DOMAIN]
         )
-        return texts[f"component.{DOMAIN}.config.error.{key}"].format(**self._names)
+        return texts[f"component.{DOMAIN}.config.error.{key}"].format(
+            **self._placeholders
+        )
 
     def _known_user(self) -> dict[str, Any]:
-        """Return the user name of the entry's account, as far as it is known."""
+        """Return the username of the entry's account, if known."""
         if (
             self.source == SOURCE_USER
             or self._entry.state is not ConfigEntryState.LOADED
@@ -128,7 +129,7 @@ class SignInDialog(ConfigFlow):
 
     @callback
     def _ask_again(self) -> None:
-        """Ask to sign in again where the dialog has brought no token that is good."""
+        """Ask to sign in again if the dialog has brought no valid token."""
         entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
         if entry is not None and entry.state is ConfigEntryState.LOADED:
             self.hass.loop.call_soon(entry.runtime_data.account.async_ask_to_sign_in)

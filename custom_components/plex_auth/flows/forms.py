@@ -1,4 +1,4 @@
-"""The fields and schemas of all dialogs."""
+"""Fields and schemas of all dialogs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ _VERIFY_SSL_FIELD: Final[_Fields] = {
     vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()
 }
 
-# The fields of signing in, by their step.
+# The fields of each sign-in step.
 _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
     "password": {
         vol.Required(CONF_USERNAME): TextSelector(
@@ -80,7 +80,7 @@ TOKEN_SCHEMA: Final = vol.Schema(_TOKEN_FIELD)
 
 
 def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
-    """Return the form of a step of signing in; an entry keeps its client identifier."""
+    """Return the form of a sign-in step; an entry keeps its client identifier."""
     fields = _SIGN_IN_FIELDS[step_id]
     if source != SOURCE_USER:
         fields = {key: fields[key] for key in fields if key != CONF_CLIENT_IDENTIFIER}
@@ -88,7 +88,7 @@ def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
 
 
 def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
-    """Return the form that lists all servers, own ones chosen beforehand."""
+    """Return the form that lists all servers, with own servers preselected."""
     listed = list(servers)
     own = [server.machine_identifier for server in listed if server.owned]
     return vol.Schema(
@@ -101,12 +101,12 @@ def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
 
 
 def server_schema(servers: Iterable[ListedServer]) -> vol.Schema:
-    """Return the form to choose one server."""
+    """Return the form that selects one server."""
     return vol.Schema({vol.Required(CONF_SERVER): _server_selector(servers)})
 
 
 def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
-    """Return the form to type an address, which suggests servers by their names."""
+    """Return the form for an address, with server names as suggestions."""
     names = [label for _, label in _labels(servers)]
     selector: TextSelector | SelectSelector = _URL_SELECTOR
     if names:
@@ -117,7 +117,7 @@ def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
         )
     return vol.Schema(
         {
-            # Were it required, the page would choose the first server by itself.
+            # A required field would preselect the first server.
             vol.Optional(CONF_URL): selector,
             **_VERIFY_SSL_FIELD,
             **_OPTIONAL_TOKEN_FIELD,
@@ -128,7 +128,7 @@ def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
 def reconfigure_server_schema(
     known_sources: Iterable[ListedServer], *, has_typed_token: bool
 ) -> vol.Schema:
-    """Return the form that changes a server; the token only where one was typed."""
+    """Return the form that changes a server, including a token if one was typed."""
     return vol.Schema(
         {
             vol.Optional(CONF_URL): _URL_SELECTOR,
@@ -152,7 +152,7 @@ def reconfigure_server_schema(
 def _server_selector(
     servers: Iterable[ListedServer], *, multiple: bool = False
 ) -> SelectSelector:
-    """Return the field to choose servers, shared ones with their owner's name."""
+    """Return a server selector; labels of shared servers include the owner."""
     return SelectSelector(
         SelectSelectorConfig(
             options=[
@@ -166,7 +166,7 @@ def _server_selector(
 
 
 def _labels(servers: Iterable[ListedServer]) -> list[tuple[str, str]]:
-    """Return identifier and label of each server; those of one label are told apart."""
+    """Return the identifier and a unique label of each server."""
     listed = list(servers)
     count = Counter(server.label for server in listed)
     return [

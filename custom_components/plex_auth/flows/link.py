@@ -1,4 +1,4 @@
-"""A sign-in in the browser, which outlives its dialog."""
+"""A browser sign-in, which outlives its dialog."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,7 +29,7 @@ from .sign_in import NewSignIn, async_end_if_ours
 
 POLL_SECONDS: Final = 2.0
 
-# What a code that names no time is good for (plex-api.md §7.1).
+# The lifetime of a code that has none of its own (plex-api.md §7.1).
 _LIFETIME_SECONDS: Final = 900
 _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5
@@ -40,46 +40,42 @@ type LinkOutcome = ConfigFlowResult | PlexError | HomeAssistantError
 
 
 class ProgressPage:
-    """Know whether the page that shows a progress is still there.
+    """The page that shows a progress step, which may close unnoticed.
 
-    Home Assistant is not told that a page has closed its dialog. It asks the step once
-    more when the dialog is opened again, but also when a page has just begun to show
-    it. The difference: a page that shows a progress listens for its end.
+    Home Assistant isn't notified when a page closes its dialog, and repeats the step
+    for reopened and new pages alike. But an open page listens for the step's end.
     """
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin before the page does."""
+        """Initialize before the page opens."""
         self._hass = hass
-        self._was_there = False
+        self._was_listening = False
 
     @property
     def is_gone(self) -> bool:
-        """Return whether the page was seen to listen and does so no longer.
-
-        A program that asks again and again, and listens to nothing, is never gone.
-        """
-        return self._was_there and not self._is_listening
+        """Return whether the page stopped listening, if it ever listened."""
+        return self._was_listening and not self._is_listening
 
     @callback
     def note(self) -> None:
-        """Note whether the page listens."""
-        self._was_there = self._was_there or self._is_listening
+        """Record whether the page listens."""
+        self._was_listening = self._was_listening or self._is_listening
 
     @property
     def _is_listening(self) -> bool:
-        """Return whether any page listens for the end of a progress."""
+        """Return whether any page listens for the end of a progress step."""
         return EVENT_DATA_ENTRY_FLOW_PROGRESSED in self._hass.bus.async_listeners()
 
 
 class LinkSignIn:
-    """Wait until a code is confirmed at plex.tv, and finish the sign-in that it brings.
+    """A sign-in that waits until its code is approved at plex.tv.
 
-    Closing the dialog ends the waiting, with one more look at the code. Once there is a
-    token everything goes on: it has made plex.tv forget the entry's old one.
+    Closing the dialog ends the wait with a final check. A token is always processed, as
+    it has already revoked the entry's previous one.
     """
 
     progress: asyncio.Task[Any]
-    """Ends when `outcome` is there; a dialog that is closed may cancel it."""
+    """Ends when `outcome` is set; closing the dialog may cancel it."""
 
     _pin: Pin
 
@@ -89,7 +85,7 @@ class LinkSignIn:
         client: Mapping[str, Any],
         finish: Callable[[NewSignIn], Awaitable[ConfigFlowResult]],
     ) -> None:
-        """Take who signs in; `finish` stores the sign-in, in a closed dialog as well."""
+        """Initialize; `finish` stores the sign-in, even after the dialog has closed."""
         self.client = client
         self.outcome: LinkOutcome | None = None
         self.page = ProgressPage(hass)
@@ -101,10 +97,7 @@ class LinkSignIn:
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """Return what the page shows: the code, plex.tv's page for it, and its picture.
-
-        The page draws the picture by itself: it asks nobody for it.
-        """
+        """Return the code, its address at plex.tv, and a QR code drawn by the page."""
         url = str(_LINK_URL.with_query(pin=self._pin.code))
         return {
             "code": self._pin.code,
@@ -113,10 +106,7 @@ class LinkSignIn:
         }
 
     async def start(self) -> None:
-        """Get a code and wait for it, or go on with the code or token that is there.
-
-        Raises PlexError where plex.tv gives no code.
-        """
+        """Get a code, or continue with the current code or token. Raises PlexError."""
         if self.outcome is not None and not isinstance(self.outcome, PlexError):
             return
         if self._waiting is None or self._waiting.done():
@@ -125,32 +115,32 @@ class LinkSignIn:
             self.outcome = None
             self._waiting = self._begin()
         self.page = ProgressPage(self._hass)
-        # Home Assistant cancels a progress task when the dialog is closed. The waiting
-        # is not to be cancelled: the code may have been confirmed already.
+        # Home Assistant cancels a progress task when the dialog is closed. The wait
+        # continues, as the code may already be approved.
         self.progress = self._hass.async_create_background_task(
             asyncio.wait([self._waiting]), "plex_auth link progress"
         )
 
     @callback
     def close(self) -> None:
-        """End the waiting for a dialog that is closed: look once more, then finish."""
+        """Stop waiting after a final check, because the dialog was closed."""
         self._closed.set()
         if isinstance(self.outcome, PlexError):
             self._begin()
 
     @callback
     def discard(self) -> None:
-        """End the waiting; a token that the code has brought is ended at plex.tv."""
+        """Stop waiting; end any sign-in that the code brings."""
         self._finish = _async_discard
         self.close()
 
     @property
     def _plex(self) -> PlexTv:
-        """Return the calls to plex.tv."""
+        """Return the plex.tv client."""
         return async_create_plex_tv(self._hass, self.client)
 
     def _begin(self) -> asyncio.Task[None]:
-        """Wait in the background."""
+        """Start waiting in the background."""
         return self._hass.async_create_background_task(self._wait(), "plex_auth link")
 
     async def _wait(self) -> None:
@@ -172,7 +162,7 @@ class LinkSignIn:
             self.outcome = err
 
     async def _sign_in(self, token: str) -> LinkOutcome:
-        """Check and store the token that the code has brought."""
+        """Check and store the code's token."""
         try:
             account = await self._plex.user(token)
         except TokenRejectedError as err:
@@ -197,14 +187,14 @@ class LinkSignIn:
 
     @callback
     def _sign_out(self, token: str) -> None:
-        """End a sign-in whose account could not be asked for."""
+        """End a sign-in if its account cannot be fetched."""
         self._token = None
         origin = {CONF_TOKEN: token, CONF_TOKEN_ORIGIN: TokenOrigin.LINK}
         async_end_if_ours(self._hass, {**origin, **self.client})
 
 
 async def _async_discard(sign_in: NewSignIn) -> ConfigFlowResult:
-    """End a sign-in that nobody waits for any more."""
+    """End a sign-in that is no longer needed."""
     sign_in.finish()
     raise UnknownFlow
 
@@ -216,12 +206,11 @@ async def wait_for_link(
     *,
     on_look: Callable[[], None] = lambda: None,
 ) -> str:
-    """Return the token once the code was confirmed at plex.tv (plex-api.md §7.2).
+    """Return the token once the code is approved at plex.tv (plex-api.md §7.2).
 
-    `on_look` is called before each look at the code. A failure now and then is waited
-    out. Once `closed` is set the code is looked at one last time. Raises
-    LinkExpiredError when the code's time is over or plex.tv no longer knows it, and
-    PlexError when plex.tv stays away.
+    `on_look` is called before each check. Occasional failures are tolerated. After
+    `closed` is set, one last check follows. Raises LinkExpiredError if the code expires
+    or is unknown to plex.tv, and PlexError if plex.tv stays unavailable.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + min(pin.expires_in or _LIFETIME_SECONDS, _LONGEST_SECONDS)

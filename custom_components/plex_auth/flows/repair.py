@@ -1,4 +1,4 @@
-"""The fix flows of a server's repairs, and what they share."""
+"""Repair flows for servers, and their base."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ from .checks import FormError
 
 
 class ServerRepairFlow(RepairsFlow):
-    """Fix an issue of a server."""
+    """Base of a flow that fixes an issue of a server."""
 
     def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
-        """Take the server: its account and its subentry."""
+        """Initialize for a server: its account and its subentry."""
         self._entry = entry
         self._subentry = subentry
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        """Return the names that the texts mention."""
+        """Return the names in the texts."""
         return {"account": self._entry.title, "server": self._subentry.title}
 
     @property
@@ -49,7 +49,7 @@ class ServerRepairFlow(RepairsFlow):
         return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
 
     def _is_removed(self) -> bool:
-        """Return whether the server or its account is no longer in Home Assistant."""
+        """Return whether the server or its account was removed."""
         entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
         return entry is None or self._subentry.subentry_id not in entry.subentries
 
@@ -60,18 +60,18 @@ class ServerRepairFlow(RepairsFlow):
         )
 
     def _store(self, data: Mapping[str, Any]) -> None:
-        """Store the server's data, which its coordinator takes over."""
+        """Store the server's data, which its coordinator then applies."""
         self.hass.config_entries.async_update_subentry(
             self._entry, self._subentry, data=data
         )
 
     def _done(self) -> RepairsFlowResult:
-        """End a flow that has fixed the issue."""
+        """Finish the flow after fixing the issue."""
         return self.async_create_entry(data={})
 
 
 class ConfirmFlow(ServerRepairFlow, ABC):
-    """Fix an issue of a server once the user agrees."""
+    """Base of a flow that asks before it fixes an issue."""
 
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
@@ -82,19 +82,19 @@ class ConfirmFlow(ServerRepairFlow, ABC):
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Ask, and fix the issue once the user agrees."""
+        """Ask for confirmation, then fix the issue."""
         if self._is_removed():
             return self._abort("server_removed")
         return await self._async_confirm(is_agreed=user_input is not None)
 
     @abstractmethod
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Ask, or fix the issue where the user agrees."""
+        """Ask for confirmation, or fix the issue once the user agrees."""
 
     def _ask(
         self, error: PlexError | None = None, **placeholders: str
     ) -> RepairsFlowResult:
-        """Show the question, and what went wrong when it was last agreed to."""
+        """Show the question, with the error of the last attempt."""
         return self.async_show_form(
             step_id="confirm",
             data_schema=forms.EMPTY_SCHEMA,
@@ -104,11 +104,11 @@ class ConfirmFlow(ServerRepairFlow, ABC):
 
 
 class RemoveServerFlow(ConfirmFlow):
-    """Remove a server that the account has no longer."""
+    """A flow that removes a server that the account no longer has."""
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Remove the server once the user agrees, and plex.tv still does not list it."""
+        """Remove the server after confirmation, if plex.tv still does not list it."""
         error: PlexError | None = None
         if self._server is not None:
             target = self._server.access.target
@@ -130,7 +130,7 @@ class RemoveServerFlow(ConfirmFlow):
 
 
 class NewTokenFlow(ServerRepairFlow):
-    """Take a new token for a server that refuses the typed one."""
+    """A flow that replaces a typed token that the server refuses."""
 
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
@@ -141,7 +141,7 @@ class NewTokenFlow(ServerRepairFlow):
     async def async_step_token(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Store the new token once the server takes it."""
+        """Store the new token if the server accepts it."""
         error: FormError | PlexError | None = None
         if user_input is not None:
             try:
@@ -161,7 +161,7 @@ class NewTokenFlow(ServerRepairFlow):
         )
 
     async def _async_checked(self, typed: str) -> str:
-        """Return the token that was typed, if the server takes it."""
+        """Return the typed token if the server accepts it."""
         token = checks.token(typed)
         if self._server is None:
             raise CannotConnectError
@@ -175,17 +175,17 @@ class NewTokenFlow(ServerRepairFlow):
 
 
 class LocalAddressFlow(ConfirmFlow):
-    """Use a server's local address, which needs no name resolution."""
+    """A flow that uses a server's local address, which needs no name resolution."""
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Use the address once the user agrees and the server answers there."""
+        """Use the address after confirmation, if the server answers there."""
         server = self._server
         addresses = local_addresses(server) if server is not None else []
         if not addresses:
             return self._abort("no_local_address")
         routes = [Route(url, ConnectionKind.CUSTOM) for url in addresses]
-        result = await find_server([routes], self._calls, self._subentry.unique_id)
+        result = await find_server([routes], self._server_at, self._subentry.unique_id)
         if result.winner is None:
             return self._ask(result.error, url=str(addresses[0]))
         url = str(result.winner[0].url)
@@ -196,8 +196,8 @@ class LocalAddressFlow(ConfirmFlow):
         self._store({**self._subentry.data, CONF_URL: url, CONF_VERIFY_SSL: False})
         return self._done()
 
-    def _calls(self, url: URL) -> PlexServer:
-        """Return the calls to an address, whose certificate is for a name."""
+    def _server_at(self, url: URL) -> PlexServer:
+        """Return an unverified client: certificates are valid only for names."""
         transport = async_create_transport(
             self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
         )
@@ -205,11 +205,11 @@ class LocalAddressFlow(ConfirmFlow):
 
 
 class AutomaticAddressFlow(ConfirmFlow):
-    """Forget the stored address of a server, and use those that plex.tv lists."""
+    """A flow that replaces a server's stored address with those that plex.tv lists."""
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Forget the address once the user agrees."""
+        """Remove the address after confirmation."""
         if not is_agreed:
             return self._ask(url=self._subentry.data.get(CONF_URL, ""))
         self._store(

@@ -1,4 +1,4 @@
-"""The steps of a server: add it to an account, and change how it is used."""
+"""Subentry flow that adds or changes a server."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -30,12 +30,12 @@ from .checks import FormError
 
 
 class ServerSubentryFlow(ConfigSubentryFlow):
-    """Add a server, listed by the account or not, or change how one is used."""
+    """Subentry flow for servers, which the account may or may not list."""
 
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Let the user choose how to name the server."""
+        """Let the user select how to add the server."""
         self._require_loaded()
         return self.async_show_menu(
             step_id="user",
@@ -46,7 +46,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def async_step_listed(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Let the user pick one of the account's servers."""
+        """Let the user select one of the account's servers."""
         name = {"name": self._entry.title}
         typed = user_input or {}
         try:
@@ -80,7 +80,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def async_step_address(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Find the server at an address that the user types."""
+        """Add the server at an address that the user types."""
         self._require_loaded()
         error: FormError | None = None
         if user_input is not None:
@@ -101,7 +101,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Change address, token and watched sources of a server."""
+        """Change a server's address, token, and watched sources."""
         self._require_loaded()
         error: FormError | None = None
         try:
@@ -134,11 +134,11 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def _async_add_by_address(
         self, user_input: Mapping[str, Any]
     ) -> SubentryFlowResult:
-        """Add the server that answers at an address; raise FormError if it cannot be."""
+        """Add the server that answers at an address. Raises FormError."""
         verify_ssl = user_input[CONF_VERIFY_SSL]
-        calls = partial(self._server, verify_ssl=verify_ssl)
+        server_at = partial(self._server_at, verify_ssl=verify_ssl)
         meant = checks.address(user_input.get(CONF_URL, ""), self._listed)
-        url, identity = await checks.async_identity(meant, calls)
+        url, identity = await checks.async_identity(meant, server_at)
         if self._is_added(identity.machine_identifier):
             return self.async_abort(
                 reason="already_configured",
@@ -151,7 +151,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             title = listed.name
             data |= listed_server_data(listed)
         else:
-            name = await checks.async_check_token(calls(url), typed_token)
+            name = await checks.async_check_token(server_at(url), typed_token)
             title = name or url.host or identity.machine_identifier
             data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
         return self.async_create_entry(
@@ -161,7 +161,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def _async_changed_data(
         self, user_input: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the server's data as changed; raise FormError if it cannot be."""
+        """Return the server's changed data. Raises FormError."""
         subentry = self._get_reconfigure_subentry()
         typed_url = user_input.get(CONF_URL, "").strip()
         typed_token = user_input.get(CONF_TOKEN, "").strip()
@@ -181,7 +181,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             raise FormError("url_required", CONF_URL)
         if typed_token:
             changes[CONF_TOKEN] = typed_token
-        # Read again: what plex.tv lists may have been renewed meanwhile.
+        # Read again: what plex.tv lists may have been updated meanwhile.
         current = self._get_reconfigure_subentry().data
         return checks.without(current, CONF_URL, CONF_VERIFY_SSL) | changes
 
@@ -192,7 +192,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         typed_token: str,
         subentry: ConfigSubentry,
     ) -> dict[str, Any]:
-        """Return what is stored of an address, if the server answers there."""
+        """Return the data of an address, if the server answers there."""
         data = {CONF_URL: typed_url, CONF_VERIFY_SSL: verify_ssl}
         has_changed = data != {
             CONF_URL: subentry.data.get(CONF_URL),
@@ -200,19 +200,19 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         }
         if not has_changed and not typed_token:
             return data
-        calls = partial(self._server, verify_ssl=verify_ssl)
+        server_at = partial(self._server_at, verify_ssl=verify_ssl)
         meant = checks.address(typed_url)
-        url, identity = await checks.async_identity(meant, calls)
+        url, identity = await checks.async_identity(meant, server_at)
         if identity.machine_identifier != subentry.unique_id:
             raise FormError("wrong_server", CONF_URL)
         if token := typed_token or subentry.data.get(CONF_TOKEN):
-            await checks.async_check_token(calls(url), token)
+            await checks.async_check_token(server_at(url), token)
         return data | {CONF_URL: str(url)}
 
     def _checked_sources(
         self, texts: Collection[str], subentry: ConfigSubentry
     ) -> list[str]:
-        """Return the sources, if the server can be asked for them."""
+        """Return the sources, if the server can report them."""
         sources = checks.sources(texts)
         if not sources:
             return sources
@@ -228,10 +228,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
     async def _async_listed(
         self, identity: Identity, typed_token: str
     ) -> ListedServer | None:
-        """Return the server as the account lists it, None where a token was typed.
-
-        Raises FormError when the account does not list it and no token was typed.
-        """
+        """Return the listed server, or None for a typed token; else raise FormError."""
         failure: PlexError | None = None
         if (listed := self._listed.get(identity.machine_identifier)) is None:
             try:
@@ -247,8 +244,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             raise FormError("token_required", CONF_TOKEN)
         return listed
 
-    def _server(self, url: URL, *, verify_ssl: bool) -> PlexServer:
-        """Return the calls to the server at an address."""
+    def _server_at(self, url: URL, *, verify_ssl: bool) -> PlexServer:
+        """Return a client for the server at an address."""
         transport = async_create_transport(
             self.hass,
             self._entry.data[CONF_CLIENT_IDENTIFIER],
@@ -258,7 +255,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
 
     @property
     def _not_added(self) -> list[ListedServer]:
-        """Return the account's servers that are not in Home Assistant yet."""
+        """Return the account's servers that are not yet added."""
         return [
             server
             for server in self._listed
@@ -266,7 +263,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         ]
 
     def _is_added(self, machine_identifier: str) -> bool:
-        """Return whether the account has the server in Home Assistant already."""
+        """Return whether the server is already added to the account."""
         return any(
             subentry.unique_id == machine_identifier
             for subentry in self._entry.subentries.values()
@@ -280,18 +277,18 @@ class ServerSubentryFlow(ConfigSubentryFlow):
 
     @property
     def _listed(self) -> ServerList:
-        """Return the servers of the account; end the flow where it is not loaded."""
+        """Return the account's servers; abort if the account is not loaded."""
         self._require_loaded()
         return self._entry.runtime_data.account.servers
 
     def _require_loaded(self) -> None:
-        """End the flow where the account's entry is not loaded."""
+        """Abort if the account is not loaded."""
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
 
 
 def listed_server_data(server: ListedServer) -> dict[str, Any]:
-    """Return what a subentry stores of a server that plex.tv lists."""
+    """Return the subentry data of a server that plex.tv lists."""
     return {
         CONF_SOURCES: [],
         CONF_LAST_KNOWN: KnownServer.from_listed(server).as_stored(),

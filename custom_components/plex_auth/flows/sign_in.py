@@ -1,4 +1,4 @@
-"""A new sign-in: stored in an entry, or ended at plex.tv."""
+"""A new sign-in, stored in an entry or ended at plex.tv."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from ..clients import async_create_plex_tv
 from ..const import CONF_API_URL, CONF_TOKEN_ORIGIN, DOMAIN, LOGGER, TokenOrigin
 from ..runtime_data import PlexAuthConfigEntry
 
-_LONGEST_SECONDS: Final = 10
+_TIMEOUT_SECONDS: Final = 10
 
 
 class NewSignIn:
-    """Hold a token that plex.tv has just given or accepted, until an entry has it."""
+    """A token that plex.tv has just issued or accepted, until an entry stores it."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class NewSignIn:
         sign_in: SignIn,
         origin: TokenOrigin,
     ) -> None:
-        """Take account and token, and the client identifier and address of both."""
+        """Initialize with a sign-in, its origin, and the client data used for it."""
         self.account = sign_in.account
         self._hass = hass
         self._client = dict(client)
@@ -38,7 +38,7 @@ class NewSignIn:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what a new entry stores of the sign-in."""
+        """Return the data of a new entry for the sign-in."""
         return {
             CONF_TOKEN: self._token,
             CONF_TOKEN_ORIGIN: self.origin,
@@ -47,9 +47,9 @@ class NewSignIn:
 
     @callback
     def store_in(self, entry: PlexAuthConfigEntry) -> None:
-        """Store the token in an entry of the account; `finish` stores its address."""
+        """Store the token in the account's entry; `finish` stores the API address."""
         if not self.origin.is_ours and entry.data[CONF_TOKEN] != self._token:
-            # A sign-in replaces the old token at plex.tv by itself; this one does not.
+            # A new sign-in revokes the old token at plex.tv; a typed token does not.
             async_end_if_ours(self._hass, entry.data)
         has_same_address = entry.data[CONF_API_URL] == self._client[CONF_API_URL]
         self._update(entry, {CONF_TOKEN: self._token, CONF_TOKEN_ORIGIN: self.origin})
@@ -61,11 +61,9 @@ class NewSignIn:
 
     @callback
     def finish(self) -> None:
-        """Store the address, or end a sign-in of our own that no entry has.
+        """Store the address and load the entry, or end our own sign-in if unused.
 
-        This is for the end of the dialog: another address reloads a loaded entry,
-        any other is loaded here, and a reload ends every dialog that signs in to the
-        entry again.
+        Only for the end of the dialog: a reload ends all sign-in dialogs of the entry.
         """
         if self._is_finished:
             return
@@ -75,7 +73,7 @@ class NewSignIn:
             entry.data.get(CONF_TOKEN) == self._token
             for entry in entries.async_entries(DOMAIN)
         ):
-            LOGGER.debug("A sign-in that ended in no entry is ended at plex.tv")
+            LOGGER.debug("Ending an unused sign-in at plex.tv")
             async_end_if_ours(self._hass, self.data)
         if self._entry_id is None or not (
             entry := entries.async_get_entry(self._entry_id)
@@ -88,20 +86,20 @@ class NewSignIn:
 
     @callback
     def _update(self, entry: PlexAuthConfigEntry, changes: dict[str, Any]) -> None:
-        """Change some of an entry's data."""
+        """Update some of an entry's data."""
         self._hass.config_entries.async_update_entry(
             entry, data={**entry.data, **changes}
         )
 
 
 def is_ours(data: Mapping[str, Any]) -> bool:
-    """Return whether the token of an entry's data is of our own sign-in."""
+    """Return whether an entry's data has a token from our own sign-in."""
     return TokenOrigin(data.get(CONF_TOKEN_ORIGIN, TokenOrigin.TOKEN)).is_ours
 
 
 @callback
 def async_end_if_ours(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-    """End the sign-in of an entry's data in the background, unless it was not ours."""
+    """End the sign-in of an entry's data in the background, if it is our own."""
     if is_ours(data):
         hass.async_create_background_task(
             async_sign_out(hass, dict(data)), "plex_auth sign out"
@@ -109,12 +107,9 @@ def async_end_if_ours(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
 
 
 async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-    """End the sign-in of an entry's data at plex.tv.
-
-    It takes 10 seconds at most and never fails.
-    """
+    """End the sign-in at plex.tv; this takes 10 seconds at most and never fails."""
     try:
-        async with asyncio.timeout(_LONGEST_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             await async_create_plex_tv(hass, data).sign_out(data[CONF_TOKEN])
     except (PlexError, TimeoutError) as err:
         LOGGER.info("The sign-in could not be ended at plex.tv: %s", err)
