@@ -56,6 +56,13 @@ def use_this_integration(
 
 
 @pytest.fixture
+def full_run(pytestconfig: pytest.Config) -> None:
+    """Skip a test that takes long, unless all are to run at their full length."""
+    if not pytestconfig.getoption("--full"):
+        pytest.skip("takes long: run it with --full")
+
+
+@pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Return the snapshots in Home Assistant's form."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)

@@ -1,8 +1,8 @@
 """The blueprints: loaded, and run as automations against the simulator."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,6 @@ from unittest.mock import patch
 
 import aiohttp
 from freezegun.api import FrozenDateTimeFactory
-from plexapi.exceptions import Unauthorized
-from plexapi.myplex import MyPlexAccount
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -30,7 +28,7 @@ from homeassistant.components.blueprint import models
 from homeassistant.components.blueprint.errors import MissingInput
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.trace.util import async_list_traces
-from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE
 from homeassistant.core import Context, Event, HomeAssistant, ServiceCall, callback
 from homeassistant.helpers import (
     config_validation as cv,
@@ -280,135 +278,101 @@ async def test_play_nothing_without_the_server(
     assert await begin() == []
 
 
-class PlexPass:
-    """Hold an account with a Plex Pass, and the automation that watches it."""
-
-    def __init__(
-        self, harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
-    ) -> None:
-        """Begin at noon of a day."""
-        self.harness = harness
-        self.account = harness.world.yearly
-        self.freezer = freezer
-        self._told = told
-        freezer.move_to("2026-12-01 12:00:00+00:00")
-
-    @property
-    def told(self) -> list[str]:
-        """Return what the automation has told."""
-        return messages(self._told)
-
-    async def set_up(self, **inputs: Any) -> None:
-        """Add the account and the automation, with the sensor or before there is one."""
-        await self.harness.hass.config.async_set_time_zone("UTC")
-        await self.harness.add(self.account)
-        await async_use(
-            self.harness.hass,
-            "plex_pass_ends.yaml",
-            ends="sensor.carla_subscription_ends",
-            actions=[TELL],
-            **inputs,
-        )
-
-    def cancel(self, ends_at: str) -> None:
-        """Let the Plex Pass end at a moment."""
-        self.account.subscription = Subscription.cancelled(
-            dt_util.utcnow() - timedelta(days=300), datetime.fromisoformat(ends_at)
-        )
-
-    def renew(self) -> None:
-        """Let the Plex Pass renew by itself."""
-        self.account.subscription = Subscription.yearly(
-            dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=2)
-        )
-
-    async def until(self, moment: str) -> None:
-        """Let time pass, some polls at a time."""
-        end = datetime.fromisoformat(moment)
-        while dt_util.utcnow() < end:
-            await self.harness.wait(self.freezer, timedelta(hours=3))
+def cancelled(day: int) -> Subscription:
+    """Return a Plex Pass that ends on a day of December."""
+    end = datetime(2026, 12, day, 15, tzinfo=UTC)
+    return Subscription.cancelled(dt_util.utcnow() - timedelta(days=300), end)
 
 
-@pytest.fixture
-async def plex_pass(
-    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
-) -> AsyncIterator[PlexPass]:
-    """Return an account with a Plex Pass; in the end its automation is turned off."""
-    yield PlexPass(harness, freezer, told)
+def renewing() -> Subscription:
+    """Return a Plex Pass that renews by itself."""
+    now = dt_util.utcnow()
+    return Subscription.yearly(now - timedelta(days=300), now + timedelta(days=2))
+
+
+def lifetime() -> Subscription:
+    """Return a Plex Pass that lasts for ever."""
+    return Subscription.lifetime(dt_util.utcnow())
+
+
+AWAY, BACK = Fault.html(502), None
+ON_5, ON_10 = (f"The Plex Pass of Carla ends on 2026-12-{day}." for day in ("05", "10"))
+
+type Step = Callable[[], Subscription] | Fault | None
+"""What becomes of the Plex Pass, or of plex.tv."""
+
+# From noon of December 1: the inputs, the Plex Pass at first, and the steps: what
+# happens, until which day and hour, and what has been told by then.
+PLEX_PASSES: dict[str, tuple[dict[str, Any], Step, list[tuple[Any, ...]]]] = {
+    "ends: told once, at the time of day, when it is as near as asked for": (
+        {"days": 3},
+        partial(cancelled, 10),
+        [(BACK, 8, 6, []), (BACK, 8, 9, [ON_10]), (BACK, 12, 12, [ON_10])],
+    ),
+    "renews, or lasts for ever: nothing is told": (
+        {},
+        partial(cancelled, 30),
+        [(renewing, 3, 12, []), (lifetime, 4, 12, [])],
+    ),
+    "cancelled late: told the next morning, by a sensor that comes with it": (
+        {"days": 30, "at": "10:00:00"},
+        renewing,
+        [
+            (BACK, 2, 12, []),
+            (partial(cancelled, 10), 3, 9, []),
+            (BACK, 5, 12, [ON_10]),
+        ],
+    ),
+    "plex.tv is away: made up for, and told once": (
+        {"days": 9},
+        partial(cancelled, 10),
+        [
+            (AWAY, 2, 12, []),
+            (BACK, 3, 12, [ON_10]),
+            (AWAY, 3, 18, [ON_10]),
+            (BACK, 5, 12, [ON_10]),
+        ],
+    ),
+    "renewed and cancelled anew: ends anew": (
+        {"days": 3},
+        partial(cancelled, 5),
+        [(BACK, 4, 12, [ON_5]), (partial(cancelled, 10), 9, 12, [ON_5, ON_10])],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "at_first", "steps"), PLEX_PASSES.values(), ids=PLEX_PASSES
+)
+async def test_plex_pass_ends(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    told: list[ServiceCall],
+    inputs: dict[str, Any],
+    at_first: Callable[[], Subscription],
+    steps: list[tuple[Step, int, int, list[str]]],
+) -> None:
+    """It tells that a Plex Pass ends, as the table says."""
+    freezer.move_to("2026-12-01 12:00:00+00:00")
+    await harness.hass.config.async_set_time_zone("UTC")
+    account, ends = harness.world.yearly, "sensor.carla_subscription_ends"
+    account.subscription = at_first()
+    await harness.add(account)
+    await async_use(
+        harness.hass, "plex_pass_ends.yaml", ends=ends, actions=[TELL], **inputs
+    )
+    for happens, day, hour, expected in steps:
+        harness.simulator.faults.clear()
+        if isinstance(happens, Fault):
+            harness.simulator.faults.set("user", happens)
+        elif happens is not None:
+            account.subscription = happens()
+        while dt_util.utcnow() < datetime(2026, 12, day, hour, tzinfo=UTC):
+            await harness.wait(freezer, timedelta(hours=3))
+        assert messages(told) == expected, (day, hour)
     await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )
-
-
-ENDS_ON_10 = "The Plex Pass of Carla ends on 2026-12-10."
-
-
-async def test_plex_pass_ends(plex_pass: PlexPass) -> None:
-    """It tells once: at the time of day, when the end is as near as asked for."""
-    plex_pass.cancel("2026-12-10T15:00:00Z")
-    await plex_pass.set_up(days=3)
-    await plex_pass.until("2026-12-08T06:00:00Z")
-    assert plex_pass.told == []
-    await plex_pass.until("2026-12-08T09:00:00Z")
-    assert plex_pass.told == [ENDS_ON_10]
-    await plex_pass.until("2026-12-12T12:00:00Z")
-    assert plex_pass.told == [ENDS_ON_10]
-
-
-async def test_plex_pass_renews(plex_pass: PlexPass) -> None:
-    """It does nothing while the Plex Pass renews, or lasts for ever."""
-    plex_pass.cancel("2026-12-30T15:00:00Z")
-    await plex_pass.set_up()
-    plex_pass.renew()
-    await plex_pass.until("2026-12-03T12:00:00Z")
-    harness, account = plex_pass.harness, plex_pass.account
-    assert harness.state("sensor.subscription_ends", account) == STATE_UNKNOWN
-    account.subscription = Subscription.lifetime(dt_util.utcnow())
-    await plex_pass.until("2026-12-04T12:00:00Z")
-    assert plex_pass.told == []
-
-
-async def test_plex_pass_cancelled_late(plex_pass: PlexPass) -> None:
-    """It tells the next morning when the end is nearer than asked for from the start."""
-    plex_pass.renew()
-    await plex_pass.set_up(days=30, at="10:00:00")
-    await plex_pass.until("2026-12-02T12:00:00Z")
-    assert (
-        plex_pass.harness.shown("sensor.subscription_ends", plex_pass.account) is None
-    )
-    plex_pass.cancel("2026-12-10T15:00:00Z")
-    await plex_pass.until("2026-12-03T09:00:00Z")
-    assert plex_pass.told == []
-    await plex_pass.until("2026-12-05T12:00:00Z")
-    assert plex_pass.told == [ENDS_ON_10]
-
-
-async def test_plex_pass_while_plex_is_away(plex_pass: PlexPass) -> None:
-    """A morning on which plex.tv is away is made up for, and tells nothing twice."""
-    plex_pass.cancel("2026-12-10T15:00:00Z")
-    await plex_pass.set_up(days=9)
-    plex_pass.harness.simulator.faults.set("user", Fault.html(502))
-    await plex_pass.until("2026-12-02T12:00:00Z")
-    assert plex_pass.told == []
-    plex_pass.harness.simulator.faults.clear()
-    await plex_pass.until("2026-12-03T12:00:00Z")
-    assert plex_pass.told == [ENDS_ON_10]
-    plex_pass.harness.simulator.faults.set("user", Fault.html(502))
-    await plex_pass.until("2026-12-03T18:00:00Z")
-    plex_pass.harness.simulator.faults.clear()
-    await plex_pass.until("2026-12-05T12:00:00Z")
-    assert plex_pass.told == [ENDS_ON_10]
-
-
-async def test_plex_pass_ends_again(plex_pass: PlexPass) -> None:
-    """A Plex Pass that was renewed and cancelled anew ends anew."""
-    plex_pass.cancel("2026-12-05T15:00:00Z")
-    await plex_pass.set_up(days=3)
-    await plex_pass.until("2026-12-04T12:00:00Z")
-    assert plex_pass.told == ["The Plex Pass of Carla ends on 2026-12-05."]
-    plex_pass.cancel("2026-12-10T15:00:00Z")
-    await plex_pass.until("2026-12-09T12:00:00Z")
-    assert plex_pass.told[1:] == [ENDS_ON_10]
 
 
 @pytest.fixture
@@ -578,34 +542,3 @@ async def test_new_devices_at_once(
     assert {
         name for name, one in devices.items() if not harness.anna.find_token(one.value)
     } == {"B"}
-
-
-async def test_device_of_another_client(
-    harness: Harness,
-    freezer: FrozenDateTimeFactory,
-    phone: tuple[str, list[dict[str, Any]]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """python-plexapi signs in, is told of, and by the button its token is dead."""
-    phone_id, got = phone
-    for name in ("key", "SIGNIN"):
-        address: str = getattr(MyPlexAccount, name)
-        address = address.replace("https://plex.tv", harness.simulator.base_url)
-        monkeypatch.setattr(MyPlexAccount, name, address)
-    await async_watch_devices(harness, phone_id)
-    account = await harness.hass.async_add_executor_job(
-        partial(
-            MyPlexAccount,
-            username=harness.anna.username,
-            password=harness.anna.password,
-            code=harness.anna.code(),
-        )
-    )
-    await harness.hass.async_add_executor_job(account.reload)
-    await async_get(harness, freezer, timedelta(hours=1), got, 1)
-    assert "PlexAPI" in got[0]["message"]
-    press(harness, got[0])
-    await until(lambda: len(got) == 2)
-    assert got[1]["message"].startswith("Removed")
-    with pytest.raises(Unauthorized):
-        await harness.hass.async_add_executor_job(account.reload)

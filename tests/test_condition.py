@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import product
 import logging
 from typing import Any
 
@@ -17,17 +18,12 @@ from custom_components.plex_auth.condition import CONDITIONS
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.helpers import (
-    area_registry as ar,
-    device_registry as dr,
-    entity_registry as er,
-    label_registry as lr,
-)
 from homeassistant.helpers.condition import async_validate_condition_config
 from homeassistant.setup import async_setup_component
 
+from .automation_targets import WRONG_CONFIGURATIONS, add_strangers, target_everything
 from .harness import Harness
-from .helpers import async_settle, device_of, entity_id_of, everything_enabled
+from .helpers import async_settle, everything_enabled
 from .plex_simulator import Account, Fault, MediaServer
 
 POLL = timedelta(minutes=30)
@@ -96,13 +92,6 @@ async def async_guard(
     return Guarded(hass, calls)
 
 
-def entity_id(
-    hass: HomeAssistant, name: str, account: Account, server: MediaServer
-) -> str:
-    """Return the entity of that name, of the server where it is the server's."""
-    return entity_id_of(hass, name, account, server if name == REACHABLE else None)
-
-
 @each_condition
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_passes(
@@ -117,7 +106,7 @@ async def test_passes(
 ) -> None:
     """A condition passes until the poll that tells otherwise."""
     caplog.clear()
-    target = {"entity_id": entity_id(harness.hass, name, harness.anna, harness.server)}
+    target = {"entity_id": harness.entity_id(name)}
     guarded = await async_guard(harness.hass, condition, target, behavior=behavior)
     assert await guarded.passes()
     await cause(harness.anna, harness.server)
@@ -142,7 +131,7 @@ async def test_what_is_not_known_does_not_pass(
     behavior: str,
 ) -> None:
     """A condition on an entity that is unavailable or does not exist does not pass."""
-    found = entity_id(harness.hass, name, harness.anna, harness.server)
+    found = harness.entity_id(name)
     guarded = await async_guard(
         harness.hass, condition, {"entity_id": found}, behavior=behavior
     )
@@ -242,7 +231,6 @@ async def test_for(
 
 
 @each_condition
-@pytest.mark.parametrize("kind", ["entity", "device", "area", "label"])
 @pytest.mark.parametrize("behavior", ["any", "all"])
 async def test_targets(
     harness: Harness,
@@ -251,65 +239,25 @@ async def test_targets(
     condition: str,
     name: str,
     cause: Cause,
-    kind: str,
     behavior: str,
 ) -> None:
-    """Of all that a target reaches only the entity that is meant counts.
+    """Of all that a target reaches, in whatever way, only our own entity counts.
 
     A stranger would pass where our entity does not, and the other way about.
     """
-    stranger = add_stranger(harness.hass, name)
+    strangers = add_strangers(harness.hass)
+    target = target_everything(harness.hass, entry, harness.server, strangers)
     own = "off" if name == SIGN_IN else "on"
     opposite = {"on": "off", "off": "on"}[own]
-    guarded = await async_guard(
-        harness.hass,
-        condition,
-        prepare_targets(harness.hass, entry, harness.server, stranger)[kind],
-        behavior=behavior,
-    )
-    harness.hass.states.async_set(stranger, opposite)
+    guarded = await async_guard(harness.hass, condition, target, behavior=behavior)
+    for stranger in strangers:
+        harness.hass.states.async_set(stranger, opposite)
     assert await guarded.passes()
     await cause(harness.anna, harness.server)
     await harness.wait(freezer, POLL)
-    harness.hass.states.async_set(stranger, own)
+    for stranger in strangers:
+        harness.hass.states.async_set(stranger, own)
     assert not await guarded.passes()
-
-
-def add_stranger(hass: HomeAssistant, name: str) -> str:
-    """Add an entity that looks like ours, but is of another integration."""
-    domain, _, key = name.partition(".")
-    device_class = {SIGN_IN: "problem", REACHABLE: "connectivity"}.get(name)
-    return (
-        er.async_get(hass)
-        .async_get_or_create(
-            domain,
-            "stranger",
-            key,
-            original_device_class=device_class,
-            translation_key=key,
-        )
-        .entity_id
-    )
-
-
-def prepare_targets(
-    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer, stranger: str
-) -> dict[str, dict[str, Any]]:
-    """Return a target of each kind, which reaches our entities and the stranger."""
-    entities, devices = er.async_get(hass), dr.async_get(hass)
-    area = ar.async_get(hass).async_create("Cellar")
-    label = lr.async_get(hass).async_create("Watched")
-    own_devices = [device_of(hass, entry), device_of(hass, entry, server)]
-    for device in own_devices:
-        devices.async_update_device(device.id, area_id=area.id, labels={label.label_id})
-    entities.async_update_entity(stranger, area_id=area.id, labels={label.label_id})
-    own = er.async_entries_for_config_entry(entities, entry.entry_id)
-    return {
-        "entity": {"entity_id": [entity.entity_id for entity in own] + [stranger]},
-        "device": {"device_id": [device.id for device in own_devices]},
-        "area": {"area_id": area.id},
-        "label": {"label_id": label.label_id},
-    }
 
 
 async def test_other_entity_of_ours(harness: Harness) -> None:
@@ -324,21 +272,10 @@ async def test_other_entity_of_ours(harness: Harness) -> None:
     assert not await guarded.passes()
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {},
-        {"target": {"entity_id": "event.x"}, "options": {"behavior": "sometimes"}},
-        {"target": {"entity_id": "event.x"}, "options": {"nonsense": 1}},
-        {"target": {"entity_id": "event.x"}, "options": {"for": "nonsense"}},
-    ],
-)
-async def test_wrong_configuration(
-    hass: HomeAssistant, condition: str, broken: dict[str, Any]
-) -> None:
+async def test_wrong_configuration(hass: HomeAssistant) -> None:
     """A condition without a target or with an option that is none is refused."""
-    with pytest.raises(vol.Invalid):
-        await async_validate_condition_config(
-            hass, {"condition": f"{DOMAIN}.{condition}", **broken}
-        )
+    for condition, broken in product(CONDITIONS, WRONG_CONFIGURATIONS):
+        with pytest.raises(vol.Invalid):
+            await async_validate_condition_config(
+                hass, {"condition": f"{DOMAIN}.{condition}", **broken}
+            )

@@ -12,16 +12,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.plex_auth.const import (
-    CONF_LAST_KNOWN,
-    CONF_SOURCES,
-    DOMAIN,
-    TokenOrigin,
-)
+from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN, TokenOrigin
 from custom_components.plex_auth.transient_tokens import async_issued_token
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, EventStateChangedData
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .harness import Harness
@@ -81,13 +75,6 @@ async def test_every_request_names_the_client(
         assert request.path.startswith("/api/v2/") is (request.host == PLEX_TV)
 
 
-async def test_account_without_servers(harness: Harness) -> None:
-    """An account without any server is set up."""
-    entry = await harness.add(harness.world.without_servers)
-    assert entry.state is ConfigEntryState.LOADED
-    assert harness.state("sensor.servers", harness.world.without_servers) == "0"
-
-
 async def test_shared_server(harness: Harness) -> None:
     """A server of somebody else is set up without anything that is its owner's."""
     entry = await harness.add(harness.ben, harness.server)
@@ -97,32 +84,6 @@ async def test_shared_server(harness: Harness) -> None:
     assert harness.asked().keys() == {
         *("user", "resources", "devices", "identity", "notifications", "security_token")
     }
-
-
-async def test_managed_user(harness: Harness) -> None:
-    """A managed user, who has but a title, is set up under that title."""
-    entry = await harness.add(harness.world.managed, harness.server)
-    assert entry.state is ConfigEntryState.LOADED
-    assert device_of(harness.hass, entry).name == "Emil"
-    assert harness.state("binary_sensor.reachable", harness.world.managed) == "on"
-
-
-async def test_three_servers(harness: Harness, plex_direct: None) -> None:
-    """An account with three servers has a device for each; unique ids are apart."""
-    hugo = harness.world.three_servers
-    servers = [
-        server for server in harness.simulator.servers.values() if server.owner is hugo
-    ]
-    entry = await harness.add(hugo, *servers)
-    assert [
-        harness.state("binary_sensor.reachable", hugo, server) for server in servers
-    ] == ["on"] * 3
-    entities = er.async_entries_for_config_entry(
-        er.async_get(harness.hass), entry.entry_id
-    )
-    assert len({(entity.domain, entity.unique_id) for entity in entities}) == len(
-        entities
-    )
 
 
 async def test_two_accounts_share_a_server(harness: Harness) -> None:
@@ -169,42 +130,6 @@ async def test_unload_leaves_nothing(
     await harness.wait(freezer, timedelta(hours=48))
     assert not harness.simulator.requests
     assert not changes
-
-
-async def test_reload_keeps_the_transient_token(
-    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
-) -> None:
-    """A reload does not forget a transient token, nor when it ends."""
-    await harness.transient_token()
-    before = harness.state("sensor.transient_token_expires")
-    await harness.reload(entry)
-    assert entry.state is ConfigEntryState.LOADED
-    assert harness.state("sensor.transient_token_expires") == before
-    events: list[Event[EventStateChangedData]] = async_capture_events(
-        harness.hass, "state_changed"
-    )
-    await harness.wait(freezer, timedelta(hours=48, seconds=1))
-    assert harness.state("sensor.transient_token_expires") == STATE_UNKNOWN
-    entity_id = harness.entity_id("event.transient_token")
-    ends = [
-        event.data["new_state"].attributes["event_type"]
-        for event in events
-        if event.data["entity_id"] == entity_id and event.data["new_state"] is not None
-    ]
-    assert len(ends) == 1
-
-
-async def test_token_that_ended_while_unloaded(
-    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
-) -> None:
-    """A transient token that ended while the entry was unloaded is gone afterwards."""
-    await harness.transient_token()
-    await harness.hass.config_entries.async_unload(entry.entry_id)
-    await harness.wait(freezer, timedelta(hours=49))
-    await harness.hass.config_entries.async_setup(entry.entry_id)
-    await harness.settle()
-    await harness.wait(freezer, timedelta(seconds=1))
-    assert harness.state("sensor.transient_token_expires") == STATE_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -456,28 +381,6 @@ async def test_no_usable_server_waits_for_plex_tv(
     )
 
 
-async def test_no_server_and_a_rejected_token(harness: Harness) -> None:
-    """An entry without servers asks for a new sign-in when its token is rejected."""
-    entry = make_entry(harness.simulator, harness.world.without_servers)
-    harness.world.without_servers.revoke_tokens()
-    await async_set_up(harness.hass, entry)
-    assert entry.state is ConfigEntryState.LOADED
-    assert harness.state("binary_sensor.sign_in", harness.world.without_servers) == "on"
-    assert harness.reauth_flows(entry) == 1
-    harness.hass.config_entries.async_update_entry(
-        entry,
-        data={
-            **entry.data,
-            CONF_TOKEN: harness.world.without_servers.sign_in_token(
-                entry.data["client_identifier"]
-            ),
-        },
-    )
-    await harness.reload(entry)
-    assert harness.hass.config_entries.async_loaded_entries(DOMAIN) == [entry]
-    assert not harness.reauth_flows(entry)
-
-
 async def test_typed_token_makes_a_server_usable(harness: Harness) -> None:
     """A server with an address and a token typed by the user works without plex.tv."""
     entry = make_entry(
@@ -501,80 +404,6 @@ async def test_typed_token_makes_a_server_usable(harness: Harness) -> None:
     assert harness.server.accepts_transient_token(
         await async_get_transient_token(harness.hass, entry, harness.server)
     )
-
-
-async def test_server_down_at_start(
-    harness: Harness, freezer: FrozenDateTimeFactory
-) -> None:
-    """A server that is down does not keep the account from being set up."""
-    await harness.server.stop()
-    entry = await harness.add(harness.anna, harness.server, harness.world.basement)
-    assert entry.state is ConfigEntryState.LOADED
-    assert harness.state("binary_sensor.sign_in") == "off"
-    assert harness.state("binary_sensor.reachable") == "off"
-    assert harness.state("sensor.connection") == STATE_UNAVAILABLE
-    assert harness.state("binary_sensor.reachable", harness.world.basement) == "on"
-    await harness.server.start()
-    await harness.wait(freezer, timedelta(minutes=5, seconds=1))
-    assert harness.state("binary_sensor.reachable") == "on"
-    assert harness.state("sensor.connection") == "local"
-
-
-async def test_what_needs_no_reload(harness: Harness, entry: MockConfigEntry) -> None:
-    """A new token, and what plex.tv now says of a server, are taken without a reload."""
-    data = entry.runtime_data
-    harness.hass.config_entries.async_update_entry(
-        entry,
-        data={
-            **entry.data,
-            CONF_TOKEN: harness.anna.sign_in_token(entry.data["client_identifier"]),
-        },
-    )
-    harness.server.rotate_access_tokens()
-    subentry = subentry_of(entry, harness.server)
-    harness.hass.config_entries.async_update_subentry(
-        entry,
-        subentry,
-        data={
-            **subentry.data,
-            CONF_LAST_KNOWN: known_server(harness.server, harness.anna),
-        },
-    )
-    await harness.settle()
-    assert entry.runtime_data is data
-
-
-async def test_added_server(harness: Harness, entry: MockConfigEntry) -> None:
-    """A server that is added gets a device and entities at once."""
-    harness.add_server(entry, harness.world.basement)
-    await harness.settle()
-    assert device_of(harness.hass, entry, harness.world.basement).name == "Basement"
-    assert harness.state("binary_sensor.reachable", harness.world.basement) == "on"
-
-
-async def test_changed_server(harness: Harness, entry: MockConfigEntry) -> None:
-    """A server that the user changes follows, and nothing is loaded anew."""
-    data = entry.runtime_data
-    subentry = subentry_of(entry, harness.server)
-    harness.hass.config_entries.async_update_subentry(
-        entry, subentry, data={**subentry.data, "url": harness.server.http_url}
-    )
-    await harness.settle()
-    assert harness.state("sensor.connection") == "custom"
-    subentry = subentry_of(entry, harness.server)
-    harness.hass.config_entries.async_update_subentry(
-        entry,
-        subentry,
-        data={
-            **subentry.data,
-            CONF_SOURCES: [source_of(harness.world.basement)],
-        },
-    )
-    await harness.settle()
-    assert (
-        harness.state(f"sensor.source_{source_of(harness.world.basement)}") == "local"
-    )
-    assert entry.runtime_data is data
 
 
 async def test_changed_address_of_the_api(harness: Harness) -> None:

@@ -1,4 +1,4 @@
-"""A server that is listened to: what happens to it is known at once, for fewer polls."""
+"""The polls of a server that is listened to, and of its sources."""
 
 import asyncio
 from collections import Counter
@@ -15,16 +15,25 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.plex_auth.api.transport import HEARTBEAT
+from custom_components.plex_auth.const import CONF_SOURCES
 from custom_components.plex_auth.diagnostics import async_get_config_entry_diagnostics
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP, EVENT_STATE_CHANGED
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_STOP,
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+)
 from homeassistant.core import CoreState, Event
 
 from .harness import Harness
-from .helpers import async_arrival, server_coordinator, until
+from .helpers import async_arrival, server_coordinator, server_data, source_of, until
 from .plex_simulator import Fault, MediaServer
 from .plex_simulator.faults import Exchange
+from .plex_simulator.worlds import PODCASTS
 
 POLL = timedelta(minutes=5)
+LATE_POLL = POLL + timedelta(seconds=1)
+SOURCE_POLL = timedelta(minutes=30, seconds=1)
+PODCASTS_SOURCE = f"provider://{PODCASTS}"
 REACHABLE = "binary_sensor.reachable"
 TRANSIENT_TOKEN = "event.transient_token"
 
@@ -117,20 +126,18 @@ async def test_listens(ear: Ear) -> None:
     }
 
 
-@pytest.mark.parametrize(("has_token", "most"), [(False, 120), (True, 240)])
-async def test_idle_day(ear: Ear, has_token: bool, most: int) -> None:
-    """While it is open polls are every 15 minutes."""
-    if has_token:
-        await ear.harness.transient_token()
+async def test_idle_day(ear: Ear) -> None:
+    """While it is open polls are every 15 minutes, with a look at the token each."""
+    await ear.harness.transient_token()
     ear.harness.asked()
     for _ in range(288):
         await ear.step(POLL)
     asked = ear.harness.asked()
     assert 90 <= asked["identity"] <= 98
-    assert asked["root"] == (asked["identity"] if has_token else 0)
+    assert asked["root"] == asked["identity"]
     assert asked["notifications"] == 0
     del asked["user"], asked["resources"]
-    assert asked.total() <= most
+    assert asked.total() <= 240
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -436,3 +443,130 @@ async def test_address_changes_while_it_is_polled(
     await asyncio.sleep(0.1)
     assert len(harness.simulator.requests_to("root")) == 1
     assert not harness.simulator.requests_to("notifications")
+
+
+# Each source is judged by itself, and asked when its server is back
+
+
+async def add_watched(harness: Harness, *sources: str) -> MockConfigEntry:
+    """Set up Anna's entry with a server whose sources are watched."""
+    data = server_data(harness.server, harness.anna, **{CONF_SOURCES: list(sources)})
+    return await harness.add(harness.anna, data)
+
+
+@pytest.fixture
+def good(harness: Harness) -> str:
+    """Return a source that is told whatever happens to others."""
+    return source_of(harness.world.basement)
+
+
+def spoil(harness: Harness, source: str, fault: Fault) -> None:
+    """Let a server answer with a fault when it is asked for one source."""
+
+    async def play(exchange: Exchange) -> web.StreamResponse:
+        if exchange.request.query["source"] == source:
+            return await fault.play(exchange)
+        return await exchange.respond()
+
+    harness.server.faults.set("security_resources", Fault("one source", play))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+async def test_refused_source_takes_no_other_away(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str, status: int
+) -> None:
+    """One source that is refused, at whatever place, leaves the others as they are."""
+    await add_watched(harness, PODCASTS_SOURCE, good)
+    spoil(harness, PODCASTS_SOURCE, Fault.status(status))
+    await harness.wait(freezer, SOURCE_POLL)
+    assert harness.state(f"sensor.source_{good}") == "local"
+    assert harness.state(f"sensor.source_{PODCASTS_SOURCE}") == STATE_UNAVAILABLE
+    harness.server.faults.clear()
+    await harness.wait(freezer, SOURCE_POLL)
+    assert harness.state(f"sensor.source_{PODCASTS_SOURCE}") == "remote"
+
+
+async def test_sources_come_back_with_their_server(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """After a night the sources are asked for as soon as the server is reached."""
+    await harness.server.stop()
+    await add_watched(harness, good)
+    assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
+    await harness.server.start()
+    await harness.wait(freezer, LATE_POLL)
+    assert harness.state(f"sensor.source_{good}") == "local"
+
+
+async def test_outage_of_hours(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    good: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Sources go and come in the same poll as their server, which logs one line."""
+    await add_watched(harness, good)
+    caplog.clear()
+    await harness.server.stop()
+    for _ in range(13):
+        await harness.wait(freezer, LATE_POLL)
+        assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
+    lines = [
+        record.message
+        for record in caplog.records
+        if record.name.startswith("custom_components.plex_auth")
+        and record.levelno > logging.DEBUG
+    ]
+    assert len(lines) == 1
+    await harness.server.start()
+    await harness.wait(freezer, LATE_POLL)
+    assert harness.state(REACHABLE) == "on"
+    assert harness.state(f"sensor.source_{good}") == "local"
+
+
+async def test_sources_of_a_server_that_is_down_are_not_asked_for(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """A server that is not reached is not asked for its sources."""
+    await add_watched(harness, good)
+    harness.server.faults.set("identity", Fault.status(500))
+    await harness.wait(freezer, LATE_POLL)
+    harness.asked()
+    for _ in range(7):
+        await harness.wait(freezer, LATE_POLL)
+    assert "security_resources" not in harness.asked()
+
+
+async def test_name_is_kept(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
+    """A source keeps its name over a start at which the server is down."""
+    entry = await add_watched(harness, PODCASTS_SOURCE)
+    name = harness.entity(f"sensor.source_{PODCASTS_SOURCE}").name
+    assert name.endswith("Podcasts")
+    await harness.server.stop()
+    await harness.reload(entry)
+    assert harness.entity(f"sensor.source_{PODCASTS_SOURCE}").name == name
+    await harness.server.start()
+    for _ in range(7):
+        await harness.wait(freezer, LATE_POLL)
+        assert harness.entity(f"sensor.source_{PODCASTS_SOURCE}").name == name
+
+
+async def test_name_comes_later(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A source that is first met while its server is down gets its name with it."""
+    await harness.server.stop()
+    await add_watched(harness, PODCASTS_SOURCE)
+    await harness.server.start()
+    await harness.wait(freezer, LATE_POLL)
+    assert harness.entity(f"sensor.source_{PODCASTS_SOURCE}").name.endswith("Podcasts")
+
+
+async def test_name_is_renewed(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """A source that gets another name is called by it."""
+    await add_watched(harness, good)
+    harness.world.basement.name = "Cellar"
+    await harness.wait(freezer, SOURCE_POLL)
+    assert harness.entity(f"sensor.source_{good}").name.endswith("Cellar")

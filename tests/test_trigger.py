@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import product
 import logging
 from typing import Any
 
@@ -17,26 +18,13 @@ from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.trigger import TRIGGERS
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.helpers import (
-    area_registry as ar,
-    device_registry as dr,
-    entity_registry as er,
-    floor_registry as fr,
-    label_registry as lr,
-)
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.trigger import async_validate_trigger_config
 from homeassistant.setup import async_setup_component
 
+from .automation_targets import WRONG_CONFIGURATIONS, add_strangers, target_everything
 from .harness import Harness
-from .helpers import (
-    account_coordinator,
-    async_add_account,
-    async_pass,
-    async_settle,
-    device_of,
-    entity_id_of,
-    everything_enabled,
-)
+from .helpers import account_coordinator, async_pass, async_settle, everything_enabled
 from .plex_simulator import Fault
 
 ACCOUNT_POLL = timedelta(minutes=30)
@@ -52,18 +40,19 @@ class Stage:
 
     def __init__(self, harness: Harness, freezer: FrozenDateTimeFactory) -> None:
         """Take the account and the server that the tests are about."""
+        self.harness = harness
         self.hass = harness.hass
         self.simulator = harness.simulator
         self.freezer = freezer
         self.account = harness.anna
         self.server = harness.server
+        self.entity_id = harness.entity_id
+        self.state = harness.state
         self.entry: MockConfigEntry
 
     async def set_up(self) -> None:
         """Add the account and the server."""
-        self.entry = await async_add_account(
-            self.hass, self.simulator, self.account, [self.server]
-        )
+        self.entry = await self.harness.add(self.account, self.server)
 
     async def go_through(self, causes: list[Cause]) -> None:
         """Let one thing happen after the other."""
@@ -72,11 +61,11 @@ class Stage:
 
     async def poll_account(self) -> None:
         """Wait for the next poll of plex.tv."""
-        await async_pass(self.hass, self.freezer, ACCOUNT_POLL)
+        await self.harness.wait(self.freezer, ACCOUNT_POLL)
 
     async def poll_server(self) -> None:
         """Wait for the next poll of the server."""
-        await async_pass(self.hass, self.freezer, SERVER_POLL)
+        await self.harness.wait(self.freezer, SERVER_POLL)
 
     async def plex_tv_goes(self) -> None:
         """Let plex.tv answer no longer."""
@@ -93,14 +82,18 @@ class Stage:
         self.account.revoke_tokens()
         await self.poll_account()
 
-    async def renew_token(self) -> None:
-        """Let the account sign in anew."""
+    def store_new_token(self) -> None:
+        """Let the account sign in anew; nobody is asked about it yet."""
         token = self.account.sign_in_token(self.entry.data["client_identifier"])
         self.hass.config_entries.async_update_entry(
             self.entry, data={**self.entry.data, CONF_TOKEN: token}
         )
+
+    async def renew_token(self) -> None:
+        """Let the account sign in anew."""
+        self.store_new_token()
         await account_coordinator(self.entry).async_refresh()
-        await async_settle(self.hass)
+        await self.harness.settle()
 
     async def stop_server(self) -> None:
         """Let the server be down."""
@@ -114,13 +107,7 @@ class Stage:
 
     async def issue_transient_token(self) -> None:
         """Get a transient token."""
-        await self.hass.services.async_call(
-            DOMAIN,
-            "get_transient_token",
-            {"device_id": device_of(self.hass, self.entry, self.server).id},
-            blocking=True,
-            return_response=True,
-        )
+        await self.harness.transient_token()
 
     async def destroy_transient_token(self) -> None:
         """Let the server restart."""
@@ -129,19 +116,7 @@ class Stage:
 
     async def reload(self) -> None:
         """Reload the entry."""
-        await self.hass.config_entries.async_reload(self.entry.entry_id)
-        await async_settle(self.hass)
-
-    def entity_id(self, name: str) -> str:
-        """Return the entity of that name, of the server where it is the server's."""
-        server = None if name == SIGN_IN else self.server
-        return entity_id_of(self.hass, name, self.account, server)
-
-    def state(self, name: str) -> str:
-        """Return the state of an entity."""
-        state = self.hass.states.get(self.entity_id(name))
-        assert state is not None
-        return state.state
+        await self.harness.reload(self.entry)
 
 
 type Cause = Callable[[Stage], Awaitable[None]]
@@ -294,22 +269,14 @@ async def test_first_state(
     await async_settle(stage.hass)
     assert stage.state(name) == STATE_UNAVAILABLE
     calls = await async_automate(stage.hass, trigger, target)
-    await cause_while_unloaded(stage, cause)
+    if cause is Stage.renew_token:
+        stage.store_new_token()
+    else:
+        await cause(stage)
     await stage.hass.config_entries.async_setup(stage.entry.entry_id)
     await async_settle(stage.hass)
     assert stage.state(name) != STATE_UNAVAILABLE
     assert calls == []
-
-
-async def cause_while_unloaded(stage: Stage, cause: Cause) -> None:
-    """Let a cause happen that nobody polls; there is no entry to sign in anew."""
-    if cause is Stage.renew_token:
-        token = stage.account.sign_in_token(stage.entry.data["client_identifier"])
-        stage.hass.config_entries.async_update_entry(
-            stage.entry, data={**stage.entry.data, CONF_TOKEN: token}
-        )
-    else:
-        await cause(stage)
 
 
 async def test_new_entity(harness: Harness) -> None:
@@ -344,23 +311,17 @@ async def test_entity_that_was_removed(stage: Stage) -> None:
 
 
 @each_trigger
-@pytest.mark.parametrize("kind", ["entity", "device", "area", "floor", "label"])
 async def test_targets(
-    stage: Stage,
-    trigger: str,
-    name: str,
-    before: list[Cause],
-    cause: Cause,
-    kind: str,
+    stage: Stage, trigger: str, name: str, before: list[Cause], cause: Cause
 ) -> None:
-    """The target may be an entity, a device, an area, a floor or a label.
+    """Of all that a target reaches, in whatever way, only our own entity counts.
 
-    Each holds all entities of the account and of its server, and strangers.
+    It holds all entities of the account and of its server, and strangers.
     """
     await stage.go_through(before)
     strangers = add_strangers(stage.hass)
-    targets = prepare_targets(stage, strangers)
-    calls = await async_automate(stage.hass, trigger, targets[kind])
+    target = target_everything(stage.hass, stage.entry, stage.server, strangers)
+    calls = await async_automate(stage.hass, trigger, target)
     for state in ("off", "on", "off"):
         for stranger in strangers:
             stage.hass.states.async_set(
@@ -372,57 +333,6 @@ async def test_targets(
     assert calls == []
     await cause(stage)
     assert [call.data["entity_id"] for call in calls] == [stage.entity_id(name)]
-
-
-def add_strangers(hass: HomeAssistant) -> list[str]:
-    """Add entities that look like ours, but are of another integration; some unknown."""
-    registry = er.async_get(hass)
-    found = ["binary_sensor.not_registered", "event.not_registered"]
-    for name, device_class in (
-        (SIGN_IN, "problem"),
-        (REACHABLE, "connectivity"),
-        (TRANSIENT_TOKEN, None),
-    ):
-        domain, _, key = name.partition(".")
-        stranger = registry.async_get_or_create(
-            domain,
-            "stranger",
-            f"stranger_{key}",
-            original_device_class=device_class,
-            translation_key=key,
-        )
-        found.append(stranger.entity_id)
-    return found
-
-
-def prepare_targets(stage: Stage, strangers: list[str]) -> dict[str, dict[str, Any]]:
-    """Return a target of each kind, which reaches our entities and the strangers."""
-    hass = stage.hass
-    entities, devices = er.async_get(hass), dr.async_get(hass)
-    areas, labels = ar.async_get(hass), lr.async_get(hass)
-    area = areas.async_create("Cellar")
-    label = labels.async_create("Watched")
-    own_devices = [
-        device_of(hass, stage.entry),
-        device_of(hass, stage.entry, stage.server),
-    ]
-    for device in own_devices:
-        devices.async_update_device(device.id, area_id=area.id, labels={label.label_id})
-    for stranger in strangers:
-        if stranger in entities.entities:
-            entities.async_update_entity(
-                stranger, area_id=area.id, labels={label.label_id}
-            )
-    floor = fr.async_get(hass).async_create("Below")
-    areas.async_update(area.id, floor_id=floor.floor_id)
-    own = er.async_entries_for_config_entry(entities, stage.entry.entry_id)
-    return {
-        "entity": {"entity_id": [entity.entity_id for entity in own] + strangers},
-        "device": {"device_id": [device.id for device in own_devices]},
-        "area": {"area_id": area.id},
-        "floor": {"floor_id": floor.floor_id},
-        "label": {"label_id": label.label_id},
-    }
 
 
 async def test_other_entity_of_ours(
@@ -589,21 +499,10 @@ async def test_automation_that_is_turned_off(stage: Stage) -> None:
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS)
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {},
-        {"target": {"entity_id": "event.x"}, "options": {"behavior": "sometimes"}},
-        {"target": {"entity_id": "event.x"}, "options": {"nonsense": 1}},
-        {"target": {"entity_id": "event.x"}, "options": {"for": "nonsense"}},
-    ],
-)
-async def test_wrong_configuration(
-    hass: HomeAssistant, trigger: str, broken: dict[str, Any]
-) -> None:
+async def test_wrong_configuration(hass: HomeAssistant) -> None:
     """A trigger without a target or with an option that is none is refused."""
-    with pytest.raises(vol.Invalid):
-        await async_validate_trigger_config(
-            hass, [{"platform": f"{DOMAIN}.{trigger}", **broken}]
-        )
+    for trigger, broken in product(TRIGGERS, WRONG_CONFIGURATIONS):
+        with pytest.raises(vol.Invalid):
+            await async_validate_trigger_config(
+                hass, [{"platform": f"{DOMAIN}.{trigger}", **broken}]
+            )

@@ -228,8 +228,6 @@ FAILURES: dict[str, tuple[Spoil, type[errors.PlexError], int]] = {
     "not trusted": (_not_trusted, errors.NetworkNotTrustedError, 1),
     "too old token": (_too_old_token, errors.ClaimFailedError, 1),
     "500": (_fault("claim", Fault.status(500)), errors.ClaimFailedError, 1),
-    "400": (_fault("claim", Fault.status(400)), errors.ClaimFailedError, 1),
-    "404": (_fault("claim", Fault.status(404)), errors.ClaimFailedError, 1),
     "200 for nothing": (_fault("claim", Fault.body("{}")), errors.ClaimFailedError, 1),
     "lost": (
         _fault("claim", Fault.reset()),
@@ -242,24 +240,10 @@ FAILURES: dict[str, tuple[Spoil, type[errors.PlexError], int]] = {
         1,
     ),
     "429": (_fault("claim", Fault.status(429)), errors.RateLimitedError, 1),
-    "token refused": (
-        _fault("claim_token", Fault.plex_error(1001)),
-        errors.TokenRejectedError,
-        0,
-    ),
-    "managed user": (
-        _fault("claim_token", Fault.plex_error(1009)),
-        errors.NotPermittedError,
-        0,
-    ),
+    # The claim token is asked for as in any call: the fault matrix has the rest.
     "plex.tv away": (
         _fault("claim_token", Fault.html(502)),
         errors.UnavailableError,
-        0,
-    ),
-    "no token": (
-        _fault("claim_token", Fault.body("{}")),
-        errors.UnexpectedAnswerError,
         0,
     ),
     "starting": (

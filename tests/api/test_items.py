@@ -133,6 +133,18 @@ def test_no_part(container: Json) -> None:
     assert first_part({"MediaContainer": container}) is None
 
 
+def test_part_that_leads_elsewhere_is_passed_over() -> None:
+    """A part whose key is no path on the server is none; the next one is taken."""
+    versions: list[Json] = [
+        {"Part": [{"key": "//evil"}, {"key": 1}, {"key": None}]},
+        {},
+        {"Part": {"key": "http://evil/x"}},
+        {"Part": [{"key": PART}]},
+    ]
+    found = first_part({"MediaContainer": {"Metadata": [{"Media": versions}]}})
+    assert found == URL(PART)
+
+
 def test_no_answer_of_a_server() -> None:
     """What is no container is no answer."""
     with pytest.raises(UnexpectedAnswerError):

@@ -1,6 +1,6 @@
 """Reach a server and call it, without Home Assistant, over real HTTP."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -9,10 +9,12 @@ from yarl import URL
 from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import (
     CannotConnectError,
+    MaintenanceError,
     NotClaimedError,
     NotFoundError,
     NotOwnerError,
     NotPermittedError,
+    PlexError,
     ServerTooOldError,
     StartingUpError,
     TokenRejectedError,
@@ -26,9 +28,9 @@ from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.server_access import ServerAccess
 from custom_components.plex_auth.api.server_list import AccountServer, ServerList
 from custom_components.plex_auth.api.transport import Transport
-from tests.plex_simulator import Fault, MediaServer, PlexSimulator, Way
+from tests.plex_simulator import PLEX_TV, Fault, MediaServer, PlexSimulator, Way
 
-from .population import Population
+from .population import Population, Resolver
 
 UNKNOWN = KnownServer(token=None, connections=(), https_required=False)
 
@@ -132,6 +134,122 @@ async def test_route_that_fails_is_chosen_anew(scene: Scene, by: str) -> None:
     assert {route.kind for route in access.routing.failures} >= {ConnectionKind.LOCAL}
 
 
+async def test_actions_ask_where_a_server_is_whenever_they_need_to(
+    scene: Scene,
+) -> None:
+    """An action asks plex.tv although it has asked just before, a poll does not."""
+    access = scene.access()
+    await access.call(issue)
+    for way in (Way.REMOTE, Way.RELAY):
+        await scene.server.close_way(way)
+    for _ in range(2):
+        await scene.server.change_port()
+        scene.asked()
+        await access.call(issue)
+        assert scene.asked().count("resources") == 1
+    await access.call(issue)
+    assert scene.asked() == ["security_token"]
+    for count in (1, 0):
+        await scene.server.stop()
+        with pytest.raises(CannotConnectError):
+            await access.identify()
+        assert scene.asked().count("resources") == count
+
+
+async def _restart(scene: Scene) -> None:
+    await scene.server.restart()
+
+
+async def _renew_certificate(scene: Scene) -> None:
+    scene.server.renew_certificate()
+
+
+async def _move(scene: Scene) -> None:
+    """Move the server; the other ways to it are closed."""
+    for way in (Way.REMOTE, Way.RELAY):
+        await scene.server.close_way(way)
+    await scene.server.change_port()
+
+
+async def _rotate_access_tokens(scene: Scene) -> None:
+    scene.server.rotate_access_tokens()
+
+
+async def _move_and_rotate(scene: Scene) -> None:
+    await _move(scene)
+    scene.server.rotate_access_tokens()
+
+
+@pytest.mark.parametrize("is_polled", [False, True])
+@pytest.mark.parametrize("is_plain", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [_restart, _renew_certificate, _move, _rotate_access_tokens, _move_and_rotate],
+)
+async def test_heals(
+    scene: Scene,
+    resolver: Resolver,
+    change: Callable[[Scene], Awaitable[None]],
+    is_plain: bool,
+    is_polled: bool,
+) -> None:
+    """A server that changes is found and usable again, by a poll or an action alone."""
+    resolver.broken = is_plain
+    scene.server.https_required = not is_plain
+    access = scene.access()
+    await access.call(issue)
+    await change(scene)
+    if is_polled:
+        await access.identify()
+    token, route = await access.call(issue)
+    assert scene.server.accepts_transient_token(token.token)
+    assert route.kind is ConnectionKind.LOCAL
+    assert (route.url.scheme == "http") is is_plain
+
+
+BUSY = Fault.status(503, '<Response code="503" title="Maintenance"/>')
+
+
+@pytest.mark.parametrize(
+    ("boot_state", "fault", "kind", "refused"),
+    [
+        ("starting", None, StartingUpError, ["security_token"]),
+        ("startingPlugins", None, StartingUpError, ["security_token"]),
+        ("maintenance", BUSY, MaintenanceError, []),
+    ],
+)
+async def test_server_that_is_not_ready(
+    scene: Scene,
+    resolver: Resolver,
+    boot_state: str,
+    fault: Fault | None,
+    kind: type[PlexError],
+    refused: list[str],
+) -> None:
+    """A server that says so itself keeps its route, and is not searched for."""
+    resolver.broken = True
+    access = scene.access()
+    await access.call(issue)
+    route = access.routing.route
+    if fault is None:
+        await scene.server.restart(boot_state)
+    else:
+        scene.server.booting = boot_state
+        scene.server.faults.set("identity", fault)
+    scene.asked()
+    with pytest.raises(kind):
+        await access.identify()
+    assert scene.asked() == ["identity"]
+    with pytest.raises(kind):
+        await access.call(issue)
+    assert scene.asked() == ["identity", *refused]
+    assert access.routing.route is route
+    scene.server.booting = None
+    scene.server.faults.clear()
+    await access.call(issue)
+    assert access.routing.route is route
+
+
 async def test_nobody_answers(scene: Scene) -> None:
     """A server that is away is told of by the failure that says most."""
     access = scene.access()
@@ -148,6 +266,24 @@ async def test_stranger_sees_no_token(scene: Scene, population: Population) -> N
     with pytest.raises(WrongServerError):
         await access.call(issue)
     assert scene.asked() == ["identity"]
+
+
+async def test_stranger_who_takes_the_address_sees_no_token(
+    scene: Scene, resolver: Resolver, population: Population
+) -> None:
+    """A machine that no poll has seen at the address yet is shown no token."""
+    resolver.broken = True
+    access = scene.access()
+    await access.call(issue)
+    port = scene.server.port
+    await scene.server.stop()
+    await population.other.change_port(port)
+    scene.plex.requests.clear()
+    with pytest.raises(CannotConnectError):
+        await access.call(issue)
+    asked = [one for one in scene.plex.requests if one.host != PLEX_TV]
+    assert {one.host for one in asked} == {population.other.machine_identifier}
+    assert not any("X-Plex-Token" in one.headers for one in asked)
 
 
 async def test_address_that_knows_nothing(scene: Scene) -> None:
@@ -169,10 +305,26 @@ async def test_listed_token_is_renewed_once(scene: Scene) -> None:
     await access.call(issue)
     assert scene.asked() == ["security_token", "user", "resources", "security_token"]
     scene.server.faults.set("security_token", Fault.status(403))
+    refused = ["security_token", "user", "resources"]
     with pytest.raises(NotPermittedError) as caught:
         await access.call(issue)
     assert type(caught.value) is NotPermittedError
-    assert scene.asked() == ["security_token", "user", "resources", "identity"]
+    assert scene.asked() == [*refused, "identity"]
+    scene.server.rotate_access_tokens()
+    with pytest.raises(NotPermittedError):
+        await access.call(issue)
+    assert scene.asked() == [*refused, "security_token", "identity"]
+
+
+async def test_refused_by_a_server_that_goes(scene: Scene) -> None:
+    """A refusal stays one when nobody can be asked whether the server is claimed."""
+    access = scene.access()
+    await access.call(issue)
+    scene.server.faults.set("security_token", Fault.status(403))
+    scene.server.faults.set("identity", Fault.reset())
+    with pytest.raises(NotPermittedError) as caught:
+        await access.call(issue)
+    assert type(caught.value) is NotPermittedError
 
 
 async def test_dead_account_token(scene: Scene, population: Population) -> None:
@@ -196,6 +348,10 @@ async def test_server_of_nobody(scene: Scene) -> None:
         await access.call(issue)
     with pytest.raises(NotClaimedError):
         await access.check_token("any")
+    scene.plex.faults.set("resources", Fault.body("[]"))
+    await scene.list.renew(now=True)
+    with pytest.raises(NotClaimedError):
+        await scene.access(url=URL(scene.server.http_url)).call(issue)
 
 
 async def test_typed_token(scene: Scene, population: Population) -> None:
@@ -209,7 +365,7 @@ async def test_typed_token(scene: Scene, population: Population) -> None:
     assert scene.refusals == 1
     await access.recheck_refused_token(route)
     assert (access.token_refused, scene.refusals) == (True, 1)
-    assert "resources" not in scene.asked()
+    assert not {"user", "resources"} & set(scene.asked())
 
     access.target.typed_token = population.server_token
     await access.recheck_refused_token(route)
@@ -222,6 +378,28 @@ async def test_typed_token(scene: Scene, population: Population) -> None:
     with pytest.raises(NotPermittedError):
         await access.call(issue)
     assert not access.token_refused
+
+
+async def test_typed_token_that_is_taken_again(
+    scene: Scene, population: Population
+) -> None:
+    """A token that a call is answered with is refused no longer."""
+    access = scene.access(url=URL(scene.server.http_url), typed_token="wrong")
+    with pytest.raises(NotPermittedError):
+        await access.call(issue)
+    access.target.typed_token = population.server_token
+    await access.call(issue)
+    assert (access.token_refused, scene.refusals) == (False, 2)
+
+
+async def test_no_token(scene: Scene) -> None:
+    """A server of which no token is known is not asked for anything with one."""
+    scene.plex.faults.set("resources", Fault.body("[]"))
+    access = scene.access(url=URL(scene.server.http_url))
+    with pytest.raises(NotPermittedError) as caught:
+        await access.call(issue)
+    assert type(caught.value) is NotPermittedError
+    assert "security_token" not in scene.asked()
 
 
 async def test_check_of_a_token(scene: Scene, population: Population) -> None:

@@ -198,16 +198,6 @@ async def test_shared_failure_of_the_account(
     assert {error.translation_key for error in errors} == {"unavailable"}
 
 
-async def test_two_first_tokens_of_an_old_server(
-    harness: Harness, entry: MockConfigEntry
-) -> None:
-    """A server that knows only GET gives two tokens to two who ask at once."""
-    harness.server.allow_post_token = False
-    harness.server.faults.set("security_token", Fault.delay(0.1), times=2)
-    tokens = await asyncio.gather(harness.transient_token(), harness.transient_token())
-    assert set(tokens) == set(harness.server.transient_tokens)
-
-
 async def test_cancelled_transient_token(
     harness: Harness, entry: MockConfigEntry
 ) -> None:

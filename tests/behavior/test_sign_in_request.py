@@ -175,28 +175,10 @@ async def test_page_loaded_again_at_the_form_of_servers(harness: Harness) -> Non
         await choose_password(harness, result["flow_id"])
         result = await type_password(harness, result["flow_id"], carla)
         assert result["step_id"] == "servers"
-    assert len(flows.async_progress_by_handler(DOMAIN)) == 1
     result = await flows.async_configure(result["flow_id"], {"servers": []})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-
-
-async def test_hourly_while_rejected(
-    harness: Harness, freezer: FrozenDateTimeFactory, ben_s: MockConfigEntry
-) -> None:
-    """plex.tv is asked hourly, and the request goes when it accepts the token again."""
-    harness.simulator.faults.set("user", Fault.plex_error(1001, 401))
-    await harness.wait(freezer, ACCOUNT_POLL)
-    assert harness.reauth_flows(ben_s) == 1
-    harness.asked()
-    for _ in range(3):
-        await harness.wait(freezer, timedelta(minutes=30, seconds=1))
-        await harness.wait(freezer, timedelta(minutes=30, seconds=1))
-        assert harness.asked()["user"] == 1
-        assert harness.reauth_flows(ben_s) == 1
-    harness.simulator.faults.clear()
-    await harness.wait(freezer, HOUR)
-    assert harness.state("binary_sensor.sign_in", harness.ben) == "off"
-    assert not harness.reauth_flows(ben_s)
+    await harness.settle()
+    assert not flows.async_progress_by_handler(DOMAIN)
 
 
 async def test_account_without_servers_that_is_rejected_at_start(

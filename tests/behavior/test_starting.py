@@ -68,14 +68,11 @@ async def test_rate_limited_at_start(
     assert harness.hass.config_entries.async_loaded_entries(DOMAIN) == [entry]
 
 
-@pytest.mark.parametrize("has_sources", [True, False])
-async def test_silent_server_holds_nobody_up(
-    harness: Harness, has_sources: bool
-) -> None:
+async def test_silent_server_holds_nobody_up(harness: Harness) -> None:
     """Set-up and reload do not wait for a server that swallows what it is asked."""
     basement = harness.world.basement
-    sources = [source_of(harness.server)] if has_sources else []
     basement.faults.set("identity", Fault.delay(60))
+    sources = [source_of(harness.server)]
     data = server_data(basement, harness.anna, **{CONF_SOURCES: sources})
     entry = make_entry(harness.simulator, harness.anna, [harness.server, data])
     entry.add_to_hass(harness.hass)

@@ -30,9 +30,6 @@ ROUND: Final = 10
 WARM_UP: Final = 2
 """Rounds that do not count: they open connections that stay."""
 
-PART: Final = 10
-"""The default run is this part of the long one."""
-
 FAULTS: Final = (
     Fault.status(401),
     Fault.status(403),
@@ -141,14 +138,10 @@ async def async_recover(
     assert await async_act(harness)
 
 
-@pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("full_run", "quiet")
 @pytest.mark.parametrize(("what", "number"), [("poll", 1000), ("reload", 200)])
 async def test_nothing_grows(
-    harness: Harness,
-    time: FastTime,
-    request: pytest.FixtureRequest,
-    what: str,
-    number: int,
+    harness: Harness, time: FastTime, what: str, number: int
 ) -> None:
     """Polls and reloads with all kinds of failures leave nothing behind."""
     rng = random.Random(SEED)
@@ -157,13 +150,10 @@ async def test_nothing_grows(
         harness.server, harness.anna, sources=[source_of(harness.world.basement)]
     )
     entry = await harness.add(harness.anna, watching, harness.world.basement)
-    rounds = number // ROUND
-    if not request.config.getoption("--full", default=False):
-        rounds //= PART
     for _ in range(WARM_UP):
         await async_spoilt_round(harness, time, rng, entry, what)
     before = ResourceUsage.now(harness)
-    for _ in range(rounds):
+    for _ in range(number // ROUND):
         await async_spoilt_round(harness, time, rng, entry, what)
     assert not ResourceUsage.now(harness).grown_since(before)
 

@@ -41,20 +41,6 @@ def closed() -> asyncio.Event:
     return asyncio.Event()
 
 
-async def test_claimed(
-    simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
-) -> None:
-    """The token comes once the code was typed."""
-    ben = simulator.add_account("ben")
-    pin = await plex.create_pin()
-    waiting = asyncio.create_task(wait_for_link(plex, pin, closed))
-    while len(simulator.requests_to("pins_check")) < 2:
-        await asyncio.sleep(0.01)
-    assert not waiting.done()
-    assert simulator.pins.link(pin.code, ben)
-    assert await waiting == ben.tokens["client-1"]
-
-
 async def test_failures_now_and_then(
     simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:

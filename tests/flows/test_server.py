@@ -27,17 +27,28 @@ from tests.helpers import (
     subentry_of,
 )
 from tests.plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
+from tests.walks.causes import PLEX_TV_CAUSES, SERVER_CAUSES
 from tests.walks.dialog import Dialog, server_dialog
 from tests.walks.dialog_worlds import ServerWorld
+from tests.walks.names import Step
 from tests.walks.server_troubles import SERVER_TROUBLES, SUBENTRY_TABLE, ServerTrouble
 
 type Group = tuple[ServerTrouble, ...]
 
 
+MET_ONCE = {cause.key for cause in SERVER_CAUSES + PLEX_TV_CAUSES} - {"unavailable"}
+
+
 def groups() -> Iterator[Group]:
-    """Yield for each step, target and error key all that leads to it."""
+    """Yield for each step, target and error key all that leads to it.
+
+    What can befall any request is met where an address is typed for a new server; of
+    the other steps one such key is enough.
+    """
     found: dict[tuple[str, str, str], list[ServerTrouble]] = {}
     for trouble in SERVER_TROUBLES:
+        if trouble.step != Step.ADDRESS and trouble.key in MET_ONCE:
+            continue
         key = (trouble.step, trouble.target, trouble.key)
         found.setdefault(key, []).append(trouble)
     yield from map(tuple, found.values())
@@ -118,6 +129,15 @@ async def async_open(
     await dialog.start(handler, source=SOURCE_USER)
     assert dialog.step == "user"
     assert dialog.result["menu_options"] == ["listed", "address"]
+    return dialog
+
+
+async def async_choose(
+    server_world: ServerWorld, step: str, target: MediaServer
+) -> Dialog:
+    """Open a dialog about a new server, and choose how to name it."""
+    dialog = await async_open(server_world, step, target)
+    await dialog.choose(step)
     return dialog
 
 
@@ -205,8 +225,7 @@ def test_table() -> None:
 
 async def test_listed(server_world: ServerWorld) -> None:
     """The account's servers that are not added yet are offered; one is added."""
-    dialog = await async_open(server_world, "listed", server_world.spare)
-    await dialog.choose("listed")
+    dialog = await async_choose(server_world, "listed", server_world.spare)
     (selector,) = dialog.result["data_schema"].schema.values()
     labels = [option["label"] for option in selector.config["options"]]
     assert labels == ["Attic", "Vault"]
@@ -245,8 +264,7 @@ async def test_no_more_servers(server_world: ServerWorld) -> None:
     """When all are added there is nothing to list."""
     for server in (server_world.spare, server_world.secure):
         await server_world.simulator.remove_server(server)
-    dialog = await async_open(server_world, "listed", server_world.spare)
-    await dialog.choose("listed")
+    dialog = await async_choose(server_world, "listed", server_world.spare)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "no_more_servers"
 
@@ -254,8 +272,7 @@ async def test_no_more_servers(server_world: ServerWorld) -> None:
 async def test_listed_while_the_token_is_rejected(server_world: ServerWorld) -> None:
     """A rejected sign-in is told in the form, and asked for by the entry."""
     server_world.account.revoke_tokens()
-    dialog = await async_open(server_world, "listed", server_world.spare)
-    await dialog.choose("listed")
+    dialog = await async_choose(server_world, "listed", server_world.spare)
     assert dialog.errors == {"base": "invalid_token"}
     await async_settle(server_world.hass)
     assert account_coordinator(server_world.entry).token_rejected
@@ -288,8 +305,7 @@ async def test_entry_not_loaded(server_world: ServerWorld, step: str) -> None:
 
 async def test_already_configured(server_world: ServerWorld) -> None:
     """An address where an added server answers adds nothing, and sends no token."""
-    dialog = await async_open(server_world, "address", server_world.own)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.own)
     server_world.simulator.requests.clear()
     await dialog.submit({"url": server_world.own.http_url, "token": "typed"})
     assert dialog.type is FlowResultType.ABORT
@@ -302,8 +318,7 @@ async def test_already_configured(server_world: ServerWorld) -> None:
 
 async def test_listed_server_by_address(server_world: ServerWorld) -> None:
     """A listed server by its address keeps that address, and plex.tv's own token."""
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     await dialog.submit(
         {"url": f" {server_world.spare.http_url} ", "token": "needless"}
     )
@@ -325,8 +340,7 @@ async def test_server_shared_just_now_by_address(server_world: ServerWorld) -> N
     forget(server_world, server_world.foreign)
     server_world.foreign.shared_with.append(server_world.account)
     await async_settle(server_world.hass)
-    dialog = await async_open(server_world, "address", server_world.foreign)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.foreign)
     await dialog.submit({"url": server_world.foreign.http_url})
     assert dialog.type is FlowResultType.CREATE_ENTRY
     data = subentry_of(server_world.entry, server_world.foreign).data
@@ -345,8 +359,7 @@ async def test_unlisted_server_by_address(
     await async_settle(server_world.hass)
     if plex_tv_is_away:
         server_world.simulator.faults.set("*", Fault.status(503))
-    dialog = await async_open(server_world, "address", server_world.foreign)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.foreign)
     token = server_world.foreign_token
     await dialog.submit({"url": server_world.foreign.http_url, "token": f" {token} "})
     await async_settle(server_world.hass)
@@ -380,8 +393,7 @@ async def test_title_of_an_unlisted_server(
     forget(server_world, server_world.foreign)
     await async_settle(server_world.hass)
     server_world.foreign.faults.set("root", Fault.body(body))
-    dialog = await async_open(server_world, "address", server_world.foreign)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.foreign)
     await dialog.submit(
         {"url": server_world.foreign.http_url, "token": server_world.foreign_token}
     )
@@ -395,8 +407,7 @@ async def test_title_of_an_unlisted_server(
 async def test_address_as_people_type_it(server_world: ServerWorld, typed: str) -> None:
     """A scheme is found, plain http at home only, and Plex Web's part is dropped."""
     port = server_world.spare.port
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     await dialog.submit({"url": typed.format(port=port)})
     assert dialog.type is FlowResultType.CREATE_ENTRY
     await async_settle(server_world.hass)
@@ -416,8 +427,7 @@ async def test_address_as_people_type_it(server_world: ServerWorld, typed: str) 
 
 async def test_port_of_plex(server_world: ServerWorld) -> None:
     """A typed scheme without a port is asked at Plex's port as well."""
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     with patch(
         "custom_components.plex_auth.api.addresses.PLEX_PORT", server_world.spare.port
     ):
@@ -429,8 +439,7 @@ async def test_port_of_plex(server_world: ServerWorld) -> None:
 
 async def test_secure_server_without_a_scheme(server_world: ServerWorld) -> None:
     """Where only https would do, what is wrong with https is told."""
-    dialog = await async_open(server_world, "address", server_world.secure)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.secure)
     typed = {"url": f"127.0.0.1:{server_world.secure.port}", "verify_ssl": True}
     await dialog.submit(typed)
     assert dialog.errors == {"base": "certificate_error"}
@@ -439,8 +448,7 @@ async def test_secure_server_without_a_scheme(server_world: ServerWorld) -> None
 @pytest.mark.parametrize("typed", ["Attic", " attic "])
 async def test_address_by_name(server_world: ServerWorld, typed: str) -> None:
     """Listed servers are suggested by name; a name stands for a listed address."""
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     config = dialog.result["data_schema"].schema["url"].config
     assert config["options"] == ["Attic", "Vault"]
     assert config["custom_value"]
@@ -470,8 +478,7 @@ async def test_name_of_two_servers(server_world: ServerWorld) -> None:
     """A name that two servers have means neither of them."""
     server_world.secure.name = server_world.spare.name
     await server_world.entry.runtime_data.account.servers.renew(now=True)
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     options = dialog.result["data_schema"].schema["url"].config["options"]
     assert len(set(options)) == 2
     with patch("custom_components.plex_auth.api.addresses.PLEX_PORT", 1):
@@ -484,8 +491,7 @@ async def test_nothing_to_suggest(server_world: ServerWorld) -> None:
     for server in (server_world.spare, server_world.secure):
         await server_world.simulator.remove_server(server)
     await server_world.entry.runtime_data.account.servers.renew(now=True)
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     assert "options" not in dialog.result["data_schema"].schema["url"].config
     await dialog.submit({"verify_ssl": True})
     assert dialog.errors == {"url": "invalid_url"}
@@ -494,8 +500,7 @@ async def test_nothing_to_suggest(server_world: ServerWorld) -> None:
 async def test_unverified_certificate(server_world: ServerWorld) -> None:
     """An https address without a valid certificate works where it is not verified."""
     url = f"https://127.0.0.1:{server_world.spare.port}"
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     assert dialog.shown == {"verify_ssl": True}
     await dialog.submit({"url": url, "verify_ssl": True})
     assert dialog.errors == {"base": "certificate_error"}
@@ -514,8 +519,7 @@ async def test_unverified_certificate(server_world: ServerWorld) -> None:
 async def test_booting_server_by_address(server_world: ServerWorld) -> None:
     """A server that has not started yet is to be tried again."""
     await server_world.spare.restart("startingPlugins")
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     typed = {"url": server_world.spare.http_url, "verify_ssl": True}
     await dialog.submit(typed)
     assert dialog.errors == {"base": "starting_up"}
@@ -563,8 +567,7 @@ async def test_account_unloaded_while_an_address_is_asked(
     server_world: ServerWorld,
 ) -> None:
     """An account that is gone meanwhile ends the dialog."""
-    dialog = await async_open(server_world, "address", server_world.spare)
-    await dialog.choose("address")
+    dialog = await async_choose(server_world, "address", server_world.spare)
     identity = PlexServer.identity
 
     async def unload(server: PlexServer, expected: str | None = None) -> Identity:
