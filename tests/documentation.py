@@ -1,14 +1,38 @@
-"""The documentation: its pages, and how their parts are found."""
+"""The documentation, how its parts are found, and the entities that it describes."""
 
 from pathlib import Path
 import re
 from typing import Any, Self
 
+from custom_components.plex_auth import binary_sensor, button, event, sensor
+from custom_components.plex_auth.const import DOMAIN
+from homeassistant.helpers.entity import EntityDescription
+
 from .helpers import yaml_examples
 
 ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / DOMAIN
 DOCS = ROOT / "docs"
 IMAGES = DOCS / "images"
+
+# All but those of the sources of a server, which have no description.
+ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
+    "binary_sensor": (
+        binary_sensor.SIGN_IN,
+        *binary_sensor.ACCOUNT_BINARY_SENSORS,
+        binary_sensor.REACHABLE,
+    ),
+    "button": (button.CHECK_NOW,),
+    "event": (event.AUTHORIZED_DEVICE, event.TRANSIENT_TOKEN),
+    "sensor": (
+        sensor.SIGN_IN_LAST_VERIFIED,
+        sensor.AUTHORIZED_DEVICES,
+        *sensor.ACCOUNT_SENSORS,
+        *sensor.SUBSCRIPTION_SENSORS,
+        sensor.CONNECTION,
+        *sensor.SERVER_SENSORS,
+    ),
+}
 
 
 class Text(str):

@@ -1,7 +1,6 @@
 """The binary sensors of accounts and servers."""
 
 from datetime import timedelta
-from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -11,7 +10,7 @@ from homeassistant.const import STATE_UNKNOWN, Platform
 
 from .fixed_world import SnapshotPlatform
 from .harness import Harness
-from .helpers import disabled_at_first
+from .helpers import account_coordinator, disabled_at_first
 from .plex_simulator import Fault, Subscription
 
 
@@ -39,17 +38,17 @@ async def test_sign_in(harness: Harness, freezer: FrozenDateTimeFactory) -> None
     assert harness.state("binary_sensor.sign_in") == "on"
 
 
-@pytest.mark.parametrize(
-    ("account", "state"),
-    [("two_factor", "on"), ("yearly", "on"), ("free", "off"), ("managed", "off")],
-)
-async def test_plex_pass(harness: Harness, account: str, state: str) -> None:
+async def test_plex_pass(harness: Harness) -> None:
     """Plex Pass is on for accounts that have one."""
-    await harness.add(getattr(harness.world, account))
-    assert (
-        harness.state("binary_sensor.plex_pass", getattr(harness.world, account))
-        == state
-    )
+    world = harness.world
+    for account, state in (
+        (world.two_factor, "on"),
+        (world.yearly, "on"),
+        (world.free, "off"),
+        (world.managed, "off"),
+    ):
+        await harness.add(account)
+        assert harness.state("binary_sensor.plex_pass", account) == state
 
 
 async def test_plex_pass_changes(
@@ -64,28 +63,24 @@ async def test_plex_pass_changes(
 
 
 @pytest.mark.usefixtures("all_enabled")
-@pytest.mark.parametrize(
-    ("services", "state"),
-    [
-        ([{"identifier": "epg", "status": "online"}], "off"),
-        (
-            [
-                {"identifier": "epg", "status": "online"},
-                {"identifier": "collections", "status": "offline"},
-            ],
-            "on",
-        ),
+async def test_services(harness: Harness) -> None:
+    """Plex services are a problem when one of them is offline."""
+    online = {"identifier": "epg", "status": "online"}
+    offline = {"identifier": "collections", "status": "offline"}
+    entry = await harness.add(harness.ben)
+    for services, state in (
+        ([online], "off"),
+        ([online, offline], "on"),
         ([{"identifier": "epg"}], "off"),
         ([], STATE_UNKNOWN),
+        ([online], "off"),
         (None, STATE_UNKNOWN),
+        ([online], "off"),
         ("nonsense", STATE_UNKNOWN),
-    ],
-)
-async def test_services(harness: Harness, services: Any, state: str) -> None:
-    """Plex services are a problem when one of them is offline."""
-    harness.ben.overrides["services"] = services
-    await harness.add(harness.ben)
-    assert harness.state("binary_sensor.plex_services", harness.ben) == state
+    ):
+        harness.ben.overrides["services"] = services
+        await account_coordinator(entry).async_refresh()
+        assert harness.state("binary_sensor.plex_services", harness.ben) == state
 
 
 @pytest.mark.usefixtures("all_enabled")

@@ -21,24 +21,23 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from .documentation import PAGES, ROOT
 from .harness import Harness
-from .helpers import source_of
+from .helpers import fields_of_action, source_of
 from .plex_simulator import Subscription
 
 TOKEN_ACTIONS = {"get_source_connection_information", "get_transient_token"}
 ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / DOMAIN / "services.yaml"))
 EXAMPLES = [(name, found) for name, page in PAGES.items() for found in page.examples()]
-EACH = pytest.mark.parametrize(
+# What belongs to Anna, her server and the one that Carla shares with her.
+OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla)_\w+"
+
+
+@pytest.mark.parametrize(
     "example",
     [
         pytest.param(found, id=f"{Path(name).stem}-{number}")
         for number, (name, found) in enumerate(EXAMPLES)
     ],
 )
-# What belongs to Anna, her server and the one that Carla shares with her.
-OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla)_\w+"
-
-
-@EACH
 async def test_is_valid(hass: HomeAssistant, example: dict[str, Any]) -> None:
     """Home Assistant takes an automation, an action or a configuration."""
     if not {"actions", "triggers", "trace"}.isdisjoint(example):
@@ -63,24 +62,16 @@ async def _validate(hass: HomeAssistant, automation: dict[str, Any]) -> None:
     assert validated.validation_status == "ok", validated.validation_error
 
 
-@EACH
-def test_actions_take_their_fields(example: dict[str, Any]) -> None:
-    """Our actions are called by their names, with fields that they have."""
-    for call in _calls(example):
-        fields = set(_fields(ACTIONS[call["action"].removeprefix(f"{DOMAIN}.")]))
-        assert set(call.get("data", {})) <= fields
-
-
-@EACH
-def test_no_token_in_a_trace(example: dict[str, Any]) -> None:
-    """An automation that gets a token keeps no traces."""
-    if "actions" in example and _gets_token(example):
-        assert example["trace"] == {"stored_traces": 0}
-
-
-def test_there_is_something_to_check() -> None:
-    """The tests above find automations that get tokens."""
-    assert sum(_gets_token(example) for _, example in EXAMPLES) > 6
+def test_our_actions() -> None:
+    """Our actions are called with fields that they have; no trace keeps a token."""
+    for name, example in EXAMPLES:
+        for call in _calls(example):
+            action = ACTIONS[call["action"].removeprefix(f"{DOMAIN}.")]
+            assert set(call.get("data", {})) <= set(fields_of_action(action)), name
+    with_token = [example for _, example in EXAMPLES if _gets_token(example)]
+    assert len(with_token) > 6
+    for example in with_token:
+        assert "actions" not in example or example["trace"] == {"stored_traces": 0}
 
 
 def _gets_token(node: object) -> bool:
@@ -98,12 +89,6 @@ def _calls(node: object) -> Iterator[dict[str, Any]]:
         if str(node.get("action")).startswith(f"{DOMAIN}."):
             yield node
         yield from _calls(list(node.values()))
-
-
-def _fields(described: dict[str, Any]) -> Iterator[str]:
-    """Yield the fields of an action, those in sections too."""
-    for key, field in described["fields"].items():
-        yield from _fields(field) if "fields" in field else [key]
 
 
 def _answers() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,13 +9,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.plex_auth import (
-    binary_sensor,
-    button,
-    coordinator,
-    event,
-    sensor,
-)
+from custom_components.plex_auth import coordinator
 from custom_components.plex_auth.api import server_access, server_list
 from custom_components.plex_auth.api.models import TRANSIENT_TOKEN_LIFETIME
 from custom_components.plex_auth.const import DOMAIN
@@ -26,32 +20,14 @@ from custom_components.plex_auth.server_coordinator import (
     SOURCE_INTERVAL,
 )
 from homeassistant import components
-from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 
-from .documentation import PAGES, ROOT
+from .documentation import ENTITIES, INTEGRATION, PAGES
+from .helpers import fields_of_action
 
-INTEGRATION = ROOT / "custom_components" / DOMAIN
 ENGLISH: dict[str, Any] = json.loads(
     (INTEGRATION / "translations" / "en.json").read_text()
 )
-ENTITIES: dict[str, list[EntityDescription]] = {
-    "binary_sensor": [
-        binary_sensor.SIGN_IN,
-        *binary_sensor.ACCOUNT_BINARY_SENSORS,
-        binary_sensor.REACHABLE,
-    ],
-    "button": [button.CHECK_NOW],
-    "event": [event.AUTHORIZED_DEVICE, event.TRANSIENT_TOKEN],
-    "sensor": [
-        sensor.SIGN_IN_LAST_VERIFIED,
-        sensor.AUTHORIZED_DEVICES,
-        *sensor.ACCOUNT_SENSORS,
-        *sensor.SUBSCRIPTION_SENSORS,
-        sensor.CONNECTION,
-        *sensor.SERVER_SENSORS,
-    ],
-}
 
 
 def _under(name: str, texts: Any = ENGLISH) -> Iterator[dict[str, Any]]:
@@ -69,36 +45,19 @@ def _shown(text: str) -> str:
 
 
 def test_entities() -> None:
-    """Exactly the entities that there are have a row."""
-    names = {
-        f"{ENGLISH['entity'][platform][description.key]['name']} ({platform.replace('_', ' ')})"
-        for platform, descriptions in ENTITIES.items()
-        for description in descriptions
-    }
-    names.add("Source … (sensor)")
-    listed = PAGES["docs/entities.md"].column("Entity")
-    assert sorted(listed) == sorted(names)
-
-
-@pytest.mark.parametrize(
-    ("platform", "key"),
-    [
-        (platform, description.key)
-        for platform, descriptions in ENTITIES.items()
-        for description in descriptions
-    ],
-)
-def test_entity(platform: str, key: str) -> None:
-    """What a row says of the category and of being off at first is so."""
-    [description] = [found for found in ENTITIES[platform] if found.key == key]
+    """Exactly the entities that there are have a row, with category and off at first."""
     page = PAGES["docs/entities.md"]
-    name = ENGLISH["entity"][platform][key]["name"]
-    title = f"{name} ({platform.replace('_', ' ')})"
     rows = dict(zip(page.column("Entity"), page.column("Entity", 1), strict=True))
-    said = rows[title].casefold()
-    assert ("diagnostic" in said) == (description.entity_category is not None)
-    is_off = not description.entity_registry_enabled_default
-    assert ("off at first" in said) == is_off
+    assert len(rows) == len(page.column("Entity"))
+    assert rows.pop("Source … (sensor)")
+    for platform, descriptions in ENTITIES.items():
+        for description in descriptions:
+            name = ENGLISH["entity"][platform][description.key]["name"]
+            said = rows.pop(f"{name} ({platform.replace('_', ' ')})").casefold()
+            assert ("diagnostic" in said) == (description.entity_category is not None)
+            is_off = not description.entity_registry_enabled_default
+            assert ("off at first" in said) == is_off, name
+    assert not rows
 
 
 def test_actions() -> None:
@@ -108,7 +67,10 @@ def test_actions() -> None:
     names = {ENGLISH["services"][key]["name"]: key for key in services}
     assert set(names) == set(chapters) - {"How actions fail"}
     for name, key in names.items():
-        fields = dict(_fields(services[key]["fields"]))
+        fields = {
+            field: details.get("required", False)
+            for field, details in fields_of_action(services[key]).items()
+        }
         chapter = chapters[name]
         documented = dict(
             zip(
@@ -119,15 +81,6 @@ def test_actions() -> None:
         )
         assert documented == fields, name
         assert f"action: {DOMAIN}.{key}\n" in chapter
-
-
-def _fields(described: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Yield the fields of an action, those in sections too, and which are required."""
-    for key, field in described.items():
-        if "fields" in field:
-            yield from _fields(field["fields"])
-        else:
-            yield key, field.get("required", False)
 
 
 def test_fields_of_dialogs() -> None:
@@ -168,12 +121,20 @@ def test_messages() -> None:
 
 @pytest.mark.parametrize("kind", ["trigger", "condition"])
 def test_triggers_and_conditions(kind: str) -> None:
-    """The table at the top of their page names each of them, and links its chapter."""
-    names = [text["name"] for text in ENGLISH[f"{kind}s"].values()]
-    cells = PAGES["docs/automations.md"].column(kind.capitalize())
-    assert sorted(cell[1:].partition("]")[0] for cell in cells) == sorted(names)
-    chapter = PAGES["docs/automations.md"].chapters()[f"{kind.capitalize()}s"]
-    assert [cell[1:].partition("]")[0] for cell in cells] == list(chapter.chapters(3))
+    """Each has a row at the top, and a chapter with its options and an example."""
+    described = load_yaml_dict(str(INTEGRATION / f"{kind}s.yaml"))
+    texts = ENGLISH[f"{kind}s"]
+    page = PAGES["docs/automations.md"]
+    sections = page.chapters()[f"{kind.capitalize()}s"].chapters(3)
+    assert sorted(sections) == sorted(text["name"] for text in texts.values())
+    cells = page.column(kind.capitalize())
+    assert [cell[1:].partition("]")[0] for cell in cells] == list(sections)
+    for key, text in texts.items():
+        section = sections[text["name"]]
+        assert f"{kind}: {DOMAIN}.{key}" in section
+        assert section.examples(), key
+        [options] = re.findall(r"^Target: .+$", section, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", options)) == set(described[key]["fields"])
 
 
 def test_data_updates() -> None:

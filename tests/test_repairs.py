@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -22,7 +23,7 @@ from .helpers import (
 )
 from .plex_simulator import Certificate, Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
-from .repair_dialog import OpenRepair
+from .repair_dialog import OpenRepair, RepairDialog
 
 
 async def test_remove_a_server_that_is_not_listed(
@@ -136,26 +137,30 @@ async def test_new_token_while_the_account_is_not_loaded(
     assert subentry_of(refused, harness.server).data["token"] == "refused"
 
 
+class Unresolved(NamedTuple):
+    """Hold a server whose names do not resolve, and the dialog that repairs it."""
+
+    entry: MockConfigEntry
+    server: MediaServer
+    dialog: RepairDialog
+
+
 @pytest.fixture
 async def unresolved(
-    harness: Harness, dns: Dns, plex_direct: None
-) -> tuple[MockConfigEntry, MediaServer]:
-    """Return a server that requires secure connections, whose names do not resolve."""
+    harness: Harness, dns: Dns, plex_direct: None, open_repair: OpenRepair
+) -> Unresolved:
+    """Open the repair of a server that wants TLS and whose names do not resolve."""
     dns.plex_direct = False
     server = await harness.add_hidden_server()
     entry = await harness.add(server.owner, server)
     assert not server_coordinator(entry, server).last_update_success
-    return entry, server
-
-
-async def test_use_the_local_address(
-    harness: Harness,
-    open_repair: OpenRepair,
-    unresolved: tuple[MockConfigEntry, MediaServer],
-) -> None:
-    """The local address is used once somebody agrees and the server answers there."""
-    entry, server = unresolved
     dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    return Unresolved(entry, server, dialog)
+
+
+async def test_use_the_local_address(harness: Harness, unresolved: Unresolved) -> None:
+    """The local address is used once somebody agrees and the server answers there."""
+    entry, server, dialog = unresolved
     url = f"https://127.0.0.1:{server.port}"
     assert dialog.result["step_id"] == "confirm"
     assert dialog.result["description_placeholders"]["url"] == url
@@ -186,13 +191,10 @@ async def test_use_the_local_address(
 
 
 async def test_removed_while_the_local_address_is_asked(
-    harness: Harness,
-    open_repair: OpenRepair,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    harness: Harness, unresolved: Unresolved
 ) -> None:
     """A server that is removed while its local address is asked stays removed."""
-    entry, server = unresolved
-    dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    entry, server, dialog = unresolved
     server.faults.set("identity", Fault.delay(0.3))
     submitting = asyncio.create_task(dialog.submit())
     await async_arrival(harness.simulator, "identity")
@@ -203,13 +205,10 @@ async def test_removed_while_the_local_address_is_asked(
 
 
 async def test_no_local_address_any_more(
-    harness: Harness,
-    open_repair: OpenRepair,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    harness: Harness, unresolved: Unresolved
 ) -> None:
     """An address that plex.tv lists no longer cannot be used."""
-    entry, server = unresolved
-    dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    entry, server, dialog = unresolved
     server.connections = [replace(listed, local=False) for listed in server.connections]
     await server_coordinator(entry, server).account.servers.renew(now=True)
     await dialog.submit()
@@ -218,13 +217,10 @@ async def test_no_local_address_any_more(
 
 
 async def test_local_address_while_the_account_is_not_loaded(
-    harness: Harness,
-    open_repair: OpenRepair,
-    unresolved: tuple[MockConfigEntry, MediaServer],
+    harness: Harness, unresolved: Unresolved
 ) -> None:
     """While the account is not loaded no address is known."""
-    entry, server = unresolved
-    dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    entry, server, dialog = unresolved
     await harness.hass.config_entries.async_unload(entry.entry_id)
     await dialog.submit()
     assert dialog.result["reason"] == "no_local_address"

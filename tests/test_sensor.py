@@ -54,47 +54,42 @@ async def test_disabled_by_default(harness: Harness) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        ("Active", "active"),
-        ("Inactive", "inactive"),
-        ("PendingCancellation", "pending_cancellation"),
-        ("Canceled", "canceled"),
-        ("Ended", "ended"),
-        ("Lapsed", "lapsed"),
-        ("Something New", "Something New"),
-        pytest.param("x" * 300, "x" * 255, id="too long"),
-        ("", None),
-        (None, None),
-        (17, None),
-    ],
-)
-async def test_subscription_status(
-    harness: Harness, status: str | int | None, state: str | None
-) -> None:
-    """Known statuses have a key to translate, others are shown as Plex gives them."""
-    harness.ben.overrides["subscription"] = {"active": True, "status": status}
-    await harness.add(harness.ben)
-    assert harness.shown("sensor.subscription_status", harness.ben) == state
+async def test_subscription_texts(harness: Harness) -> None:
+    """Known statuses have a key to translate; all else is shown as Plex gives it.
+
+    It is cut where Home Assistant takes no more.
+    """
+    ben, texts = harness.ben, {"active": True, "status": "Active", "plan": "lifetime"}
+    ben.overrides["subscription"] = texts
+    entry = await harness.add(ben)
+    for key, value, state in (
+        ("status", "Active", "active"),
+        ("status", "Inactive", "inactive"),
+        ("status", "PendingCancellation", "pending_cancellation"),
+        ("status", "Canceled", "canceled"),
+        ("status", "Ended", "ended"),
+        ("status", "Lapsed", "lapsed"),
+        ("status", "Something New", "Something New"),
+        ("status", "x" * 300, "x" * 255),
+        ("plan", "lifetime", "lifetime"),
+        ("plan", "fortnightly", "fortnightly"),
+        ("plan", "ü" * 256, "ü" * 255),
+    ):
+        texts[key] = value
+        await account_coordinator(entry).async_refresh()
+        assert harness.state(f"sensor.subscription_{key}", ben) == state
 
 
-@pytest.mark.parametrize(
-    ("plan", "state"),
-    [
-        ("lifetime", "lifetime"),
-        ("fortnightly", "fortnightly"),
-        pytest.param("ü" * 256, "ü" * 255, id="too long"),
-        (None, None),
-    ],
-)
-async def test_subscription_plan(
-    harness: Harness, plan: str | None, state: str | None
+@pytest.mark.parametrize("nothing", ["", None, 17])
+async def test_no_subscription_texts(
+    harness: Harness, nothing: str | int | None
 ) -> None:
-    """Plans are shown as Plex gives them, cut where Home Assistant takes no more."""
-    harness.ben.overrides["subscription"] = {"active": True, "plan": plan}
+    """Where Plex names neither a status nor a plan there is no sensor."""
+    named = {"active": True, "status": nothing, "plan": nothing}
+    harness.ben.overrides["subscription"] = named
     await harness.add(harness.ben)
-    assert harness.shown("sensor.subscription_plan", harness.ben) == state
+    assert harness.shown("sensor.subscription_status", harness.ben) is None
+    assert harness.shown("sensor.subscription_plan", harness.ben) is None
 
 
 async def test_renewal(harness: Harness) -> None:

@@ -1,46 +1,25 @@
 """Every text that the code asks for exists, and none is there for nothing."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 import json
-from pathlib import Path
 import re
 from typing import Any
 
 import pytest
 
-from custom_components.plex_auth import binary_sensor, button, event, messages, sensor
+from custom_components.plex_auth import event, sensor
 from custom_components.plex_auth.api import errors, failures
 from custom_components.plex_auth.messages import error_key
-from homeassistant.helpers.entity import EntityDescription
-from homeassistant.util.yaml import load_yaml
+from homeassistant.util.yaml import load_yaml_dict
 
+from .documentation import ENTITIES, INTEGRATION
 from .helpers import fields_of_action
 from .walks.texts import ENGLISH, OTHER_LANGUAGES, texts_of
 
-INTEGRATION = Path(__file__).parents[1] / "custom_components" / "plex_auth"
-LANGUAGES = sorted((INTEGRATION / "translations").glob("*.json"))
 TEXTS: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text())
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
-
-ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
-    "binary_sensor": (
-        binary_sensor.SIGN_IN,
-        *binary_sensor.ACCOUNT_BINARY_SENSORS,
-        binary_sensor.REACHABLE,
-    ),
-    "button": (button.CHECK_NOW,),
-    "event": (event.AUTHORIZED_DEVICE, event.TRANSIENT_TOKEN),
-    "sensor": (
-        sensor.SIGN_IN_LAST_VERIFIED,
-        sensor.AUTHORIZED_DEVICES,
-        *sensor.ACCOUNT_SENSORS,
-        *sensor.SUBSCRIPTION_SENSORS,
-        sensor.CONNECTION,
-        *sensor.SERVER_SENSORS,
-    ),
-}
 ENTITY_KEYS: dict[str, set[str]] = {
     platform: {description.key for description in descriptions}
     for platform, descriptions in ENTITIES.items()
@@ -180,24 +159,30 @@ def reasons(module: str) -> set[str]:
 # Keys that the code chooses before it raises.
 NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 
-# What messages of actions call by its name on the page.
+# What a text calls by its name on the page, below which it stands.
+SUBENTRY = "config_subentries.server"
 SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
 PATH_FIELD = "services.get_transient_token.fields.path.name"
 SOURCE_FIELD = "services.get_source_connection_information.fields.source.name"
 GET_SERVERS = "services.get_servers.name"
-ADD_SERVER = "config_subentries.server.initiate_flow.user"
+RECONFIGURE = f"{SUBENTRY}.initiate_flow.reconfigure"
 NAMED_ON_THE_PAGE = {
-    "ambiguous_source": {SOURCE_FIELD},
-    "choose_server": {SERVER_FIELD},
-    "invalid_path": {PATH_FIELD},
-    "invalid_source": {SOURCE_FIELD, GET_SERVERS},
-    "item_not_found": {PATH_FIELD},
-    "item_of_other_server": {PATH_FIELD, SERVER_FIELD},
-    "item_without_part": {PATH_FIELD},
-    "not_a_server": {SERVER_FIELD},
-    "server_not_added": {PATH_FIELD, ADD_SERVER},
-    "source_not_found": {SOURCE_FIELD, GET_SERVERS},
-    "token_in_path": {PATH_FIELD},
+    "exceptions.ambiguous_source": {SOURCE_FIELD},
+    "exceptions.choose_server": {SERVER_FIELD},
+    "exceptions.invalid_path": {PATH_FIELD},
+    "exceptions.invalid_source": {SOURCE_FIELD, GET_SERVERS},
+    "exceptions.item_not_found": {PATH_FIELD},
+    "exceptions.item_of_other_server": {PATH_FIELD, SERVER_FIELD},
+    "exceptions.item_without_part": {PATH_FIELD},
+    "exceptions.not_a_server": {SERVER_FIELD},
+    "exceptions.server_not_added": {PATH_FIELD, f"{SUBENTRY}.initiate_flow.user"},
+    "exceptions.source_not_found": {SOURCE_FIELD, GET_SERVERS},
+    "exceptions.token_in_path": {PATH_FIELD},
+    f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
+    f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
+    f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
+    "issues.server_too_old.description": {RECONFIGURE},
+    "issues.plain_http.description": {RECONFIGURE},
 }
 
 
@@ -235,9 +220,9 @@ def raised() -> dict[str, set[str]]:
     return found
 
 
-def placeholders_of(text: str) -> set[str]:
-    """Return the placeholders in a text."""
-    return set(re.findall(r"\{(\w+)\}", text))
+def placeholders_of(text: str) -> list[str]:
+    """Return the placeholders in a text, in order of the alphabet."""
+    return sorted(re.findall(r"\{(\w+)\}", text))
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -246,43 +231,56 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             yield from leaves(value, f"{path}.{key}" if path else key)
     else:
+        assert isinstance(node, str), path
         yield path, node
 
 
 def test_exceptions() -> None:
-    """Each error that is raised has its message, and no message is left over."""
-    needed = PLEX_TV_KEYS | SERVER_KEYS | SOURCE_KEYS | set(raised())
-    assert set(TEXTS["exceptions"]) == needed
-
-
-def test_placeholders_of_exceptions() -> None:
-    """A message names what the code passes, and nothing else."""
+    """Each error that is raised has its message, with what the code passes to it."""
     passed = {key: {"name"} for key in PLEX_TV_KEYS | SERVER_KEYS | SOURCE_KEYS}
-    passed |= raised()
-    for key, text in TEXTS["exceptions"].items():
-        assert placeholders_of(text["message"]) == passed[key], key
+    assert {
+        key: set(placeholders_of(text["message"]))
+        for key, text in TEXTS["exceptions"].items()
+    } == passed | raised()
 
 
 def test_messages_are_whole_sentences() -> None:
-    """An error is told in words that end with a full stop."""
-    for texts in (
-        TEXTS["exceptions"],
-        TEXTS["config"]["error"],
-        TEXTS["config"]["abort"],
-        TEXTS["config_subentries"]["server"]["error"],
-        TEXTS["config_subentries"]["server"]["abort"],
-    ):
-        for path, text in leaves(texts):
-            assert text.endswith("."), path
+    """An error and the end of a dialog are told in words that end with a full stop."""
+    messages = [
+        (path, text)
+        for path, text in leaves(TEXTS)
+        if re.search(r"^exceptions\.|\.(error|abort)\.", path)
+    ]
+    assert len(messages) > 100
+    for path, text in messages:
+        assert text.endswith("."), path
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=lambda path: path.stem)
-def test_messages_name_what_the_page_shows(language: Path) -> None:
-    """A message of an action calls fields, actions and buttons as the page does."""
-    texts = dict(leaves(json.loads(language.read_text())))
-    for key, named in NAMED_ON_THE_PAGE.items():
-        message = texts[f"exceptions.{key}.message"]
-        assert {path for path in named if texts[path] not in message} == set(), key
+@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
+def test_languages(language: str) -> None:
+    """A language has the keys and placeholders of English, and texts as they should be.
+
+    None is empty, has blanks around it, or an address of its own or HTML in it.
+    """
+    page = re.compile(r"(://|\bwww\.)[a-z0-9.-]+\.[a-z]{2,5}", re.IGNORECASE)
+    file = INTEGRATION / "translations" / f"{language}.json"
+    texts, english = dict(leaves(json.loads(file.read_text()))), dict(leaves(TEXTS))
+    assert set(texts) == set(english)
+    for path, text in texts.items():
+        assert text, path
+        assert text == text.strip(), path
+        assert "<" not in text, path
+        assert not page.search(text), path
+        assert placeholders_of(text) == placeholders_of(english[path]), path
+        assert text.count("{") == len(placeholders_of(text)), path
+
+
+@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
+def test_named_as_the_page_does(language: str) -> None:
+    """A message calls fields, actions, buttons and choices as the page does."""
+    for where, named in NAMED_ON_THE_PAGE.items():
+        for label in named:
+            assert texts_of(label, language) in str(texts_of(where, language)), where
 
 
 def test_errors_of_the_config_flow() -> None:
@@ -323,20 +321,8 @@ def test_errors_of_the_server_flow() -> None:
         ("flows/server.py", TEXTS["config_subentries"]["server"]),
     ],
 )
-def test_reasons(module: str, texts: dict[str, Any]) -> None:
-    """Each reason for which a flow ends has its text, and no text is left over."""
-    assert set(texts["abort"]) == reasons(module)
-
-
-@pytest.mark.parametrize(
-    ("module", "texts"),
-    [
-        ("config_flow.py", TEXTS["config"]),
-        ("flows/server.py", TEXTS["config_subentries"]["server"]),
-    ],
-)
-def test_steps(module: str, texts: dict[str, Any]) -> None:
-    """Each step that is shown has its texts, and no text is left over."""
+def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
+    """Each step and each reason for an end has its texts, and no text is left over."""
     shown = set[str]()
     for call in calls(module):
         if name_of(call) in (
@@ -348,6 +334,7 @@ def test_steps(module: str, texts: dict[str, Any]) -> None:
         if name_of(call) == "_show_form":
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
+    assert set(texts["abort"]) == reasons(module)
 
 
 def test_steps_of_repairs() -> None:
@@ -383,37 +370,17 @@ def test_errors_of_the_claim() -> None:
     assert set(texts["error"]) == needed - ends
     assert len(set(texts["error"].values())) == len(texts["error"])
     assert set(texts["abort"]) >= reasons("flows/claim.py")
-    for path, text in leaves({**texts["error"], **texts["abort"]}):
-        assert text.endswith("."), path
 
 
-def test_error_keys() -> None:
-    """Every key in the table of errors has a text somewhere."""
-    known = (
-        set(TEXTS["exceptions"])
-        | set(TEXTS["config"]["error"])
-        | set(TEXTS["config_subentries"]["server"]["error"])
-        | set(TEXTS["issues"]["server_unclaimed"]["fix_flow"]["error"])
-        | set(TEXTS["issues"]["server_unclaimed"]["fix_flow"]["abort"])
-    )
-    assert set(messages._KEYS.values()) <= known
-
-
-@pytest.mark.parametrize("platform", ENTITY_KEYS)
-def test_entities(platform: str) -> None:
+def test_entities() -> None:
     """Each entity has a name and an icon, and none of both is left over."""
-    texts = TEXTS["entity"][platform]
-    assert set(texts) == ENTITY_KEYS[platform]
-    assert set(ICONS["entity"][platform]) == ENTITY_KEYS[platform]
-    for key, text in texts.items():
-        assert text["name"], key
-        assert ICONS["entity"][platform][key]["default"].startswith("mdi:")
-
-
-def test_every_platform() -> None:
-    """No platform has texts or icons that there are no entities for."""
-    assert set(TEXTS["entity"]) == set(ENTITY_KEYS)
-    assert set(ICONS["entity"]) == set(ENTITY_KEYS)
+    for content in (TEXTS["entity"], ICONS["entity"]):
+        assert {platform: set(keys) for platform, keys in content.items()} == (
+            ENTITY_KEYS
+        )
+    assert all(
+        text["name"] for texts in TEXTS["entity"].values() for text in texts.values()
+    )
 
 
 def test_states() -> None:
@@ -430,39 +397,28 @@ def test_states() -> None:
     )
 
 
-def fields_of(kind: str, description: dict[str, Any]) -> Iterable[str]:
-    """Return the fields of an action, trigger or condition."""
-    if kind == "services":
-        return fields_of_action(description)
-    fields: dict[str, Any] = description.get("fields", {})
-    return fields
-
-
 @pytest.mark.parametrize("kind", ["services", "triggers", "conditions"])
 def test_described_in_yaml(kind: str) -> None:
     """Actions, triggers and conditions and all their fields have texts and icons."""
-    described = load_yaml(str(INTEGRATION / f"{kind}.yaml"))
-    assert isinstance(described, dict)
+    described = load_yaml_dict(str(INTEGRATION / f"{kind}.yaml"))
     described = {name: details for name, details in described.items() if name[0] != "."}
     assert set(TEXTS[kind]) == set(described)
     assert set(ICONS[kind]) == set(described)
     for name, details in described.items():
-        text = TEXTS[kind][name]
+        text, fields = TEXTS[kind][name], details.get("fields", {})
         assert text["name"], name
         assert text["description"].endswith("."), name
-        assert set(text.get("fields", {})) == set(fields_of(kind, details)), name
-        sections = {
-            key for key, field in details.get("fields", {}).items() if "fields" in field
-        }
+        assert set(text.get("fields", {})) == set(
+            fields_of_action({"fields": fields})
+        ), name
+        sections = {key for key, field in fields.items() if "fields" in field}
         assert set(text.get("sections", {})) == sections, name
-        for field, field_text in text.get("fields", {}).items():
-            assert field_text["name"], field
+        assert all(field["name"] for field in text.get("fields", {}).values()), name
 
 
 def test_selectors() -> None:
     """Each choice that an action's field offers has its text."""
-    described = load_yaml(str(INTEGRATION / "services.yaml"))
-    assert isinstance(described, dict)
+    described = load_yaml_dict(str(INTEGRATION / "services.yaml"))
     offered = {
         select["translation_key"]: set(select["options"])
         for action in described.values()
@@ -472,42 +428,6 @@ def test_selectors() -> None:
     assert {
         key: set(text["options"]) for key, text in TEXTS["selector"].items()
     } == offered
-
-
-def test_addresses_are_placeholders() -> None:
-    """No text has the address of a page in it: Home Assistant's checks refuse that."""
-    page = re.compile(r"(://|\bwww\.)[a-z0-9.-]+\.[a-z]{2,5}", re.IGNORECASE)
-    found = {path for path, text in leaves(TEXTS) if page.search(text)}
-    assert found == set()
-
-
-def test_texts_are_texts() -> None:
-    """No text is empty, has blanks around it, or an address of its own in it."""
-    for path, text in leaves(TEXTS):
-        assert isinstance(text, str), path
-        assert text, path
-        assert text == text.strip(), path
-        assert text.count("{") == len(re.findall(r"\{\w+\}", text)), path
-
-
-SUBENTRY = "config_subentries.server"
-
-
-@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
-@pytest.mark.parametrize(
-    ("where", "named"),
-    [
-        (f"{SUBENTRY}.error.certificate_error", "step.address.data.verify_ssl"),
-        (f"{SUBENTRY}.abort.already_configured", "initiate_flow.reconfigure"),
-        (f"{SUBENTRY}.abort.no_more_servers", "step.user.menu_options.address"),
-        ("issues.server_too_old.description", "initiate_flow.reconfigure"),
-        ("issues.plain_http.description", "initiate_flow.reconfigure"),
-    ],
-)
-def test_named_as_the_page_does(language: str, where: str, named: str) -> None:
-    """A message that sends to a field, button or choice names it as the page does."""
-    label: str = texts_of(f"{SUBENTRY}.{named}", language)
-    assert label in texts_of(where, language)
 
 
 def test_german_instance() -> None:

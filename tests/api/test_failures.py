@@ -48,7 +48,6 @@ def test_text_never_decides_between_the_codes() -> None:
     assert type(sign_in_error(failure(401, body))) is errors.VerificationCodeWrongError
 
 
-@pytest.mark.parametrize("body", [json_body, xml_body], ids=["json", "xml"])
 @pytest.mark.parametrize(
     ("read", "status", "code", "kind"),
     [
@@ -87,16 +86,16 @@ def test_text_never_decides_between_the_codes() -> None:
     ids=short,
 )
 def test_code_and_status_decide(
-    body: Callable[[int], bytes],
     read: Callable[[Failure], errors.PlexError],
     status: int,
     code: int,
     kind: type[errors.PlexError],
 ) -> None:
     """Each code of a sign-in has its own error; a dead token is one with 401 only."""
-    error = read(failure(status, body(code)))
-    assert type(error) is kind
-    assert (error.status, error.code) == (status, code)
+    for body in (json_body(code), xml_body(code)):
+        error = read(failure(status, body))
+        assert type(error) is kind
+        assert (error.status, error.code) == (status, code)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +128,6 @@ def test_link_code_that_is_not_known_has_expired(body: Callable[[int], bytes]) -
     assert type(sign_in_error(failure(404, body(1020)))) is errors.NotFoundError
 
 
-@pytest.mark.parametrize("read", [plex_tv_error, sign_in_error, link_error])
-@pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(
     "body",
     [
@@ -158,11 +155,11 @@ def test_link_code_that_is_not_known_has_expired(body: Callable[[int], bytes]) -
     ],
     ids=short,
 )
-def test_refusal_of_somebody_else_says_nothing(
-    read: Callable[[Failure], errors.PlexError], status: int, body: bytes
-) -> None:
+def test_refusal_of_somebody_else_says_nothing(body: bytes) -> None:
     """A 401 or 403 without Plex's own error is a proxy's: the service is away."""
-    assert type(read(failure(status, body))) is errors.UnavailableError
+    for read in (plex_tv_error, sign_in_error, link_error):
+        for status in (401, 403):
+            assert type(read(failure(status, body))) is errors.UnavailableError
 
 
 def test_error_without_status_and_with_several_items() -> None:
@@ -222,12 +219,17 @@ def test_server_is_decided_by_status_and_page(
     assert type(server_error(failure(status, page))) is kind
 
 
-@pytest.mark.parametrize("status", range(300, 600))
-def test_a_bare_status_rejects_no_token_but_498(status: int) -> None:
+def test_a_bare_status_rejects_no_token_but_498() -> None:
     """No status by itself starts a reauthentication, but the one made for it."""
-    error = plex_tv_error(failure(status))
-    assert isinstance(error, errors.TokenRejectedError) is (status == 498)
-    assert not isinstance(server_error(failure(status)), errors.TokenRejectedError)
+    rejecting = {
+        read: [
+            status
+            for status in range(300, 600)
+            if isinstance(read(failure(status)), errors.TokenRejectedError)
+        ]
+        for read in (plex_tv_error, server_error)
+    }
+    assert rejecting == {plex_tv_error: [498], server_error: []}
 
 
 @pytest.mark.parametrize(

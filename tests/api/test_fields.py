@@ -14,9 +14,9 @@ HALF_A_CHARACTER = "\ud800"
 WRONG: tuple[Json, ...] = (None, [], {}, [1], {"a": 1})
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
+def test_text() -> None:
+    """A text is one that is not empty and that can be written."""
+    values: tuple[tuple[Json, str | None], ...] = (
         ("x", "x"),
         ("", None),
         (" ", " "),
@@ -24,17 +24,14 @@ WRONG: tuple[Json, ...] = (None, [], {}, [1], {"a": 1})
         (True, None),
         (HALF_A_CHARACTER, None),
         *((wrong, None) for wrong in WRONG),
-    ],
-    ids=short,
-)
-def test_text(value: Json, text: str | None) -> None:
-    """A text is one that is not empty and that can be written."""
-    assert Fields({"a": value}).text("a") == text
+    )
+    for value, text in values:
+        assert Fields({"a": value}).text("a") == text
 
 
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
+def test_integer() -> None:
+    """A whole number has as many digits as a caller can calculate with."""
+    values: tuple[tuple[Json, int | None], ...] = (
         (7, 7),
         (-7, -7),
         ("7", 7),
@@ -57,35 +54,29 @@ def test_text(value: Json, text: str | None) -> None:
         (10**18, None),
         (-(10**400), None),
         *((wrong, None) for wrong in WRONG),
-    ],
-    ids=short,
-)
-def test_integer(value: Json, number: int | None) -> None:
-    """A whole number has as many digits as a caller can calculate with."""
-    assert Fields({"a": value}).integer("a") == number
+    )
+    for value, number in values:
+        assert Fields({"a": value}).integer("a") == number
 
 
-@pytest.mark.parametrize(
-    ("value", "truth"),
-    [
+def test_boolean() -> None:
+    """A truth value is one in JSON and in XML."""
+    values: tuple[tuple[Json, bool | None], ...] = (
         *((yes, True) for yes in (True, 1, "1", "true", "True", "TRUE")),
         *((no, False) for no in (False, 0, "0", "false", "False")),
         *((neither, None) for neither in (2, -1, "", "yes", 1.0, "٢", 10**4000)),
         *((wrong, None) for wrong in WRONG),
-    ],
-    ids=short,
-)
-def test_boolean(value: Json, truth: bool | None) -> None:
-    """A truth value is one in JSON and in XML."""
-    assert Fields({"a": value}).boolean("a") is truth
+    )
+    for value, truth in values:
+        assert Fields({"a": value}).boolean("a") is truth
 
 
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
+def test_moment() -> None:
+    """A time is aware and in UTC, however it is written, or none."""
+    values: tuple[tuple[Json, datetime | None], ...] = (
         (MOMENT.timestamp(), MOMENT),
         (int(MOMENT.timestamp()), MOMENT),
         (str(int(MOMENT.timestamp())), MOMENT),
@@ -119,14 +110,11 @@ MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
             )
         ),
         *((wrong, None) for wrong in WRONG),
-    ],
-    ids=short,
-)
-def test_moment(value: Json, moment: datetime | None) -> None:
-    """A time is aware and in UTC, however it is written, or none."""
-    found = Fields({"a": value}).moment("a")
-    assert found == moment
-    assert found is None or found.tzinfo is UTC
+    )
+    for value, moment in values:
+        found = Fields({"a": value}).moment("a")
+        assert found == moment
+        assert found is None or found.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

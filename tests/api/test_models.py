@@ -1,10 +1,9 @@
 """Models hold what Plex knows, whatever form it comes in, and none of its secrets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
-from typing import Any
 
 import pytest
 
@@ -298,31 +297,6 @@ def test_wrong_types_are_none(wrong: Json) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        None,
-        [],
-        "x",
-        {},
-        {"id": 1},
-        {"uuid": "x"},
-        {"id": "one", "uuid": "x"},
-        {"id": True, "uuid": "x"},
-        {"id": 1, "uuid": ""},
-        {"id": 1, "uuid": 2},
-        {"id": 10**30, "uuid": "x"},
-        {"user": []},
-    ],
-)
-def test_account_needs_id_and_uuid(data: Json) -> None:
-    """Without its two ids an answer is no account, and no sign-in either."""
-    with pytest.raises(UnexpectedAnswerError):
-        Account.parse(data)
-    with pytest.raises(UnexpectedAnswerError):
-        SignIn.parse(data | {"authToken": "x"} if isinstance(data, dict) else data)
-
-
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln"
 
 
@@ -334,13 +308,6 @@ def test_no_jwt() -> None:
     listed: Json = {"clientIdentifier": "m1", "provides": "server", "accessToken": JWT}
     (server,) = ListedServer.parse_servers([listed])
     assert server.access_token is None
-
-
-@pytest.mark.parametrize("token", [None, "", 5, ["x"]])
-def test_sign_in_needs_a_token(token: Json) -> None:
-    """A sign-in without a token is none."""
-    with pytest.raises(UnexpectedAnswerError):
-        SignIn.parse(ACCOUNT_JSON | {"authToken": token})
 
 
 PIN_JSON: Json = {
@@ -366,27 +333,19 @@ def test_pin_is_the_same_in_json_and_xml() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "token", "expires_in"),
+    "more",
     [
-        ({"id": 7, "code": "A", "authToken": None}, None, None),
-        ({"id": 7, "code": "A", "authToken": ""}, None, None),
-        ({"id": 7, "code": "A", "authToken": 1, "expiresIn": "soon"}, None, None),
-        ({"id": "7", "code": "A", "expiresIn": 10**400}, None, None),
+        {"authToken": None},
+        {"authToken": ""},
+        {"authToken": 1, "expiresIn": "soon"},
+        {"id": "7", "expiresIn": 10**400},
     ],
 )
-def test_pin_that_nobody_entered(
-    data: Json, token: str | None, expires_in: int | None
-) -> None:
+def test_pin_that_nobody_entered(more: dict[str, Json]) -> None:
     """A code that nobody entered yet has no token."""
-    pin = Pin.parse(data)
-    assert (pin.token, pin.expires_in) == (token, expires_in)
-
-
-@pytest.mark.parametrize("data", [None, [], {}, {"id": 7}, {"code": "A"}, {"pin": 1}])
-def test_pin_needs_id_and_code(data: Json) -> None:
-    """Without id or code an answer is no link code."""
-    with pytest.raises(UnexpectedAnswerError):
-        Pin.parse(data)
+    bare: dict[str, Json] = {"id": 7, "code": "A"}
+    pin = Pin.parse(bare | more)
+    assert (pin.id, pin.token, pin.expires_in) == (7, None, None)
 
 
 RESOURCES_JSON: list[Json] = [
@@ -483,15 +442,6 @@ def test_no_resources(data: Json) -> None:
     assert ListedServer.parse_servers(data) == ()
 
 
-@pytest.mark.parametrize(
-    "data", [None, 5, "x", {}, {"resources": None}, {"resources": 5}, {"user": {}}]
-)
-def test_resources_need_a_list(data: Json) -> None:
-    """An answer that is no list does not stand for no servers."""
-    with pytest.raises(UnexpectedAnswerError):
-        ListedServer.parse_servers(data)
-
-
 IDENTITY_JSON: Json = {
     "MediaContainer": {
         "size": 0,
@@ -576,29 +526,72 @@ def test_transient_token_is_the_same_in_json_and_xml() -> None:
         assert token.expires_at - token.issued_at == timedelta(hours=48)
 
 
-@pytest.mark.parametrize("parse", [Identity.parse, TransientToken.parse, Source.parse])
-@pytest.mark.parametrize(
-    "data",
-    [None, 5, "x", [], {}, {"MediaContainer": None}, {"MediaContainer": []}, {"a": {}}],
+NO_ACCOUNTS: tuple[Json, ...] = (
+    None,
+    [],
+    "x",
+    {},
+    {"id": 1},
+    {"uuid": "x"},
+    {"id": "one", "uuid": "x"},
+    {"id": True, "uuid": "x"},
+    {"id": 1, "uuid": ""},
+    {"id": 1, "uuid": 2},
+    {"id": 10**30, "uuid": "x"},
+    {"user": []},
 )
-def test_server_answers_need_their_container(
-    parse: Callable[[Json], Any], data: Json
-) -> None:
-    """An answer of a server is a container, or none of its answers."""
-    with pytest.raises(UnexpectedAnswerError):
-        parse(data)
+NO_CONTAINERS: tuple[Json, ...] = (
+    None,
+    5,
+    "x",
+    [],
+    {},
+    {"a": {}},
+    {"MediaContainer": None},
+    {"MediaContainer": []},
+)
+NO_TOKENS: tuple[Json, ...] = (None, "", 5, ["x"])
+NOTHING_IN_CONTAINERS: tuple[Json, ...] = (
+    {"MediaContainer": {}},
+    {"MediaContainer": {"token": 5, "machineIdentifier": 5}},
+    {"MediaContainer": {"token": ""}},
+)
 
 
-@pytest.mark.parametrize("parse", [Identity.parse, TransientToken.parse])
 @pytest.mark.parametrize(
-    "container", [{}, {"token": 5, "machineIdentifier": 5}, {"token": ""}]
+    ("parse", "answers"),
+    [
+        (Account.parse, NO_ACCOUNTS),
+        (
+            SignIn.parse,
+            [
+                *NO_ACCOUNTS,
+                *(
+                    data | {"authToken": "x"}
+                    for data in NO_ACCOUNTS
+                    if isinstance(data, dict)
+                ),
+                *(ACCOUNT_JSON | {"authToken": token} for token in NO_TOKENS),
+            ],
+        ),
+        (Pin.parse, [None, [], {}, {"id": 7}, {"code": "A"}, {"pin": 1}]),
+        (
+            ListedServer.parse_servers,
+            [None, 5, "x", {}, {"resources": None}, {"resources": 5}, {"user": {}}],
+        ),
+        (Identity.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
+        (TransientToken.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
+        (Source.parse, NO_CONTAINERS),
+    ],
+    ids=["account", "sign-in", "pin", "servers", "identity", "token", "source"],
 )
-def test_container_without_what_was_asked_for(
-    parse: Callable[[Json], Any], container: Json
+def test_what_is_no_answer(
+    parse: Callable[[Json], object], answers: Iterable[Json]
 ) -> None:
-    """A container without a token or a machine identifier is no answer."""
-    with pytest.raises(UnexpectedAnswerError):
-        parse({"MediaContainer": container})
+    """Without what was asked for an answer is none, nor does it stand for nothing."""
+    for data in answers:
+        with pytest.raises(UnexpectedAnswerError):
+            parse(data)
 
 
 def test_no_model_prints_a_secret() -> None:

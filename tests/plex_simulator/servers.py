@@ -130,8 +130,6 @@ class MediaServer:
         self.allow_post_token = True
         self.post_refusal_status = 405
         self.security_refusal_status = 403
-        self.allowed_networks = False
-        self.caches_tokens = False
         self.transcoding = 0
         self.library = Library()
         self.device_as_list = False
@@ -150,7 +148,6 @@ class MediaServer:
         self._host = host
         self._certificate_id = token_hex(16)
         self._access_tokens: dict[int, str] = {}
-        self._accepted: dict[str, Account] = {}
         self._added_sources: dict[str, Source] = {}
         self._forgotten_sources: set[str] = set()
         self._listed: list[Connection] | None = None
@@ -286,7 +283,6 @@ class MediaServer:
         self.claimed = False
         self.shared_with.clear()
         self.transient_tokens.clear()
-        self._accepted.clear()
         self.rotate_access_tokens()
 
     def claim(self, account: Account) -> None:
@@ -317,23 +313,17 @@ class MediaServer:
 
         The server's own token of an account passes, and so does the account
         token at a server of one's own; a transient token has the rights of its
-        minter. With `allowed_networks` everyone passes (plex-api.md §6.4). With
-        `caches_tokens` a token that passed once passes until the next restart
-        (plex-api.md §9). Where the server is not claimed no token counts: everyone
-        passes in a network that it trusts, and nobody elsewhere (§17.1).
+        minter. Where the server is not claimed no token counts: everyone passes
+        in a network that it trusts, and nobody elsewhere (§17.1).
 
         See plex-api.md §5.3, §6.2.
         """
         if not self.claimed:
             return Caller(account=None, is_owner=True) if self.trusts_network else None
         account = self._account_of(token) if token else None
-        if account is not None:
-            if self.caches_tokens:
-                self._accepted[token] = account
-            return Caller(account=account, is_owner=account is self.owner)
-        if self.allowed_networks:
-            return Caller(account=None, is_owner=True)
-        return None
+        if account is None:
+            return None
+        return Caller(account=account, is_owner=account is self.owner)
 
     def issue_transient_token(self, account: Account) -> str:
         """Return a new transient token with the rights of `account`.
@@ -453,7 +443,6 @@ class MediaServer:
         """End the server at once: connections are reset, transient tokens destroyed."""
         await self._site.stop()
         self.transient_tokens.clear()
-        self._accepted.clear()
 
     def vanish(self) -> None:
         """Answer nothing any more and close nothing, as one whose machine has crashed."""
@@ -537,8 +526,6 @@ class MediaServer:
         )
 
     def _account_of(self, token: str) -> Account | None:
-        if (cached := self._accepted.get(token)) is not None:
-            return cached
         if self.accepts_transient_token(token):
             account = self.transient_tokens[token].account
             return account if self.has_access(account) else None

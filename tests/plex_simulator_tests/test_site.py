@@ -1,4 +1,4 @@
-"""Ports, certificates, starts and stops, and what is recorded."""
+"""Ports that can be chosen, and stops that leave nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,59 +10,9 @@ import time
 import aiohttp
 import pytest
 
-from tests.plex_simulator import PLEX_TV, Fault, PlexDirectResolver, PlexSimulator, Way
+from tests.plex_simulator import Fault, PlexDirectResolver, PlexSimulator
 
-from .simulated_plex import CLIENT, PASSWORD, SimulatedPlex
-
-
-async def test_plain_http_and_tls_on_one_port(plex: SimulatedPlex) -> None:
-    """One port answers both, also at the same time; the record says which it was."""
-    urls = [plex.server.http_url, plex.server.https_url] * 10
-    assert {url.rpartition(":")[2] for url in urls} == {str(plex.server.port)}
-    await asyncio.gather(*(plex.get(f"{url}/identity") for url in urls))
-    records = plex.simulator.requests_to("identity", plex.server.machine_identifier)
-    assert sorted(record.secure for record in records) == [False] * 10 + [True] * 10
-
-
-async def test_server_keeps_its_port(plex: SimulatedPlex) -> None:
-    """The port of a stopped server is nobody else's until it is back."""
-    port = plex.server.port
-    for _ in range(2):
-        await plex.server.stop()
-    with pytest.raises(aiohttp.ClientConnectorError):
-        await plex.get("server/identity")
-    with socket.socket() as other, pytest.raises(OSError, match="in use"):
-        other.bind(("127.0.0.1", port))
-    for _ in range(2):
-        await plex.server.start()
-    assert (plex.server.port, await plex.status("server/identity")) == (port, 200)
-
-
-async def test_each_way_can_be_closed(plex: SimulatedPlex) -> None:
-    """Each way has a port of its own, which a restart does not open; the record says."""
-    urls = {
-        way: f"http://127.0.0.1:{listener.port}/identity"
-        for way, listener in plex.server.ways.items()
-    }
-    for way, url in urls.items():
-        await plex.get(url)
-        assert plex.simulator.requests[-1].way == way
-        await plex.server.close_way(way)
-        await plex.server.restart()
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await plex.get(url)
-    for _ in range(2):
-        plex.server.open_way(Way.LOCAL)
-    assert await plex.status("server/identity") == 200
-
-
-async def test_ipv6(plex: SimulatedPlex) -> None:
-    """A server listens on the IPv6 loopback address, with TLS and without."""
-    server = await plex.simulator.add_server("Films", plex.anna, ipv6=True)
-    for https in (True, False):
-        *_, listed = server.listed_connections(https=https, relay=False, ipv6=True)
-        assert await plex.status(f"{listed.uri}/identity") == 200
-        assert plex.simulator.requests[-1].way == Way.IPV6
+from .simulated_plex import CLIENT, SimulatedPlex
 
 
 async def test_chosen_ports(
@@ -77,9 +27,6 @@ async def test_chosen_ports(
         await plex.simulator.remove_server(server)
     with pytest.raises(OSError, match="in use"):
         await PlexSimulator(port=plex.simulator.port).start()
-
-
-# Stopping
 
 
 async def test_stopping_is_quick_and_leaves_nothing() -> None:
@@ -153,21 +100,3 @@ async def test_stopping_does_not_wait_for_deaf_tls_clients(plex: SimulatedPlex) 
             while connection.recv(65536):
                 pass
     writer.transport.abort()
-
-
-# Records
-
-
-async def test_requests_are_recorded(plex: SimulatedPlex) -> None:
-    """A record has everything that was sent, and what was answered."""
-    await plex.sign_in("ben")
-    (record,) = plex.simulator.requests_to("signin", PLEX_TV)
-    assert (record.method, record.path) == ("POST", "/api/v2/users/signin")
-    assert (record.form["login"], record.form["password"]) == ("ben", PASSWORD)
-    assert (record.headers["x-plex-client-identifier"], record.status) == (CLIENT, 201)
-    await plex.get("/resources?includeHttps=1")
-    assert plex.simulator.requests[-1].query == {"includeHttps": "1"}
-    assert plex.simulator.requests_to("signin", "elsewhere") == []
-    plex.simulator.recording = False
-    await plex.get("/ping")
-    assert len(plex.simulator.requests) == 2
