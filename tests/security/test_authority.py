@@ -1,7 +1,7 @@
 """Who gets a token: admins by the actions, and Plex itself, nobody else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,8 +20,8 @@ from custom_components.plex_auth.flows import link
 from homeassistant.auth.models import User
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
-from homeassistant.helpers import config_validation as cv, intent
+from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.script import Script
 from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
@@ -34,14 +34,9 @@ from tests.helpers import (
     source_of,
 )
 from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
+from tests.walks import ways
 
-ACTIONS: dict[str, dict[str, Any]] = {
-    "get_token_details": {},
-    "get_servers": {},
-    "get_transient_token": {},
-    "get_source_connection_information": {"source": "server://any"},
-}
-CALLS = pytest.mark.parametrize(("action", "data"), ACTIONS.items(), ids=ACTIONS)
+CALLS = ways.calls("entry", "device", "server://any", "/library/metadata/1", 1)
 
 
 class Listener(asyncio.Protocol):
@@ -130,130 +125,71 @@ def assert_no_token(simulator: PlexSimulator, received: list[bytes]) -> None:
 # Who may call
 
 
-@CALLS
-@pytest.mark.usefixtures("entry")
+@pytest.fixture
+async def unasked(harness: Harness, entry: MockConfigEntry) -> AsyncIterator[None]:
+    """Set up an account, and check that Plex is asked nothing from then on."""
+    harness.simulator.requests.clear()
+    yield
+    assert not harness.simulator.requests
+
+
+@pytest.mark.usefixtures("unasked")
 async def test_rest(
     harness: Harness,
     hass_client: ClientSessionGenerator,
     hass_read_only_access_token: str,
-    action: str,
-    data: dict[str, Any],
 ) -> None:
-    """Over REST a person without admin rights is refused, and Plex is not asked."""
+    """Over REST a person without admin rights is refused."""
     assert await async_setup_component(harness.hass, "api", {})
     client = await hass_client(hass_read_only_access_token)
-    harness.simulator.requests.clear()
-    response = await client.post(
-        f"/api/services/{DOMAIN}/{action}?return_response", json=data
-    )
-    assert response.status == HTTPStatus.UNAUTHORIZED
-    assert "token" not in await response.text()
-    assert not harness.simulator.requests
+    for action, data in CALLS.items():
+        response = await client.post(
+            f"/api/services/{DOMAIN}/{action}?return_response", json=data
+        )
+        assert response.status == HTTPStatus.UNAUTHORIZED, action
+        assert "token" not in await response.text()
 
 
-@CALLS
-@pytest.mark.usefixtures("entry")
+@pytest.mark.usefixtures("unasked")
 async def test_websocket(
     harness: Harness,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
-    action: str,
-    data: dict[str, Any],
 ) -> None:
     """Over the WebSocket a person without admin rights is refused likewise."""
     client = await hass_ws_client(harness.hass, hass_read_only_access_token)
-    harness.simulator.requests.clear()
-    await client.send_json_auto_id(
-        {
-            "type": "call_service",
-            "domain": DOMAIN,
-            "service": action,
-            "service_data": data,
-            "return_response": True,
-        }
-    )
-    answer = await client.receive_json()
-    assert not answer["success"]
-    assert answer["error"]["message"] == "Unauthorized"
-    assert not harness.simulator.requests
-
-
-class AskPlex(intent.IntentHandler):
-    """Call an action when somebody says so."""
-
-    intent_type = "AskPlex"
-
-    def __init__(self, action: str, data: dict[str, Any]) -> None:
-        """Take what to call."""
-        self._call = action, data
-
-    @override
-    async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
-        """Call it as the person who spoke, and say what came of it."""
-        action, data = self._call
-        response = await intent_obj.hass.services.async_call(
-            DOMAIN,
-            action,
-            data,
-            blocking=True,
-            context=intent_obj.context,
-            return_response=True,
-        )
-        answer = intent_obj.create_response()
-        answer.async_set_speech(str(response))
-        return answer
-
-
-@CALLS
-@pytest.mark.usefixtures("entry")
-async def test_intent(
-    harness: Harness, hass_read_only_user: User, action: str, data: dict[str, Any]
-) -> None:
-    """What a person without admin rights says to the assistant gets no token either."""
-    intent.async_register(harness.hass, AskPlex(action, data))
-    harness.simulator.requests.clear()
-    with pytest.raises(HomeAssistantError):
-        await intent.async_handle(
-            harness.hass,
-            "test",
-            "AskPlex",
-            context=Context(user_id=hass_read_only_user.id),
-        )
-    assert not harness.simulator.requests
-
-
-@CALLS
-@pytest.mark.usefixtures("entry")
-async def test_script(
-    harness: Harness, hass_read_only_user: User, action: str, data: dict[str, Any]
-) -> None:
-    """A script that a person without admin rights starts is refused."""
-    sequence = cv.SCRIPT_SCHEMA(
-        [
+    for action, data in CALLS.items():
+        await client.send_json_auto_id(
             {
-                "action": f"{DOMAIN}.{action}",
-                "data": data,
-                "response_variable": "response",
+                "type": "call_service",
+                "domain": DOMAIN,
+                "service": action,
+                "service_data": data,
+                "return_response": True,
             }
-        ]
-    )
-    script = Script(harness.hass, sequence, "test", DOMAIN)
-    harness.simulator.requests.clear()
-    with pytest.raises(Unauthorized):
-        await script.async_run(context=Context(user_id=hass_read_only_user.id))
-    assert not harness.simulator.requests
+        )
+        answer = await client.receive_json()
+        assert not answer["success"], action
+        assert answer["error"]["message"] == "Unauthorized"
 
 
-@CALLS
-@pytest.mark.usefixtures("entry")
-async def test_user_that_is_not_known(
-    harness: Harness, action: str, data: dict[str, Any]
-) -> None:
-    """Somebody whom Home Assistant does not know is refused."""
-    harness.simulator.requests.clear()
-    with pytest.raises(UnknownUser):
-        await harness.call(action, Context(user_id="nobody"), **data)
-    assert not harness.simulator.requests
+@pytest.mark.usefixtures("unasked")
+async def test_script(harness: Harness, hass_read_only_user: User) -> None:
+    """A script that a person without admin rights starts is refused."""
+    context = Context(user_id=hass_read_only_user.id)
+    for action, data in CALLS.items():
+        step = {"action": f"{DOMAIN}.{action}", "data": data, "response_variable": "_"}
+        script = Script(harness.hass, cv.SCRIPT_SCHEMA([step]), "test", DOMAIN)
+        with pytest.raises(Unauthorized):
+            await script.async_run(context=context)
+
+
+@pytest.mark.usefixtures("unasked")
+async def test_user_that_is_not_known(harness: Harness) -> None:
+    """A user that Home Assistant does not know is refused."""
+    for action, data in CALLS.items():
+        with pytest.raises(UnknownUser):
+            await harness.call(action, Context(user_id="nobody"), **data)
 
 
 @pytest.mark.parametrize("is_admin", [True, False])
@@ -399,8 +335,6 @@ async def test_impostor_who_knows_the_name_is_asked_no_more(
     assert server_coordinator(entry, harness.server).access.target.ranks == ()
 
 
-@pytest.mark.parametrize("same_host", [True, False])
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     ("endpoint", "action"),
     [
@@ -417,27 +351,23 @@ async def test_redirect(
     stranger: Stranger,
     endpoint: str,
     action: str,
-    status: int,
-    same_host: bool,
 ) -> None:
-    """A redirect is not followed, to the same host or to another one."""
+    """A redirect is not followed, to the same host or to another one.
+
+    `api/test_transport.py` has all statuses of redirects.
+    """
     at_server = endpoint not in ("user", "resources")
+    host = harness.server if at_server else harness.simulator
     base = harness.server.http_url if at_server else harness.simulator.base_url
-    if not same_host:
-        base = f"http://127.0.0.1:{stranger.port}"
-    (harness.server.faults if at_server else harness.simulator.faults).set(
-        endpoint, Fault.redirect(f"{base}/elsewhere?X-Plex-Token=bait", status)
-    )
-    if endpoint == "identity":
-        await server_coordinator(entry, harness.server).async_refresh()
-    harness.simulator.requests.clear()
     data = {"source": source_of(harness.world.basement)} if "source" in action else {}
-    await harness.failure(action, **data)
-    assert not [
-        request
-        for request in harness.simulator.requests
-        if request.path == "/elsewhere"
-    ]
+    for target in (base, f"http://127.0.0.1:{stranger.port}"):
+        url = f"{target}/elsewhere?X-Plex-Token=bait"
+        host.faults.set(endpoint, Fault.redirect(url, 307))
+        if endpoint == "identity":
+            await server_coordinator(entry, harness.server).async_refresh()
+        await harness.failure(action, **data)
+    paths = {request.path for request in harness.simulator.requests}
+    assert "/elsewhere" not in paths
     assert not stranger.received
 
 
@@ -525,21 +455,22 @@ ASKED = (
 )
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("kinds", [[one] for one in ASKED] + [HOSTILE.keys() - ASKED])
 async def test_hostile_resources(
-    harness: Harness, dns: Dns, stranger: Stranger, kind: str
+    harness: Harness, dns: Dns, stranger: Stranger, kinds: Collection[str]
 ) -> None:
-    """No address that plex.tv may list makes a token go to another host."""
-    harness.server.connections = [HOSTILE[kind](stranger.port)]
+    """No address that plex.tv may list makes a token go to another host.
+
+    What is no address is not even asked who it is.
+    """
+    harness.server.connections = [HOSTILE[kind](stranger.port) for kind in kinds]
     entry = await harness.add(harness.anna, harness.server)
     async with asyncio.timeout(10):
         await harness.failure("get_transient_token")
     for host in {request.host for request in harness.simulator.requests}:
         assert host == PLEX_TV
     assert_no_token(harness.simulator, stranger.received)
-    if kind not in ASKED:
-        # An address that is none is not even asked who it is.
-        assert not stranger.received
+    assert bool(stranger.received) is (len(kinds) == 1)
     # The server works as soon as it is listed rightly.
     harness.server.connections = None
     await server_coordinator(entry, harness.server).async_refresh()
