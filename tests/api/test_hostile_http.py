@@ -144,16 +144,23 @@ async def host(content: bytes) -> AsyncIterator[URL]:
         server.close_clients()
 
 
-@pytest.fixture(params=[False, True], ids=["zlib", "fast zlib"])
+@pytest.fixture
 def library(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Unpack with Python's zlib, and with the one that Home Assistant uses."""
+    """Unpack with Python's zlib, or with the one that Home Assistant uses."""
     if request.param:
         aiohttp_fast_zlib.enable()
     yield
     aiohttp_fast_zlib.disable()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [
+        *((False, name) for name in CASES),
+        *((True, name) for name, case in CASES.items() if b"Content-Encoding" in case),
+    ],
+    indirect=["library"],
+)
 async def test_hostile_answer(library: None, name: str) -> None:
     """Whatever comes ends soon, in PlexError, and takes less than 16 MiB."""
     complaints: list[object] = []
