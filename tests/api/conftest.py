@@ -12,7 +12,7 @@ from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import PlexSimulator
 
 from .fault_matrix import REPORT_PROPERTY, render_table
-from .population import IDENTITY, Population, Resolver, plex_session, populate
+from .population import IDENTITY, Population, Resolver, Scene, plex_session, populate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,3 +96,14 @@ def transport(session: ClientSession) -> Transport:
 def account(plex: PlexSimulator, transport: Transport) -> PlexTv:
     """Return the calls of the simulated plex.tv."""
     return PlexTv(transport, plex.api_url)
+
+
+@pytest.fixture
+def scene(
+    plex: PlexSimulator,
+    population: Population,
+    resolver: Resolver,
+    session: ClientSession,
+) -> Scene:
+    """Return the client and whom it meets."""
+    return Scene(plex, population, resolver, session)

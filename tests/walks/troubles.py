@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.fault_catalogue import PLEX_TV_CAUSES, Active, answer
 from tests.plex_simulator import Account, Fault
 
-from .causes import PLEX_TV_CAUSES, Active, answer
 from .names import Field, Step
 from .ways import REAUTH, RECONFIGURE, USER
 
