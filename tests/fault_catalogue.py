@@ -313,7 +313,9 @@ def _errors_of_plex() -> Iterable[FaultCase]:
         fault = Fault.plex_error(code, status)
         yield _answer(f"{status} {code}", fault, plex_tv, server, others=special)
     limited = Fault.plex_error(1003, retry_after=120)
-    yield _answer("429 1003", limited, errors.RateLimitedError, retry_after=120.0)
+    later = errors.RateLimitedError
+    yield _answer("429 1003", Fault.plex_error(1003), later)
+    yield _answer("429 1003 for 120 s", limited, later, retry_after=120.0)
     old = Fault.status(422, _INVALID_TOKEN, content_type="application/xml")
     wrong = {"sign_in": errors.WrongCredentialsError}
     yield _answer("422 Invalid token", old, rejected, bad, others=wrong)

@@ -1,7 +1,6 @@
 """What the client's tests share: a simulated Plex behind TLS, and transports to it."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from aiohttp import ClientSession
 import pytest
@@ -15,21 +14,11 @@ from .fault_matrix import REPORT_PROPERTY, render_table
 from .population import IDENTITY, Population, Resolver, Scene, plex_session, populate
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--fault-matrix`, unless the conftest above has it already."""
-    with suppress(ValueError):
-        parser.addoption(
-            "--fault-matrix",
-            action="store_true",
-            help="print which error each call ends in at each fault",
-        )
-
-
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the fault matrix where it was asked for."""
-    if not config.getoption("--fault-matrix", default=False):
+    if not config.getoption("--fault-matrix"):
         return
     results = [
         value

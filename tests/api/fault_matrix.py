@@ -4,6 +4,7 @@ The faults, and what the client makes of them, are in `tests/fault_catalogue.py`
 `pytest tests/api/test_fault_matrix.py --fault-matrix` prints what came out.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -141,34 +142,14 @@ def outcome_name(outcome: Outcome) -> str:
 
 
 def render_table(results: Iterable[Result]) -> str:
-    """Return the results, each call, fault, outcome and whether expected, as a table.
+    """Return a line for each fault and outcome, with the calls that end so.
 
     An outcome that was not expected has an exclamation mark before it.
     """
-    cells: dict[str, dict[str, str]] = {}
-    calls: dict[str, None] = {}
-    total = unexpected = 0
+    cells = defaultdict[tuple[str, str], list[str]](list)
     for call, fault, outcome, is_expected in results:
-        calls[call] = None
-        cells.setdefault(fault, {})[call] = outcome if is_expected else f"!{outcome}"
-        total += 1
-        unexpected += not is_expected
-    rows = [
-        ["", *calls],
-        *(
-            [fault, *(by_call.get(call, "") for call in calls)]
-            for fault, by_call in cells.items()
-        ),
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    summary = (
-        f"{len(calls)} calls, {len(cells)} faults, {total} cells, "
-        f"{unexpected} unexpected"
+        cells[fault, outcome if is_expected else f"!{outcome}"].append(call)
+    return "\n".join(
+        f"{fault:42}{outcome:26}{' '.join(calls)}"
+        for (fault, outcome), calls in cells.items()
     )
-    return "\n".join([*lines, "", summary])

@@ -97,19 +97,14 @@ def test_every_call_and_every_fault_has_one_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 
-def test_table_is_readable_and_marks_what_was_not_expected() -> None:
-    """The table has a row for each fault and counts what is not as expected."""
-    table = render_table(
-        [
-            ("user", "reset", "ConnectionClosed", True),
-            ("user", "404", "TokenRejected", False),
-            ("identity", "404", "NotFound", True),
-        ]
-    )
-    assert table.splitlines() == [
-        "       user              identity",
-        "reset  ConnectionClosed",
-        "404    !TokenRejected    NotFound",
-        "",
-        "2 calls, 2 faults, 3 cells, 1 unexpected",
+def test_table_marks_what_was_not_expected() -> None:
+    """The table has the calls that end in the same way in one line."""
+    results = [
+        ("user", "404", "TokenRejected", False),
+        ("devices", "404", "NotFound", True),
+        ("identity", "404", "NotFound", True),
+    ]
+    assert [line.split() for line in render_table(results).splitlines()] == [
+        ["404", "!TokenRejected", "user"],
+        ["404", "NotFound", "devices", "identity"],
     ]

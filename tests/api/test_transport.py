@@ -1,6 +1,5 @@
 """What every request has and never has, and what becomes of an answer that is too much."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import logging
@@ -23,6 +22,7 @@ from tests.plex_simulator import Fault
 
 from .fault_matrix import CALLS
 from .population import IDENTITY, PASSWORD, Scene
+from .raw_host import raw_host
 
 TOKEN = "marker-token-1"
 
@@ -146,23 +146,6 @@ async def serving(handler: Handler) -> AsyncIterator[URL]:
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def raw_serving(answer: bytes) -> AsyncIterator[URL]:
-    """Serve exactly these bytes to every connection, then close it."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        host, port = server.sockets[0].getsockname()[:2]
-        yield URL(f"http://{host}:{port}/")
-
-
 async def test_endless_body_is_refused_while_it_is_read(transport: Transport) -> None:
     """Reading stops at the limit: the host gets rid of little more than that."""
     sent = 0
@@ -224,7 +207,7 @@ async def test_broken_http_is_a_plex_error(
     transport: Transport, answer: bytes, error: type[errors.PlexError]
 ) -> None:
     """What is not HTTP ends in an error of ours as well, without a context."""
-    async with raw_serving(answer) as url:
+    async with raw_host(answer) as url:
         with pytest.raises(errors.PlexError) as caught:
             await transport.request("GET", url, plex_tv_error, token=TOKEN)
     assert type(caught.value) is error

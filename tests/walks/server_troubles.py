@@ -73,18 +73,11 @@ def _token(text: str) -> Callable[[ServerWorld], Typed]:
     return lambda _: {Field.TOKEN: text}
 
 
+# What else is no address is in `api/test_addresses.py`.
 _BAD_URLS: Final = (
     "https://app.plex.tv/desktop/#!/server/0123456789abcdef/details?key=%2Flibrary",
-    "https://app.plex.tv",
     "http://user:secret@192.168.1.10:32400",
-    "http://192.168.1.10:32400/?X-Plex-Token=x",
-    "http://192.168.1.10:32400/#x",
-    "ftp://192.168.1.10",
-    "javascript:alert(1)",
-    "http://192.168.1.10:99999",
     "http://169.254.1.1:32400",
-    "http://0.0.0.0:32400",
-    "http://[::]:32400",
     " ",
 )
 
