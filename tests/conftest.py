@@ -26,8 +26,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .fixed_world import NOON, SnapshotPlatform, async_add_kind
-from .harness import Harness
+from .harness import NOON, Harness, SnapshotPlatform, async_add_kind
 from .helpers import everything_enabled, subentry_of
 from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo

@@ -1,10 +1,12 @@
 """Home Assistant with a simulated Plex: what a test does there, and what it sees."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -12,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN, TokenOrigin
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryData
+from homeassistant.const import Platform
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -25,7 +28,11 @@ from .helpers import (
     subentry_of,
 )
 from .plex_simulator import Account, MediaServer, PlexSimulator
-from .plex_simulator.worlds import DemoWorld
+from .plex_simulator.worlds import DemoWorld, async_fixed_world
+
+NOON = "2026-11-24 12:00:00+00:00"
+
+type SnapshotPlatform = Callable[[Platform, str], Awaitable[None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -193,3 +200,13 @@ class Harness:
         counts = Counter(request.endpoint for request in self.simulator.requests)
         self.simulator.requests.clear()
         return counts
+
+
+async def async_add_kind(
+    hass: HomeAssistant, simulator: PlexSimulator, platform: Platform, kind: str
+) -> MockConfigEntry:
+    """Set up one kind of account, with the entities of one platform."""
+    world = await async_fixed_world(simulator)
+    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
+    with patch("custom_components.plex_auth.PLATFORMS", [platform]):
+        return await async_add_account(hass, simulator, getattr(world, kind), servers)

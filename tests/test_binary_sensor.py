@@ -8,8 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from homeassistant.const import STATE_UNKNOWN, Platform
 
-from .fixed_world import SnapshotPlatform
-from .harness import Harness
+from .harness import Harness, SnapshotPlatform
 from .helpers import account_coordinator, disabled_at_first
 from .plex_simulator import Fault, Subscription
 

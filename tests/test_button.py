@@ -7,8 +7,7 @@ import pytest
 
 from homeassistant.const import Platform
 
-from .fixed_world import SnapshotPlatform
-from .harness import Harness
+from .harness import Harness, SnapshotPlatform
 from .helpers import server_coordinator, until
 from .plex_simulator import Fault
 

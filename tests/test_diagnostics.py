@@ -14,9 +14,9 @@ from syrupy.assertion import SnapshotAssertion
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .fixed_world import FixedWorld, async_fixed_world
 from .helpers import async_add_account, device_of, server_coordinator, until
 from .plex_simulator import Fault, PlexSimulator
+from .plex_simulator.worlds import FixedWorld, async_fixed_world
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .fixed_world import NOON, async_add_kind
-from .harness import Harness
+from .harness import NOON, Harness, async_add_kind
 from .helpers import async_get_transient_token, subentry_of
 from .plex_simulator import PlexSimulator
 

@@ -12,8 +12,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .fixed_world import SnapshotPlatform
-from .harness import Harness
+from .harness import Harness, SnapshotPlatform
 from .helpers import (
     account_coordinator,
     async_set_up,

@@ -32,12 +32,11 @@ from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .fixed_world import async_fixed_world
 from .harness import Harness
 from .helpers import device_of, fields_of_action, server_data, source_of, subentry_of
 from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.library import Item, Kind
-from .plex_simulator.worlds import PODCASTS
+from .plex_simulator.worlds import PODCASTS, async_fixed_world
 from .walks.names import Action
 
 ACCOUNT_ACTIONS = ("get_token_details", "get_servers", "get_devices")

@@ -9,9 +9,9 @@ from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .fixed_world import async_fixed_world
 from .helpers import account_coordinator, async_add_account, async_set_up, make_entry
 from .plex_simulator import Fault, PlexSimulator
+from .plex_simulator.worlds import async_fixed_world
 
 
 async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:

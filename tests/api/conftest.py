@@ -1,7 +1,6 @@
 """What the client's tests share: a simulated Plex behind TLS, and transports to it."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from aiohttp import ClientSession
 import pytest
@@ -12,24 +11,14 @@ from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import PlexSimulator
 
 from .fault_matrix import REPORT_PROPERTY, render_table
-from .population import IDENTITY, Population, Resolver, plex_session, populate
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--fault-matrix`, unless the conftest above has it already."""
-    with suppress(ValueError):
-        parser.addoption(
-            "--fault-matrix",
-            action="store_true",
-            help="print which error each call ends in at each fault",
-        )
+from .population import IDENTITY, Population, Resolver, Scene, plex_session, populate
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the fault matrix where it was asked for."""
-    if not config.getoption("--fault-matrix", default=False):
+    if not config.getoption("--fault-matrix"):
         return
     results = [
         value
@@ -96,3 +85,14 @@ def transport(session: ClientSession) -> Transport:
 def account(plex: PlexSimulator, transport: Transport) -> PlexTv:
     """Return the calls of the simulated plex.tv."""
     return PlexTv(transport, plex.api_url)
+
+
+@pytest.fixture
+def scene(
+    plex: PlexSimulator,
+    population: Population,
+    resolver: Resolver,
+    session: ClientSession,
+) -> Scene:
+    """Return the client and whom it meets."""
+    return Scene(plex, population, resolver, session)

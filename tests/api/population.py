@@ -8,9 +8,12 @@ from typing import Final, override
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import ResolveResult
+from yarl import URL
 
 from custom_components.plex_auth.api.items import Item
-from custom_components.plex_auth.api.transport import ClientInfo
+from custom_components.plex_auth.api.plex_tv import PlexTv
+from custom_components.plex_auth.api.server import PlexServer
+from custom_components.plex_auth.api.transport import ClientInfo, Transport
 from tests.plex_simulator import Account, MediaServer, PlexDirectResolver, PlexSimulator
 from tests.plex_simulator.library import Kind
 
@@ -50,6 +53,34 @@ class Population:
     def source(self) -> str:
         """Return the other server as a source of the server."""
         return f"server://{self.other.machine_identifier}"
+
+
+@dataclass(slots=True)
+class Scene:
+    """Hold a simulated Plex, and the client that asks it.
+
+    plex.tv has a name here, which has to be resolved.
+    """
+
+    plex: PlexSimulator
+    population: Population
+    resolver: Resolver
+    session: ClientSession
+
+    @property
+    def transport(self) -> Transport:
+        """Return a transport to the simulator."""
+        return Transport(self.session, IDENTITY)
+
+    @property
+    def account(self) -> PlexTv:
+        """Return the calls of plex.tv."""
+        return PlexTv(self.transport, f"https://localhost:{self.plex.port}/api/v2")
+
+    @property
+    def server(self) -> PlexServer:
+        """Return the calls of the server at its secure address."""
+        return PlexServer(self.transport, URL(self.population.server.https_url))
 
 
 def short(value: object) -> str:

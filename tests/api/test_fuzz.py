@@ -51,16 +51,11 @@ from custom_components.plex_auth.api.models import (
     TransientToken,
     require_container,
 )
-from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.api.server import (
-    PlexServer,
-    playable,
-    supports_sources,
-)
-from custom_components.plex_auth.api.transport import Transport
-from tests.plex_simulator import Fault, PlexSimulator
+from custom_components.plex_auth.api.server import playable, supports_sources
+from tests.plex_simulator import Fault
 
-from .population import Population
+from .fault_matrix import CALLS
+from .population import Scene
 from .test_items import ITEM_JSON, ITEM_XML
 from .test_models import (
     ACCOUNT_JSON,
@@ -118,6 +113,9 @@ GOOD_XML = (
     b'<errors><error code="1001" message="x"/><error>Invalid token</error></errors>',
 )
 GOOD_BODIES = (*(json.dumps(data).encode() for data in GOOD_JSON), *GOOD_XML)
+TAGS = sorted(
+    {one.tag for body in GOOD_XML for one in ET.fromstring(body).iter()} | {"html"}
+)
 PARSERS: tuple[Callable[[Json], object], ...] = (
     SignIn.parse,
     Account.parse,
@@ -209,29 +207,7 @@ def spoilt_answers(draw: st.DrawFn) -> Json:
 @st.composite
 def elements(draw: st.DrawFn, depth: int = 0) -> ET.Element:
     """Return an element of XML as Plex might write it, more or less."""
-    tags = st.sampled_from(
-        [
-            "user",
-            "subscription",
-            "features",
-            "feature",
-            "resources",
-            "resource",
-            "connections",
-            "connection",
-            "MediaContainer",
-            "Device",
-            "Connection",
-            "errors",
-            "error",
-            "pin",
-            "services",
-            "service",
-            "profile",
-            "roles",
-            "html",
-        ]
-    )
+    tags = st.sampled_from(TAGS)
     printable = st.text(st.characters(codec="utf-8", categories=["L", "N"]), max_size=9)
     attributes = st.dictionaries(
         st.sampled_from(sorted(names_in(list(GOOD_JSON)))),
@@ -488,13 +464,22 @@ def test_any_text_plays_on_the_server_or_not_at_all(text: str) -> None:
         assert url.query["X-Plex-Token"] == "token"
 
 
+ENDPOINTS = {
+    "signin",
+    "user",
+    "signout",
+    "claim_token",
+    "claim",
+    "root",
+    "security_token",
+    "security_resources",
+}
+
+
 @given(login=texts, password=texts, code=st.none() | texts, token=texts, source=texts)
 @fuzzed
 async def test_any_text_of_a_person_is_answered(
-    plex: PlexSimulator,
-    population: Population,
-    account: PlexTv,
-    transport: Transport,
+    scene: Scene,
     login: str,
     password: str,
     code: str | None,
@@ -502,9 +487,9 @@ async def test_any_text_of_a_person_is_answered(
     source: str,
 ) -> None:
     """Any text into a call ends in an error of ours, and adds nothing to the request."""
-    plex.sign_in_guard.limit = None
-    plex.requests.clear()
-    server = PlexServer(transport, URL(population.server.https_url))
+    scene.plex.sign_in_guard.limit = None
+    scene.plex.requests.clear()
+    account, server = scene.account, scene.server
     for ask in (
         account.sign_in(login, password, code),
         account.user(token),
@@ -513,22 +498,13 @@ async def test_any_text_of_a_person_is_answered(
         server.claim(token),
         server.check_token(token),
         server.transient_token(token),
-        server.source_connection_information(population.server_token, source),
+        server.source_connection_information(scene.population.server_token, source),
     ):
         with pytest.raises(PlexError) as caught:
             await ask
         check_error(caught.value)
-    for request in plex.requests:
-        assert request.endpoint in (
-            "signin",
-            "user",
-            "signout",
-            "claim_token",
-            "claim",
-            "root",
-            "security_token",
-            "security_resources",
-        )
+    for request in scene.plex.requests:
+        assert request.endpoint in ENDPOINTS
         allowed = {"type", "scope", "source", "refresh"}
         if request.endpoint == "claim":
             allowed = {"token"}
@@ -542,10 +518,7 @@ async def test_any_text_of_a_person_is_answered(
 )
 @fuzzed
 async def test_any_answer_over_a_socket_is_a_model_or_an_error(
-    plex: PlexSimulator,
-    population: Population,
-    account: PlexTv,
-    transport: Transport,
+    scene: Scene,
     body: bytes,
     status: int,
     retry_after: str | None,
@@ -554,28 +527,11 @@ async def test_any_answer_over_a_socket_is_a_model_or_an_error(
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     fault = Fault.status(status, body, headers=headers)
     rejected = False
-    plex.faults.set("*", fault)
-    population.server.faults.set("*", fault)
-    server = PlexServer(transport, URL(population.server.https_url))
-    for ask in (
-        account.sign_in("anna", "x"),
-        account.user("x"),
-        account.servers("x"),
-        account.create_pin(),
-        account.check_pin(1),
-        account.sign_out("x"),
-        account.devices("x"),
-        account.remove_device("x", 1),
-        account.claim_token("x"),
-        server.claim("x"),
-        server.identity("x"),
-        server.check_token("x"),
-        server.transient_token("x"),
-        server.source_connection_information("x", "server://x"),
-        server.part("x", Item(path="/library/metadata/1")),
-    ):
+    scene.plex.faults.set("*", fault)
+    scene.population.server.faults.set("*", fault)
+    for call in CALLS:
         try:
-            await ask
+            await call.make(scene, "1")
         except PlexError as err:
             check_error(err)
             rejected |= isinstance(err, TokenRejectedError)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, takewhile
 from pathlib import Path
@@ -28,6 +28,7 @@ from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.clients import async_create_plex_tv
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.helpers import device_registry as dr
+from tests.fault_catalogue import FAULTS, answer
 from tests.helpers import (
     account_coordinator,
     async_settle,
@@ -35,9 +36,8 @@ from tests.helpers import (
     subentry_of,
     until,
 )
-from tests.plex_simulator import Faults, MediaServer
+from tests.plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
 from tests.plex_simulator.worlds import PODCASTS
-from tests.short_timeouts import short_timeouts
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
@@ -53,7 +53,7 @@ from tests.walks.ways import (
 )
 
 from .audited_user import WRONG, WRONG_TOKEN, AuditedUser
-from .faults import PATIENCE, SLOW, faults
+from .echoes import ECHOES
 from .leaks import Place
 
 
@@ -168,7 +168,8 @@ async def async_meet_faults(
 ) -> None:
     """Let each call that is ever made meet every fault, and look how it ends.
 
-    Unless it is to be in full, a call meets each third of the faults that echo nothing.
+    Unless it is to be in full, a call meets each second of the faults that echo what
+    they were told, and each sixth of the others.
     """
     simulator, asked = user.simulator, user.world.living_room
     simulator.sign_in_guard.limit = None
@@ -225,40 +226,41 @@ async def async_meet_faults(
     async def act(action: Action) -> None:
         await user.act(action, _calls(user, entry)[action])
 
-    plex_tv = simulator.faults
-    deeds: tuple[tuple[str, Faults, Callable[[], Awaitable[None]]], ...] = (
-        ("signin", plex_tv, lambda: sign_in(user.anna, user.ben)),
-        ("signout", plex_tv, sign_out),
-        ("pins_create", plex_tv, link),
-        ("pins_check", plex_tv, link),
-        ("user", plex_tv, refresh_account),
-        ("resources", plex_tv, lambda: act(Action.SERVERS)),
-        ("devices", plex_tv, lambda: act(Action.DEVICES)),
-        ("devices_xml", plex_tv, lambda: act(Action.DEVICES)),
-        ("device_remove", plex_tv, lambda: act(Action.REMOVE_DEVICE)),
-        ("device_remove_v2", plex_tv, lambda: act(Action.REMOVE_DEVICE)),
-        ("identity", asked.faults, server.async_refresh),
-        ("root", asked.faults, check_transient_token),
-        ("security_token", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
-        ("item", asked.faults, lambda: act(Action.TRANSIENT_TOKEN)),
-        ("claim_token", plex_tv, claim_server),
-        ("claim", asked.faults, claim_server),
-        ("security_resources", asked.faults, lambda: act(Action.SOURCE_CONNECTION)),
-        ("notifications", asked.faults, listen),
+    type Host = PlexSimulator | MediaServer
+    deeds: tuple[tuple[str, Host, Callable[[], Awaitable[None]]], ...] = (
+        ("signin", simulator, lambda: sign_in(user.anna, user.ben)),
+        ("signout", simulator, sign_out),
+        ("pins_create", simulator, link),
+        ("pins_check", simulator, link),
+        ("user", simulator, refresh_account),
+        ("resources", simulator, lambda: act(Action.SERVERS)),
+        ("devices", simulator, lambda: act(Action.DEVICES)),
+        ("devices_xml", simulator, lambda: act(Action.DEVICES)),
+        ("device_remove", simulator, lambda: act(Action.REMOVE_DEVICE)),
+        ("device_remove_v2", simulator, lambda: act(Action.REMOVE_DEVICE)),
+        ("identity", asked, server.async_refresh),
+        ("root", asked, check_transient_token),
+        ("security_token", asked, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("item", asked, lambda: act(Action.TRANSIENT_TOKEN)),
+        ("claim_token", simulator, claim_server),
+        ("claim", asked, claim_server),
+        ("security_resources", asked, lambda: act(Action.SOURCE_CONNECTION)),
+        ("notifications", asked, listen),
     )
-    for number, (name, fault) in enumerate(faults(simulator).items()):
+    faults = [
+        *((f"echo in {name}", answer(echo), 2) for name, echo in ECHOES.items()),
+        *((case.name, case.active, 6) for case in FAULTS if case.fault is not None),
+    ]
+    resolver = PlexDirectResolver()
+    for number, (name, active, each) in enumerate(faults):
         for place, (endpoint, host, deed) in enumerate(deeds):
-            if not full and "echo" not in name and (number + place) % 3:
+            if not full and (number + place) % each:
                 continue
-            host.set(endpoint, fault)
-            try:
-                with short_timeouts(PATIENCE) if name in SLOW else nullcontext():
-                    await deed()
+            async with active(host, resolver, endpoint):
+                await deed()
                 for coordinator in coordinators:
                     if (error := coordinator.last_exception) is not None:
                         user.audit.add_exception(error, f"{endpoint} met {name}")
-            finally:
-                host.clear(endpoint)
         await user.close_all()
         for coordinator in coordinators:
             await coordinator.async_refresh()

@@ -1,16 +1,13 @@
-"""The faults that the audit lets each call meet, and hosts that echo what they were told."""
+"""The faults of hosts that echo what they were told."""
 
 import json
 from typing import Final
 
 from aiohttp import web
 
-from tests.plex_simulator import Fault, PlexSimulator
+from tests.plex_simulator import Fault
 from tests.plex_simulator.faults import Exchange
 from tests.plex_simulator.site import FORM
-
-PATIENCE: Final = 0.2
-SLOW: Final = ("delay", "slow body")
 
 _ELSEWHERE: Final = "http://198.51.100.7/"
 _OK: Final = "HTTP/1.1 200 OK\r\n"
@@ -68,7 +65,7 @@ def _error_echo(status: int) -> Fault:
     return _echo(text, "application/json", status, Retry_After="¶", X_Echo="¶")
 
 
-_ECHOES: Final = {
+ECHOES: Final = {
     **{f"an error {status}": _error_echo(status) for status in (401, 422, 500)},
     "a page": _echo("<html><body>¶</body></html>", "text/html", 502),
     "half a JSON": _echo('{"authToken": "¶', "application/json"),
@@ -82,30 +79,3 @@ _ECHOES: Final = {
         f"{_OK}Content-Encoding: gzip\r\nContent-Length: LENGTH\r\n\r\n¶"
     ),
 }
-
-
-def faults(simulator: PlexSimulator) -> dict[str, Fault]:
-    """Return faults of each kind that the simulator has, and those that echo secrets."""
-    statuses = (400, 401, 403, 404, 422, 498, 503)
-    codes = (1001, 1003, 1020, 1028, 1029, 1030, 1031)
-    return {
-        **{f"status {status}": Fault.status(status) for status in statuses},
-        **{f"code {code}": Fault.plex_error(code) for code in codes},
-        "429": Fault.status(429, headers={"Retry-After": "1"}),
-        "invalid token": Fault.plex_error(1999, 422, message="Invalid token"),
-        "page 200": Fault.html(200),
-        "page 502": Fault.html(502),
-        SLOW[0]: Fault.delay(5 * PATIENCE),
-        SLOW[1]: Fault.slow_body(5 * PATIENCE),
-        "reset": Fault.reset(),
-        "reset after work": Fault.reset(processed=True),
-        "half body": Fault.half_body(),
-        "huge body": Fault.huge_body(2 * 1024 * 1024),
-        "redirect": Fault.redirect(f"{simulator.base_url}/elsewhere"),
-        "redirect elsewhere": Fault.redirect(_ELSEWHERE),
-        "empty": Fault.body(""),
-        "wrong shape": Fault.body("[[]]"),
-        "wrong encoding": Fault.body(b"\xff\xfe{", charset="utf-8"),
-        "XML": Fault.xml_instead(),
-        **{f"echo in {place}": fault for place, fault in _ECHOES.items()},
-    }
