@@ -17,6 +17,7 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from tests.conftest import Dns
+from tests.fault_catalogue import PLEX_TV_CAUSES, SERVER_CAUSES
 from tests.helpers import (
     account_coordinator,
     async_settle,
@@ -27,7 +28,6 @@ from tests.helpers import (
     subentry_of,
 )
 from tests.plex_simulator import PLEX_TV, Account, Fault, MediaServer, PlexSimulator
-from tests.walks.causes import PLEX_TV_CAUSES, SERVER_CAUSES
 from tests.walks.dialog import Dialog, server_dialog
 from tests.walks.dialog_worlds import ServerWorld
 from tests.walks.names import Step
