@@ -26,6 +26,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
+from .api.fault_matrix import REPORT_PROPERTY, render_table
+from .fault_catalogue import FAULTS
 from .harness import NOON, Harness, SnapshotPlatform, async_add_kind
 from .helpers import everything_enabled, subentry_of
 from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
@@ -47,6 +49,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the fault matrix where it was asked for."""
+    if not config.getoption("--fault-matrix"):
+        return
+    results = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == REPORT_PROPERTY and report.when == "call"
+    ]
+    # Several processes do not end in the order of the table.
+    order = [fault.name for fault in FAULTS]
+    results.sort(key=lambda result: order.index(result[1]))
+    terminalreporter.section("fault matrix")
+    terminalreporter.write_line(render_table(results))
+
+
 @pytest.fixture(autouse=True)
 def use_this_integration(
     enable_custom_integrations: None, socket_enabled: None
@@ -59,6 +81,14 @@ def full_run(pytestconfig: pytest.Config) -> None:
     """Skip a test that takes long, unless all are to run at their full length."""
     if not pytestconfig.getoption("--full"):
         pytest.skip("takes long: run it with --full")
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder of this process: what Home Assistant writes is not shared."""
+    folder = tmp_path_factory.getbasetemp() / "config"
+    folder.mkdir(exist_ok=True)
+    return str(folder)
 
 
 @pytest.fixture

@@ -10,25 +10,7 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import PlexSimulator
 
-from .fault_matrix import REPORT_PROPERTY, render_table
 from .population import IDENTITY, Population, Resolver, Scene, plex_session, populate
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print the fault matrix where it was asked for."""
-    if not config.getoption("--fault-matrix"):
-        return
-    results = [
-        value
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.getreports(outcome)
-        for name, value in report.user_properties
-        if name == REPORT_PROPERTY and report.when == "call"
-    ]
-    terminalreporter.section("fault matrix")
-    terminalreporter.write_line(render_table(results))
 
 
 @pytest.fixture(autouse=True)
