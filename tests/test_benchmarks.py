@@ -80,6 +80,7 @@ def test_dataclasses_are_timed() -> None:
     assert timed_dataclass.cpu > 0
 
 
+@pytest.mark.xdist_group("time")
 async def test_time_passes_from_timer_to_timer() -> None:
     """What is due in a day is done at once, each at its time, and time stays real."""
     loop = asyncio.get_running_loop()

@@ -154,6 +154,7 @@ async def test_answer_is_lost(scene: Scene, fault: Fault) -> None:
     assert len(scene.plex.requests_to("claim")) == 1
 
 
+@pytest.mark.xdist_group("time")
 async def test_answer_is_late(scene: Scene) -> None:
     """A claim that takes longer than we wait counts as well."""
     scene.server.faults.set("claim", Fault.slow_body(5))

@@ -356,14 +356,15 @@ async def test_hurry(
     assert population.server.notifications.opened == 1
 
 
+@pytest.mark.xdist_group("time")
 async def test_silence(
     listener: Listener, population: Population, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that neither answers nor closes is found out by the heartbeat, at once."""
-    monkeypatch.setattr(transport, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(transport, "HEARTBEAT", 0.4)
     listener.listen()
     await listener.opened()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2.5 * transport.HEARTBEAT)
     assert listener.notifications.is_open
     population.server.vanish()
     start = time.monotonic()
@@ -375,6 +376,7 @@ async def test_silence(
     assert population.server.notifications.opened == 2
 
 
+@pytest.mark.xdist_group("time")
 async def test_close_in_silence(listener: Listener, population: Population) -> None:
     """A server that does not answer does not hold up the end, nor does a flood."""
     for is_flooded in (False, True):
@@ -507,6 +509,7 @@ async def test_ping_of_one_who_is_gone(session: ClientSession) -> None:
 
 
 @pytest.mark.parametrize("frame", [b"\x81\x00", b"\x89\x00"], ids=["text", "ping"])
+@pytest.mark.xdist_group("time")
 async def test_many_small_frames(session: ClientSession, frame: bytes) -> None:
     """However many frames come, they do not hold up others."""
     close = b"\x88\x00"

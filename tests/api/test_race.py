@@ -89,6 +89,7 @@ async def test_slow_first_rank_is_joined_by_the_next() -> None:
     assert prober.cancelled == [A]
 
 
+@pytest.mark.xdist_group("time")
 async def test_slow_first_rank_may_still_win() -> None:
     """A rank that was joined goes on."""
     prober = Prober({A: (0.06, None), B: (5, None)})
@@ -107,6 +108,7 @@ async def test_failed_rank_makes_room_at_once() -> None:
     assert result.failures == {A: refused, B: unknown}
 
 
+@pytest.mark.xdist_group("time")
 async def test_head_start_is_not_renewed_by_a_failure() -> None:
     """The failure of one address gives the others of its rank no more time."""
     prober = Prober({A: (0.03, DnsError()), B: (5, None), C: (0, None)})
@@ -221,6 +223,7 @@ async def find(scene: Scene) -> Race[Identity]:
     return await race(ranks, prober_for(scene.transport, server), head_start=0.3)
 
 
+@pytest.mark.xdist_group("time")
 async def test_server_is_found_on_the_way_that_is_open(scene: Scene) -> None:
     """Each way that is closed gives room to the next one."""
     server = scene.population.server
@@ -258,6 +261,7 @@ async def test_bad_certificate_is_told(scene: Scene) -> None:
     assert isinstance(result.error, CertificateError)
 
 
+@pytest.mark.xdist_group("time")
 async def test_ipv6(scene: Scene) -> None:
     """A server on ::1 is found by its name, and over plain http by its address."""
     server = await scene.plex.add_server(

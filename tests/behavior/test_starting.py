@@ -68,6 +68,7 @@ async def test_rate_limited_at_start(
     assert harness.hass.config_entries.async_loaded_entries(DOMAIN) == [entry]
 
 
+@pytest.mark.xdist_group("time")
 async def test_silent_server_holds_nobody_up(harness: Harness) -> None:
     """Set-up and reload do not wait for a server that swallows what it is asked."""
     basement = harness.world.basement
@@ -84,6 +85,7 @@ async def test_silent_server_holds_nobody_up(harness: Harness) -> None:
     assert entry.state is ConfigEntryState.LOADED
 
 
+@pytest.mark.xdist_group("time")
 async def test_silent_plex_tv_holds_nobody_up(harness: Harness) -> None:
     """Servers of which something is stored do not wait for plex.tv."""
     harness.simulator.faults.set("user", Fault.delay(60))

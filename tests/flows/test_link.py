@@ -81,6 +81,7 @@ async def test_persistent_trouble(
     assert len(simulator.requests_to("pins_check")) == looks
 
 
+@pytest.mark.xdist_group("time")
 async def test_own_end(
     simulator: PlexSimulator, plex: PlexTv, closed: asyncio.Event
 ) -> None:

@@ -29,6 +29,7 @@ async def test_chosen_ports(
         await PlexSimulator(port=plex.simulator.port).start()
 
 
+@pytest.mark.xdist_group("time")
 async def test_stopping_is_quick_and_leaves_nothing() -> None:
     """Idle connections, requests at work and half-open ones end at once."""
     before = asyncio.all_tasks()
@@ -80,6 +81,7 @@ async def test_stopping_while_tls_connections_close(plex: SimulatedPlex) -> None
         assert plex.server.connection_count == 0
 
 
+@pytest.mark.xdist_group("time")
 async def test_stopping_does_not_wait_for_deaf_tls_clients(plex: SimulatedPlex) -> None:
     """A client that does not answer when TLS is closed is cut off."""
     _, writer = await asyncio.open_connection(
