@@ -28,6 +28,13 @@ class Checks:
     environment: Environment
     _results: list[tuple[str, Outcome, float]] = field(default_factory=list)
 
+    def check_code(self) -> None:
+        """Check style and types."""
+        ruff, mypy = map(self.environment.program, ("ruff", "mypy"))
+        self.run("ruff check", [ruff, "check"])
+        self.run("ruff format", [ruff, "format", "--check"])
+        self.run("mypy", [mypy, "--strict"])
+
     def run(
         self, label: str, command: Sequence[str | Path], *, is_optional: bool = False
     ) -> None:

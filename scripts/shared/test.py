@@ -5,9 +5,11 @@ import sys
 
 from .checks import Checks
 from .environment import HASSCHECK, TEST, prepare
-from .paths import ROOT
+from .paths import CACHE, ROOT
+from .slowest import show_slowest
 
-_COVERAGE = ("--cov", "--cov-report=term", "--cov-fail-under=98")
+_REPORT = CACHE / "pytest.xml"
+_COVERAGE = ("--cov", "--cov-report=term", "--cov-fail-under=99")
 _FLOWS = (
     "custom_components/plex_auth/config_flow.py,custom_components/plex_auth/flows/*.py"
 )
@@ -25,14 +27,13 @@ def main() -> int:
         os.environ.setdefault("HYPOTHESIS_PROFILE", "long")
     prepare(TEST)
     checks = Checks(TEST)
-    checks.run("ruff check", [_tool("ruff"), "check"])
-    checks.run("ruff format", [_tool("ruff"), "format", "--check"])
-    checks.run("mypy", [_tool("mypy"), "--strict"])
-    coverage = _COVERAGE if is_whole else ()
-    checks.run("pytest", [_tool("pytest"), *coverage, *arguments])
+    checks.check_code()
+    _REPORT.unlink(missing_ok=True)
+    options = [f"--junit-xml={_REPORT}", *(_COVERAGE if is_whole else ()), *arguments]
+    checks.run("pytest", [TEST.program("pytest"), *options])
     if is_whole:
-        report = [_tool("coverage"), "report", f"--include={_FLOWS}"]
-        checks.run("coverage of the flows", [*report, "--fail-under=100"])
+        flows = ["report", f"--include={_FLOWS}", "--fail-under=100"]
+        checks.run("coverage of the flows", [TEST.program("coverage"), *flows])
         prepare(HASSCHECK)
         hasscheck = HASSCHECK.program("hasscheck")
         checks.run("hasscheck", [hasscheck, "check", "--path", ROOT])
@@ -42,12 +43,10 @@ def main() -> int:
         checks.run("demo with the oldest Home Assistant", [*demo, "--oldest"])
         way = () if "--full" in arguments else ("--main",)
         checks.run("browser", [_script("browser"), *way], is_optional=True)
-    return checks.summarize()
+    code = checks.summarize()
+    show_slowest(_REPORT)
+    return code
 
 
 def _script(name: str) -> str:
     return str(ROOT / "scripts" / name)
-
-
-def _tool(name: str) -> str:
-    return str(TEST.program(name))
