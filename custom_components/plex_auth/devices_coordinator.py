@@ -181,8 +181,8 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     async def async_remove(self, device_id: int) -> Device:
         """Remove a device that plex.tv lists now, and return it.
 
-        Raises PlexError, and ServiceValidationError if the device is unlisted, a server,
-        or this Home Assistant.
+        Raises PlexError, and ServiceValidationError if the device is unlisted, a
+        server, or this Home Assistant.
         """
         await self._async_check_account()
         async with self._lock:
