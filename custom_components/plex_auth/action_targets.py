@@ -37,7 +37,10 @@ def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
 def targeted_server(
     call: ServiceCall, machine_identifier: str | None = None
 ) -> ServerCoordinator:
-    """Return a call's server, by default the only one; it must match any identifier."""
+    """Return a call's server, by default the only one.
+
+    Raises ServiceValidationError if it does not have the machine identifier, if given.
+    """
     if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
         return _only_server(call.hass, machine_identifier)
     # Home Assistant's own error would repeat the unknown ID, which could be anything.
@@ -83,22 +86,26 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
     """Return a source by ID, or by a server name known to plex.tv or Home Assistant."""
     if is_source(text):
         return text
-    name = text.strip().casefold()
+    typed = text.strip().casefold()
     names = {
         *(
-            (listed, one.machine_identifier)
-            for one in server.account.servers
-            for listed in (one.name, one.label)
+            (name_or_label, listed.machine_identifier)
+            for listed in server.account.servers
+            for name_or_label in (listed.name, listed.label)
         ),
         *(
-            (subentry.title, subentry.unique_id)
+            (subentry.title, str(subentry.unique_id))
             for subentry in server.config_entry.get_subentries_of_type(
                 SUBENTRY_TYPE_SERVER
             )
         ),
     }
     found = sorted(
-        {server_source(str(one)) for known, one in names if known.casefold() == name}
+        {
+            server_source(identifier)
+            for name, identifier in names
+            if name.casefold() == typed
+        }
     )
     if not found:
         raise invalid("invalid_source")

@@ -88,13 +88,13 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
         self._poll.begin()
 
     async def async_poll(self) -> None:
-        """Poll now and wait for the end, whether it succeeds or fails."""
+        """Poll now and wait for the end, whether it succeeds, fails, or is canceled."""
         with suppress(PlexError):
             await self._poll.share()
 
     @override
     async def async_request_refresh(self) -> None:
-        """Poll for Home Assistant's own action, which limits the rate."""
+        """Poll for Home Assistant's action `update_entity`, at a limited rate."""
         with suppress(PlexError):
             await self._requested.share()
 
@@ -134,12 +134,12 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     @property
     def token_rejected(self) -> bool:
-        """Return whether plex.tv rejected the token when it was last asked."""
+        """Return whether the last poll ended with plex.tv rejecting the token."""
         return self._rejected_token is not None
 
     @property
     def needs_sign_in(self) -> bool:
-        """Return whether plex.tv has rejected the entry's current token."""
+        """Return whether the rejected token is still the entry's: no new one is stored."""
         token: str = self.config_entry.data[CONF_TOKEN]
         return self._rejected_token == token
 
@@ -153,7 +153,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             raise failure.without_frames()
 
     async def async_check_now(self) -> None:
-        """Poll account and servers now, even during a pause that plex.tv requested."""
+        """Poll the account and its list of servers, even if neither is due."""
         self.servers.make_due()
         await self.async_poll()
 
@@ -208,7 +208,8 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         """Notify listeners when one kind of failure follows another.
 
         The base class does not, but a rejection makes the entity Sign-in available. The
-        base class does not poll again after a rejection either.
+        base class does not poll again after a rejection either. It asks to sign in, but
+        not while there is a reconfigure dialog: a dialog that is ended here asks again.
         """
         rejected, was_rejected = self.token_rejected, self._was_rejected
         self._was_rejected = rejected

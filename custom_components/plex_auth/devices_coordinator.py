@@ -28,9 +28,9 @@ from .messages import invalid
 
 DEVICES_INTERVAL: Final = timedelta(hours=1)
 UNTOLD_INTERVAL: Final = timedelta(days=1)
-"""How often plex.tv is polled when it lists no devices or too many."""
+"""How often plex.tv is polled if it refuses the list, or if the list is too large."""
 
-# An event entity's state is a time in milliseconds, so two events need two of them.
+# The state of an event entity is a time in milliseconds: two events need two times.
 _BETWEEN_EVENTS: Final = 0.002
 
 _STORAGE_VERSION: Final = 1
@@ -66,7 +66,7 @@ async def async_forget_devices(hass: HomeAssistant, entry_id: str) -> None:
 
 
 class KnownDevices:
-    """The known devices of an account by ID; None if only the ID was stored."""
+    """The known devices of an account by ID; of stored ones, only the ID is known."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Initialize for an entry."""
@@ -94,7 +94,8 @@ class KnownDevices:
     ) -> Iterator[tuple[DeviceEvent, Device | None]]:
         """Yield the changes since the last call; each is remembered once yielded.
 
-        The first call yields none. A device known only by its stored ID is None.
+        Without stored devices, the first call yields none. A device of which only the ID
+        was stored is yielded as None.
         """
         if (known := self._devices) is None:
             known = self._devices = dict(devices)
@@ -124,7 +125,8 @@ class KnownDevices:
 class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     """Coordinator of an account's authorized devices, by ID.
 
-    `failure` is why plex.tv lists none, as for managed users; the account logs outages.
+    `failure` is why the last poll failed; the data is then that of an earlier one. A
+    managed user may not list devices. The account logs outages.
     """
 
     def __init__(

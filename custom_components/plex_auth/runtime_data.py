@@ -17,7 +17,10 @@ type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
 
 @dataclass(slots=True)
 class PlexAuthData:
-    """An entry's coordinators, servers by subentry ID, and listeners for servers."""
+    """An entry's coordinators, servers by subentry ID, and listeners for servers.
+
+    `is_ready` is true between the end of the setup and the unload.
+    """
 
     account: AccountCoordinator
     devices: DevicesCoordinator
@@ -29,6 +32,7 @@ class PlexAuthData:
     def async_listen(self, listener: Callable[[ServerCoordinator], None]) -> None:
         """Call a listener with each current and future server."""
         self.listeners.append(listener)
+        # A server that was removed during the setup is shut down at its end.
         for subentry_id, server in self.servers.items():
             if subentry_id in self.account.config_entry.subentries:
                 listener(server)

@@ -188,10 +188,10 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
 
     @override
     async def _async_update_data(self) -> ServerData:
-        """Identify the server, then check the transient token."""
+        """Identify the server, check its tokens, and keep its socket open."""
         self.update_interval = SERVER_INTERVAL
         access = self.access
-        was_unclaimed = access.is_unclaimed
+        was_reached, was_unclaimed = self.is_reached, access.is_unclaimed
         try:
             identity, route = await access.identify()
         except PlexError as err:
@@ -208,11 +208,14 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
             if access is self.access:
-                self._listen(route)
+                self._listen(route, is_back=not was_reached)
         return ServerData(route, identity)
 
-    def _listen(self, route: Route) -> None:
-        """Open the notification socket on a route that has just been verified."""
+    def _listen(self, route: Route, *, is_back: bool) -> None:
+        """Open the notification socket on a route that has just been verified.
+
+        While it is open, fewer polls are needed.
+        """
         if self._shutdown_requested or self.hass.is_stopping:
             return
         try:
@@ -223,7 +226,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         self.notifications.listen(self.access.at(route.url), token)
         if self.notifications.is_open:
             self.update_interval = LISTENING_INTERVAL
-        elif not self.is_reached:
+        elif is_back:
             self.notifications.hurry()
 
     @override

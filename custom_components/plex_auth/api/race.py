@@ -22,7 +22,7 @@ from .models import Identity
 from .server import PlexServer, require_started
 
 HEAD_START: Final = 1.0
-"""Seconds that a rank is probed alone before the next one joins."""
+"""Seconds until the next rank joins those that are probed already."""
 
 _MOST_HELPFUL_FIRST: Final[tuple[type[PlexError], ...]] = (
     UnavailableError,

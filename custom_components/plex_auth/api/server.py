@@ -81,8 +81,9 @@ def playable(base: URL, path: URL, token: str) -> URL:
 class PlexServer:
     """Calls to a server at one address.
 
-    Each raises the errors of `Transport.request` and `server_error`, and
-    SecureConnectionRequiredError if a plain http connection is closed unanswered.
+    Each raises the errors of `Transport.request` and `server_error`. Those that are not
+    sockets also raise SecureConnectionRequiredError if a plain http connection is closed
+    unanswered.
     """
 
     def __init__(self, transport: Transport, url: URL) -> None:

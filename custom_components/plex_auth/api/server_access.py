@@ -39,7 +39,7 @@ _COMPARE_INTERVAL: Final = timedelta(minutes=14)
 
 # Errors that only the server itself sends, the same at each of its addresses.
 _FROM_SERVER: Final = (MaintenanceError, StartingUpError)
-# Errors that a proxy could cause too, unless the server's identity is confirmed.
+# Errors that a proxy could send too. A confirmed identity rules that out.
 _MAY_BE_FROM_PROXY: Final = (RateLimitedError, UnavailableError)
 # Statuses that prove the request was not forwarded.
 _NOT_FORWARDED: Final = frozenset({404, 410, 429})
@@ -82,8 +82,8 @@ class Routing:
     async def connect(self) -> Route:
         """Return a working route for an action.
 
-        Raises UnavailableError if an address has no identity, since NotFoundError is
-        about the resource that the action requests.
+        Raises UnavailableError if an address has no identity: a NotFoundError would be
+        taken for a missing resource.
         """
         try:
             return await self._verified()
@@ -191,7 +191,7 @@ class ServerAccess:
 
     @property
     def failures(self) -> dict[Route, PlexError]:
-        """Return the errors of routes when one was last chosen."""
+        """Return the errors of the routes that were tried last."""
         return self.routing.failures
 
     @property
@@ -296,7 +296,10 @@ class ServerAccess:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
     async def _takes_access_token(self) -> bool:
-        """Return whether the server accepts its access token, renewed if needed."""
+        """Return whether the server accepts its access token, or is not claimed.
+
+        An unclaimed server refuses every token, so a refusal says nothing about it.
+        """
         try:
             await self.call(PlexServer.check_token)
         except NotClaimedError:
@@ -308,7 +311,11 @@ class ServerAccess:
     async def _call_on[AnswerT](
         self, route: Route, call: Callable[[PlexServer, str], Awaitable[AnswerT]]
     ) -> AnswerT:
-        """Call the server on a route; raise NotClaimedError if it is not claimed."""
+        """Call the server on a route.
+
+        Raises NotClaimedError if the server says that it is not claimed. It is asked
+        only after it has said so before, or has refused a token.
+        """
         server = self.at(route.url)
         if self.is_unclaimed:
             await server.require_claimed()

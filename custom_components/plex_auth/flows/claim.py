@@ -123,7 +123,7 @@ class ClaimServerFlow(ConfirmFlow):
 
     @property
     def _web_address(self) -> str:
-        """Return the URL to claim it in its own network (plex-api.md §17.4).
+        """Return the URL where a browser in its network can claim the server (§17.4).
 
         By default this is an address on the server's own machine.
         """

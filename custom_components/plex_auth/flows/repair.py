@@ -209,7 +209,7 @@ class AutomaticAddressFlow(ConfirmFlow):
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Remove the address after confirmation."""
+        """Remove the typed address and token after confirmation."""
         if not is_agreed:
             return self._ask(url=self._subentry.data.get(CONF_URL, ""))
         self._store(
