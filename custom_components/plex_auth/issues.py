@@ -13,8 +13,8 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .api.addresses import PLEX_DIRECT, is_private, is_public
-from .api.connections import ConnectionKind, Route
+from .api.addresses import PLEX_DIRECT, is_public
+from .api.connections import ConnectionKind, Route, local_url
 from .api.errors import DnsError
 from .api.server import supports_sources
 from .const import DOMAIN
@@ -110,9 +110,9 @@ def local_addresses(server: ServerCoordinator) -> list[URL]:
     known = server.access.target.known
     scheme = "https" if known.https_required else "http"
     return [
-        URL.build(scheme=scheme, host=connection.address or "", port=connection.port)
+        url
         for connection in known.connections
-        if connection.local and is_private(connection.address)
+        if (url := local_url(connection, scheme)) is not None
     ]
 
 

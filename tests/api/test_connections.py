@@ -81,7 +81,16 @@ def test_same_address_is_tried_once() -> None:
         (replace(PLAIN, uri="http://nas:32400"), False),
         (replace(PLAIN, relay=True), False),
         (LOCAL, True),
-        (replace(LOCAL, address="::1"), True),
+        (replace(LOCAL, address="::1"), False),
+        (replace(LOCAL, address="::1", uri="https://[::1]:32400"), True),
+        (
+            replace(LOCAL, address="fd00::1", uri="https://fd00--1.x.plex.direct:1"),
+            True,
+        ),
+        (replace(LOCAL, uri="https://192.168.1.2:32400"), True),
+        (replace(LOCAL, uri="https://192.168.1.2.evil.example:32400"), False),
+        (replace(LOCAL, uri="https://192-168-1-3.x.plex.direct:32400"), False),
+        (replace(LOCAL, uri="https://elsewhere.example"), False),
         (replace(LOCAL, address="8.8.8.8"), False),
         (replace(LOCAL, address="nas"), False),
         (replace(LOCAL, address=None), False),
@@ -98,7 +107,7 @@ def test_same_address_is_tried_once() -> None:
         (replace(LOCAL, port=99999), False),
         (replace(LOCAL, local=False), False),
         (replace(LOCAL, relay=True), False),
-        (replace(LOCAL, uri="file:///etc/passwd"), True),
+        (replace(LOCAL, uri="file:///etc/passwd"), False),
     ],
 )
 def test_plain_http_stays_at_home(connection: Connection, plain: bool) -> None:
@@ -123,13 +132,23 @@ def test_plain_http_stays_at_home(connection: Connection, plain: bool) -> None:
         "https://192.168.1.2:99999",
         "https://192.168.1.2:32400/?X-Plex-Token=x",
         "ftp://192.168.1.2",
+        "https://192.168.1.2:32400/admin/reboot",
+        "http://192.168.1.2:32400/admin/reboot",
     ],
 )
 def test_hostile_uri_is_no_route(uri: str) -> None:
-    """Only the plain address that is private by itself remains of a hostile one."""
-    assert ranked(replace(LOCAL, uri=uri)) == [PLAIN_RANK]
+    """Nothing remains of a hostile address: a listed one is only a host and a port."""
+    assert ranked(replace(LOCAL, uri=uri)) == []
     assert ranked(replace(LOCAL, uri=uri), https_required=True) == []
     assert ranked(replace(REMOTE, uri=uri)) == []
+
+
+def test_address_that_leads_elsewhere_is_remote() -> None:
+    """The address of a connection counts only if its uri is that address or its name."""
+    elsewhere = replace(LOCAL, uri="https://elsewhere.example:443")
+    (routes,) = rank([elsewhere], https_required=False)
+    assert [route.kind for route in routes] == [ConnectionKind.REMOTE]
+    assert connection_kind(elsewhere) is ConnectionKind.REMOTE
 
 
 def test_at_most_32_addresses_are_looked_at() -> None:

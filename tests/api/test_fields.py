@@ -29,6 +29,39 @@ def test_text() -> None:
         assert Fields({"a": value}).text("a") == text
 
 
+FAMILY = "\U0001f469\u200d\U0001f467"
+PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+HEART = "\u2764\ufe0f"
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("Anna", "Anna"),
+        ("  Living \n\t Room ", "Living Room"),
+        ("a\x07b\u202ec\u2028d", "a b c d"),
+        (FAMILY, FAMILY),
+        (PERSIAN, PERSIAN),
+        (HEART, HEART),
+        ("\u200d \u200c", None),
+        (f"\u200d{FAMILY}\u200d", FAMILY),
+        ("\n", None),
+        ("N" * 128, "N" * 128),
+        ("N" * 100_000, "N" * 128),
+        (f"{'N' * 127}\u200d{FAMILY}", "N" * 127),
+        (f"{' ' * 200}a", "a"),
+    ],
+)
+def test_line(value: str, line: str | None) -> None:
+    """A name is one printable line that is not too long; what joins letters stays."""
+    assert Fields({"a": value}).line("a") == line
+
+
+def test_short_line() -> None:
+    """A line may have to be shorter."""
+    assert Fields({"a": "1.43.2" * 50}).line("a", 64) == ("1.43.2" * 50)[:64]
+
+
 def test_integer() -> None:
     """A whole number has as many digits as a caller can calculate with."""
     values: tuple[tuple[Json, int | None], ...] = (

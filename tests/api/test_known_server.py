@@ -85,3 +85,18 @@ def test_token_is_not_shown() -> None:
     """The token is in no text that shows the object."""
     assert "a secret token" not in repr(known())
     assert isinstance(known().connections[0], Connection)
+
+
+def test_stored_data_has_the_bounds_of_listed_data() -> None:
+    """What an older version has stored without bounds is read within them."""
+    connection = known().as_stored()["connections"][0]
+    stored = {
+        "name": "N" * 100_000,
+        "token": "a secret token",
+        "connections": [connection] * 4_000 + [{"uri": 1}, None],
+        "https_required": "yes",
+    }
+    server = KnownServer.from_stored(stored)
+    assert server.name == "N" * 128
+    assert len(server.connections) == 128
+    assert server.https_required is False

@@ -174,6 +174,25 @@ async def test_rejection(
     assert plex.verified == 1
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_owned_row_wins(plex: PlexTv, order: int) -> None:
+    """A server that takes the identifier of an owned one does not replace it."""
+    clone = replace(listed("a", None), owned=False, source_title="Mallory")
+    plex.servers = [listed("a"), clone][::order]
+    await plex.list.renew(now=True)
+    server = plex.list.get("a")
+    assert server is not None
+    assert (server.owned, server.access_token) == (True, LISTED_TOKEN)
+
+
+async def test_first_of_two_shared_rows_counts(plex: PlexTv) -> None:
+    """Of two servers of one identifier that others own, the first one counts."""
+    rows = [replace(listed("a", token), owned=False) for token in ("first", "second")]
+    plex.servers = rows
+    await plex.list.renew(now=True)
+    assert plex.list.get("a") == rows[0]
+
+
 # One server of it
 
 

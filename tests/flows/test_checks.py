@@ -2,6 +2,8 @@
 
 import pytest
 
+from custom_components.plex_auth.api.bodies import Json
+from custom_components.plex_auth.api.models import ListedServer
 from custom_components.plex_auth.api.server import is_source
 from custom_components.plex_auth.flows import checks
 from custom_components.plex_auth.flows.checks import FormError
@@ -82,3 +84,39 @@ def test_source(text: str, expected: bool) -> None:
     with pytest.raises(FormError) as caught:
         checks.sources(["server://0123", text])
     assert caught.value.errors == {"sources": "invalid_source"}
+
+
+def listed_server(name: str, *, owned: bool) -> ListedServer:
+    """Return a server that plex.tv lists."""
+    row: Json = {
+        "name": name,
+        "clientIdentifier": "abc",
+        "provides": "server",
+        "owned": owned,
+        "connections": [{"uri": "https://listed.example:32400"}],
+    }
+    (server,) = ListedServer.parse_servers([row])
+    return server
+
+
+@pytest.mark.parametrize(
+    ("name", "owned", "is_name"),
+    [
+        ("Living Room", False, True),
+        ("Living Room", True, True),
+        ("nas", True, True),
+        ("nas", False, False),
+        ("192.168.1.10", True, False),
+        ("192.168.1.10", False, False),
+        ("nas:32400", True, False),
+        ("nas.local", True, False),
+        ("https://nas", True, False),
+        ("fd00::1", True, False),
+    ],
+)
+def test_address_comes_before_a_name(name: str, owned: bool, is_name: bool) -> None:
+    """A friend cannot name a server like an address that is typed."""
+    meant = checks.address(name, [listed_server(name, owned=owned)])
+    assert (meant.machine_identifier == "abc") is is_name
+    hosts = {route.url.host for routes in meant.ranks for route in routes}
+    assert ("listed.example" in hosts) is is_name

@@ -1,6 +1,6 @@
 """Check addresses, tell private from public ones, and read typed ones."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import re
 from typing import Final
 
@@ -9,6 +9,23 @@ from yarl import URL
 PLEX_DIRECT: Final = ".plex.direct"
 PLEX_PORT: Final = 32400
 
+# The only networks that count as private: Python's `is_private` has 6to4, Teredo and test
+# networks, which lead to the internet.
+_PRIVATE: Final = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "fc00::/7",
+            "::1/128",
+        ),
+    )
+)
+# Tailnets and carrier NAT: not private, and not on the internet.
+_SHARED: Final = ip_network("100.64.0.0/10")
 _NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 # The last part of a host name that resolvers read as an IPv4 address.
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -67,6 +84,23 @@ def parse_address(text: str) -> URL | None:
     return url
 
 
+def parse_listed_address(text: str) -> URL | None:
+    """Return a listed address that requests may go to: only a host and a port."""
+    url = parse_address(text)
+    return url if url is not None and url.path in ("", "/") else None
+
+
+def names_address(host: str | None, address: str | None) -> bool:
+    """Return whether a host is an address itself, or the plex.direct name of it (§5.1)."""
+    expected = _ip_address(address)
+    if expected is None:
+        return bool(host) and host == address
+    label, dot, _ = (host or "").partition(".")
+    if dot and (host or "").endswith(PLEX_DIRECT):
+        host = label.replace("-", "." if isinstance(expected, IPv4Address) else ":")
+    return _ip_address(host) == expected
+
+
 def typed_addresses(text: str) -> tuple[URL, ...]:
     """Return the URLs a typed address may stand for, best guess first.
 
@@ -98,7 +132,7 @@ def typed_addresses(text: str) -> tuple[URL, ...]:
 def is_private(host: str | None) -> bool:
     """Return whether a host is a private or loopback address; a name never is."""
     address = _ip_address(host)
-    return address is not None and address.is_private and not address.is_link_local
+    return address is not None and any(address in network for network in _PRIVATE)
 
 
 def is_public(host: str | None) -> bool:
@@ -108,7 +142,8 @@ def is_public(host: str | None) -> bool:
     """
     address = _ip_address(host)
     if address is not None:
-        return address.is_global
+        is_near = is_private(host) or address.is_link_local or address in _SHARED
+        return not is_near
     name = (host or "").rstrip(".").lower()
     return "." in name and not name.endswith(_LOCAL_DOMAINS)
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from .addresses import is_private, parse_address
+from .addresses import is_private, names_address, parse_address, parse_listed_address
 from .models import Connection
 
 _MAX_CONNECTIONS: Final = 32
@@ -43,7 +43,24 @@ def connection_kind(connection: Connection) -> ConnectionKind:
     """Return the kind of a listed connection."""
     if connection.relay:
         return ConnectionKind.RELAY
-    return ConnectionKind.LOCAL if connection.local else ConnectionKind.REMOTE
+    is_local = connection.local and own_address(connection) is not None
+    return ConnectionKind.LOCAL if is_local else ConnectionKind.REMOTE
+
+
+def own_address(connection: Connection) -> str | None:
+    """Return the address of a connection, or None if its `uri` leads elsewhere."""
+    url = parse_listed_address(connection.uri)
+    is_same = url is not None and names_address(url.host, connection.address)
+    return connection.address if is_same else None
+
+
+def local_url(connection: Connection, scheme: str) -> URL | None:
+    """Return the private address of a local connection, which needs no name."""
+    address = own_address(connection)
+    if address is None or not connection.local or not is_private(address):
+        return None
+    host = f"[{address}]" if ":" in address else address
+    return parse_address(f"{scheme}://{host}:{connection.port}")
 
 
 def rank(
@@ -62,7 +79,7 @@ def rank(
     }
     plain: dict[URL, Route] = {}
     for connection in islice(connections, _MAX_CONNECTIONS):
-        url = parse_address(connection.uri)
+        url = parse_listed_address(connection.uri)
         if url is not None and url.scheme == "https":
             kind = connection_kind(connection)
             secure[kind][url] = Route(url, kind)
@@ -83,8 +100,4 @@ def _plain_url(connection: Connection, url: URL | None) -> URL | None:
         return None
     if url is not None and url.scheme == "http":
         return url if is_private(url.host) else None
-    if not connection.local or not is_private(connection.address):
-        return None
-    address = connection.address or ""
-    host = f"[{address}]" if ":" in address else address
-    return parse_address(f"http://{host}:{connection.port}")
+    return local_url(connection, "http")

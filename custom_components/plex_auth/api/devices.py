@@ -9,7 +9,7 @@ from typing import Self
 
 from .bodies import Json
 from .errors import UnexpectedAnswerError
-from .fields import Fields
+from .fields import MAX_VERSION, Fields
 from .models import model
 
 _SERVER_PRODUCT = "Plex Media Server"
@@ -55,7 +55,8 @@ class Device:
             product=product,
             platform=fields.line("platform"),
             device=fields.line("device"),
-            version=fields.line("productVersion") or fields.line("version"),
+            version=fields.line("productVersion", MAX_VERSION)
+            or fields.line("version", MAX_VERSION),
             created_at=fields.moment("createdAt"),
             last_seen_at=fields.moment("lastSeenAt"),
             client_identifier=fields.text("clientIdentifier"),

@@ -10,6 +10,11 @@ from typing import Final
 
 from .bodies import Json
 
+MAX_LINE: Final = 128
+MAX_VERSION: Final = 64
+
+# What joins letters and emoji into one; it is no printable character by itself.
+_JOINERS: Final = "\u200c\u200d"
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})
 _XML_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %Z"
@@ -32,10 +37,10 @@ class Fields:
             return value
         return None
 
-    def line(self, key: str) -> str | None:
-        """Return a name as one printable line, safe for logs and pages."""
+    def line(self, key: str, length: int = MAX_LINE) -> str | None:
+        """Return a name as one printable line of at most `length` characters."""
         value = self.text(key)
-        return None if value is None else printable(value) or None
+        return None if value is None else printable(value, length) or None
 
     def token(self, key: str) -> str | None:
         """Return a token, or None for a JWT, which servers reject (plex-api.md §8)."""
@@ -111,13 +116,18 @@ class Fields:
         return tuple(filter(None, texts))
 
 
-def printable(text: str) -> str:
-    """Return a text as one line, without line breaks and control characters."""
+def printable(text: str, length: int = MAX_LINE) -> str:
+    """Return a text as one line, without line breaks and control characters.
+
+    It has at most `length` characters. Joiners of letters and emoji are kept.
+    """
+    text = text[: 4 * length]
     if not text.isprintable():
-        text = "".join(part if part.isprintable() else " " for part in text)
-    elif "  " not in text:
-        return text.strip()
-    return " ".join(text.split())
+        text = "".join(
+            part if part.isprintable() or part in _JOINERS else " " for part in text
+        )
+    line = " ".join(text.split())[:length].rstrip(f" {_JOINERS}")
+    return line.lstrip(f" {_JOINERS}")
 
 
 def is_jwt(token: str) -> bool:

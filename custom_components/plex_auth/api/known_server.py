@@ -1,7 +1,7 @@
 """A server as plex.tv last listed it, to keep it working while plex.tv is down."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields, replace
+from dataclasses import asdict, field, replace
 from typing import Any, Self
 
 from .fields import Fields
@@ -11,7 +11,6 @@ _NAME = "name"
 _TOKEN = "token"
 _CONNECTIONS = "connections"
 _HTTPS_REQUIRED = "https_required"
-_CONNECTION_FIELDS = tuple(field.name for field in fields(Connection))
 
 
 @model
@@ -37,15 +36,13 @@ class KnownServer:
 
     @classmethod
     def from_stored(cls, data: Mapping[str, Any]) -> Self:
-        """Create from the data in a subentry, ignoring unknown keys."""
+        """Create from the data in a subentry, read like a response from plex.tv."""
+        stored = Fields(dict(data))
         return cls(
-            name=data.get(_NAME),
-            token=Fields(dict(data)).token(_TOKEN),
-            connections=tuple(
-                Connection(**{name: connection[name] for name in _CONNECTION_FIELDS})
-                for connection in data.get(_CONNECTIONS, ())
-            ),
-            https_required=data.get(_HTTPS_REQUIRED, False),
+            name=stored.line(_NAME),
+            token=stored.token(_TOKEN),
+            connections=Connection.parse_all(stored.children(_CONNECTIONS)),
+            https_required=stored.boolean(_HTTPS_REQUIRED) or False,
         )
 
     def completed(self, before: KnownServer) -> KnownServer:

@@ -7,13 +7,16 @@ only secrets kept are the tokens that the caller asked for; no `repr` shows them
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, Literal, Self, dataclass_transform
 
 from .bodies import Json
 from .errors import UnexpectedAnswerError
-from .fields import Fields, unwrap
+from .fields import MAX_VERSION, Fields, unwrap
 
+MAX_CONNECTIONS: Final = 128
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
+_MAX_URI: Final = 1024
 
 
 @dataclass_transform(
@@ -272,7 +275,7 @@ class Connection:
 
     @classmethod
     def parse_all(cls, connections: Iterable[Fields]) -> tuple[Self, ...]:
-        """Parse connections, skipping those without a `uri`."""
+        """Parse the first connections, skipping those without a `uri`."""
         return tuple(
             [
                 cls(
@@ -283,8 +286,8 @@ class Connection:
                     local=fields.boolean("local") or False,
                     relay=fields.boolean("relay") or False,
                 )
-                for fields in connections
-                if (uri := fields.text("uri"))
+                for fields in islice(connections, MAX_CONNECTIONS)
+                if (uri := fields.text("uri")) and len(uri) <= _MAX_URI
             ]
         )
 
@@ -332,7 +335,7 @@ class ListedServer:
         return cls(
             name=fields.line("name") or machine_identifier,
             machine_identifier=machine_identifier,
-            product_version=fields.line("productVersion"),
+            product_version=fields.line("productVersion", MAX_VERSION),
             source_title=fields.line("sourceTitle"),
             owned=fields.boolean("owned") or False,
             presence=fields.boolean("presence"),
@@ -362,7 +365,7 @@ class Identity:
             raise UnexpectedAnswerError
         return cls(
             machine_identifier=machine_identifier,
-            version=fields.line("version"),
+            version=fields.line("version", MAX_VERSION),
             claimed=fields.boolean("claimed"),
             start_state=fields.text("startState"),
         )

@@ -120,7 +120,7 @@ class PlexServer:
         server accepts any token (§6.4).
         """
         data = await self._request("GET", self.url / "", token=token)
-        return require_container(data).text("friendlyName")
+        return require_container(data).line("friendlyName")
 
     async def try_token(self, token: str) -> str | None:
         """Return the server's name if it accepts a token.

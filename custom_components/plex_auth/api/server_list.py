@@ -10,7 +10,7 @@ from typing import Final
 from yarl import URL
 
 from .addresses import is_private, is_public
-from .connections import ConnectionKind, Route, rank
+from .connections import ConnectionKind, Route, own_address, rank
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .intervals import Interval
 from .known_server import KnownServer
@@ -106,9 +106,23 @@ class ServerList:
     async def _ask(self) -> None:
         """Ask plex.tv for the servers."""
         servers = await self._ask_plex_tv()
-        self._servers = {server.machine_identifier: server for server in servers}
+        self._servers = _by_identifier(servers)
         self._since_answer.begin()
         self._on_renewed()
+
+
+def _by_identifier(listed: Iterable[ListedServer]) -> dict[str, ListedServer]:
+    """Return the servers by their machine identifiers.
+
+    Anyone can give a server the identifier of another one: the owned row wins, else the
+    first one (plex-more.md §4.4).
+    """
+    servers: dict[str, ListedServer] = {}
+    for server in listed:
+        before = servers.get(server.machine_identifier)
+        if before is None or (server.owned and not before.owned):
+            servers[server.machine_identifier] = server
+    return servers
 
 
 class AccountServer:
@@ -179,7 +193,7 @@ class AccountServer:
             (
                 connection
                 for connection in known.connections
-                if is_private(connection.address) and not connection.relay
+                if is_private(own_address(connection)) and not connection.relay
             ),
             https_required=known.https_required,
         )

@@ -55,18 +55,22 @@ class Meant(NamedTuple):
 
 
 def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
-    """Return the target of a typed address, or of the name of a listed server."""
-    name = text.strip().casefold()
+    """Return the target of a typed address, or of the name of a listed server.
+
+    What can only be an address is one, whatever a listed server is called. A single word
+    may be the name of a server that the account owns.
+    """
+    name, urls = text.strip().casefold(), typed_addresses(text)
     named = [
         server
         for server in listed
         if name in (server.name.casefold(), server.label.casefold())
+        and (not urls or (name.isidentifier() and server.owned))
     ]
     if len(named) == 1:
         (server,) = named
         ranks = rank(server.connections, https_required=server.https_required)
         return Meant(ranks, server.machine_identifier)
-    urls = typed_addresses(text)
     if not urls:
         raise FormError("invalid_url", CONF_URL)
     return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
