@@ -399,7 +399,6 @@ HOSTILE: dict[str, Callable[[int], Connection]] = {
 ASKED = (
     "another host",
     "another host in plain",
-    "another address beside",
     "fragment",
     "line break",
 )
