@@ -400,7 +400,6 @@ ASKED = (
     "another host",
     "another host in plain",
     "fragment",
-    "line break",
 )
 
 
