@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+import logging
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -250,6 +251,8 @@ async def async_film_night(
 
 async def test_play(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
     """The player gets a URL that the server serves, until it restarts."""
+    # With `pytest -v` the level is debug, at which the core logs each call.
+    caplog.set_level(logging.INFO)
     entry = await harness.add(harness.anna, harness.server, harness.world.basement)
     begin = await async_film_night(harness, entry, media_type="image")
     [call] = await begin()
