@@ -1,5 +1,6 @@
 """Repairs act on what is true now, and their addresses are not for ever."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 import socket
@@ -76,6 +77,47 @@ async def test_server_stays_while_plex_tv_cannot_be_asked(
     assert subentry_of(entry, harness.server)
 
 
+async def removed_meanwhile(
+    harness: Harness, entry: MockConfigEntry, flow: RepairsFlow, server: MediaServer
+) -> object:
+    """Agree, remove the server while something is asked, and return the reason."""
+    agreed = asyncio.create_task(fix(flow))
+    await asyncio.sleep(0)
+    subentry_id = subentry_of(entry, server).subentry_id
+    harness.hass.config_entries.async_remove_subentry(entry, subentry_id)
+    return (await agreed)["reason"]
+
+
+async def test_server_is_removed_while_plex_tv_is_asked(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """A server that is gone by then is not removed again."""
+    flow = await unlist(harness, entry)
+    reason = await removed_meanwhile(harness, entry, flow, harness.server)
+    assert reason == "server_removed"
+
+
+async def test_server_of_an_account_that_is_not_loaded_is_removed(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """Without its account nothing can be asked: the dialog does what was agreed to."""
+    flow = await unlist(harness, entry)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    assert (await fix(flow))["type"] == "create_entry"
+    assert not entry.subentries
+
+
+async def test_server_is_removed_while_its_local_address_is_asked(
+    harness: Harness,
+) -> None:
+    """The address of a server that is gone by then is not stored."""
+    server = await harness.add_hidden_server()
+    entry = await harness.add(server.owner, server)
+    flow = await open_repair(harness, entry, server, "plex_direct_not_resolved")
+    reason = await removed_meanwhile(harness, entry, flow, server)
+    assert reason == "server_removed"
+
+
 async def test_local_address_that_answers_is_offered(harness: Harness) -> None:
     """Of several local addresses, as Docker adds them, one that answers is used."""
     server = await harness.add_hidden_server()
@@ -109,6 +151,8 @@ async def test_address_that_fails(
     assert harness.state("binary_sensor.reachable") == "off"
     assert issue_keys(harness) == {"server_address_fails"}
     flow = await open_repair(harness, entry, harness.server, "server_address_fails")
+    shown = await flow.async_step_init()  # type: ignore[attr-defined]
+    assert shown["description_placeholders"]["url"] == data["data"][CONF_URL]
     assert (await fix(flow))["type"] == "create_entry"
     await harness.settle()
     stored = subentry_of(entry, harness.server).data

@@ -115,7 +115,7 @@ def _by_identifier(listed: Iterable[ListedServer]) -> dict[str, ListedServer]:
     """Return the servers by their machine identifiers.
 
     Anyone can give a server the identifier of another one: the owned row wins, else the
-    first one (plex-more.md §4.4).
+    first one.
     """
     servers: dict[str, ListedServer] = {}
     for server in listed:
