@@ -14,7 +14,7 @@ from .bodies import Json
 from .errors import UnexpectedAnswerError
 from .fields import MAX_VERSION, Fields, unwrap
 
-MAX_CONNECTIONS: Final = 128
+_MAX_CONNECTIONS: Final = 128
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
 _MAX_URI: Final = 1024
 
@@ -286,7 +286,7 @@ class Connection:
                     local=fields.boolean("local") or False,
                     relay=fields.boolean("relay") or False,
                 )
-                for fields in islice(connections, MAX_CONNECTIONS)
+                for fields in islice(connections, _MAX_CONNECTIONS)
                 if (uri := fields.text("uri")) and len(uri) <= _MAX_URI
             ]
         )

@@ -94,12 +94,7 @@ class PlexServer:
     @property
     def is_proven(self) -> bool:
         """Return whether a valid certificate proves the identity of the host."""
-        return self.verifies and self.url.scheme == "https"
-
-    @property
-    def verifies(self) -> bool:
-        """Return whether certificates are checked."""
-        return self._transport.verify_ssl
+        return self._transport.verify_ssl and self.url.scheme == "https"
 
     async def identity(self, expected: str | None = None) -> Identity:
         """Return the server's identity, without sending a token (§6.1).
