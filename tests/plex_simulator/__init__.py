@@ -14,6 +14,12 @@ Each server has one port that answers plain HTTP and TLS alike, as a real one do
 certificate is for a plex.direct name: give the client a `PlexDirectResolver` and
 `ca_pem()`, or let it use `http_url`.
 
+Another machine can answer for a server, and shows what it gets:
+
+        impostor = await simulator.add_impostor(server, claimed=False)
+        await impostor.take_over()  # the address of the server
+        assert not impostor.tokens
+
 Alone, with a ready-made world of accounts and servers:
 
     python -m tests.plex_simulator [--port N] [--https] [--world demo] [--ca-file FILE]
@@ -49,6 +55,7 @@ from .certificates import Certificate
 from .clock import Clock
 from .connections import Connection, PlexDirectResolver, plex_direct_address
 from .faults import FAULT_KINDS, Fault, Faults, fault_named
+from .impostor import Impostor
 from .pins import Pin, Pins
 from .plex_tv import SignInGuard
 from .recording import RecordedRequest
@@ -66,6 +73,7 @@ __all__ = [
     "Connection",
     "Fault",
     "Faults",
+    "Impostor",
     "MediaServer",
     "Pin",
     "Pins",

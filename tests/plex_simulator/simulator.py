@@ -13,6 +13,7 @@ from .claiming import ClaimTokens
 from .clock import Clock
 from .control import ControlRoutes
 from .faults import Faults
+from .impostor import Impostor, ImpostorFields
 from .pins import Pins
 from .plex_tv import API_PATH, PlexTvRoutes, SignInGuard
 from .recording import RecordedRequest
@@ -56,6 +57,7 @@ class PlexSimulator:
         self.authority = trustme.CA()
         self.accounts: dict[str, Account] = {}
         self.servers: dict[str, MediaServer] = {}
+        self.impostors: list[Impostor] = []
         self.pins = Pins(self.clock)
         self.claim_tokens = ClaimTokens(self.clock)
         self.sign_in_guard = SignInGuard(self.clock)
@@ -101,6 +103,8 @@ class PlexSimulator:
 
     async def stop(self) -> None:
         """Stop everything: no port, connection or task is left."""
+        for impostor in list(self.impostors):
+            await self.remove_impostor(impostor)
         for server in self.servers.values():
             await server.close()
         await self._site.close()
@@ -141,9 +145,10 @@ class PlexSimulator:
 
     @property
     def connection_count(self) -> int:
-        """Return how many connections clients have open, to plex.tv and all servers."""
+        """Return how many connections clients have open, to all hosts."""
+        hosts: list[MediaServer | Impostor] = [*self.servers.values(), *self.impostors]
         return self._site.connection_count + sum(
-            server.connection_count for server in self.servers.values()
+            host.connection_count for host in hosts
         )
 
     def requests_to(
@@ -221,6 +226,26 @@ class PlexSimulator:
         """Stop a server and let nobody know of it any more."""
         await server.close()
         del self.servers[server.machine_identifier]
+
+    async def add_impostor(
+        self, server: MediaServer, **fields: Unpack[ImpostorFields]
+    ) -> Impostor:
+        """Add another machine that answers for a server, and start it.
+
+        It has the identity of that server, unless `fields` say otherwise.
+        """
+        surroundings = Surroundings(self.clock, self.authority)
+        impostor = Impostor(
+            server, surroundings, self.secrets, host=self.host, **fields
+        )
+        await impostor.start()
+        self.impostors.append(impostor)
+        return impostor
+
+    async def remove_impostor(self, impostor: Impostor) -> None:
+        """Stop an impostor for good; its server has its address again."""
+        await impostor.close()
+        self.impostors.remove(impostor)
 
     def sign_out_devices(self, account: Account) -> None:
         """Do what "sign out connected devices" does.
