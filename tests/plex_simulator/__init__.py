@@ -32,10 +32,10 @@ SIGTERM, and is steered at its `control_url`:
                                          change_port, renew_certificate,
                                          rotate_access_tokens, vanish, reappear,
                                          share username, unshare, claim username,
-                                         unclaim, trust, distrust (its network)
+                                         unclaim [listed], trust, distrust (its network)
     POST   accounts/<name>/revoke_tokens
     POST   accounts/<name>/sign_out_devices
-                                         revoke_tokens, and its servers are unclaimed
+                                         revoke_tokens, and its servers unclaim [listed]
     GET    accounts/<name>/code          the verification code that is right now
     POST   pins/<code>/link              username: who claims the link code
     POST   faults                        endpoint, kind, what that kind takes, times,

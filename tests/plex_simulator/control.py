@@ -126,7 +126,7 @@ class ControlRoutes:
         elif action == "claim":
             server.claim(self._person(fields))
         elif action == "unclaim":
-            server.unclaim()
+            server.unclaim(listed=bool(fields.get("listed")))
         elif action == "distrust":
             server.trusts_network = False
         elif action == "trust":
@@ -144,7 +144,9 @@ class ControlRoutes:
     async def _sign_out_devices(
         self, request: web.Request, fields: dict[str, object]
     ) -> object:
-        self._simulator.sign_out_devices(self._account(request))
+        self._simulator.sign_out_devices(
+            self._account(request), listed=bool(fields.get("listed"))
+        )
         return {}
 
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:

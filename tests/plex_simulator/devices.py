@@ -69,6 +69,7 @@ class DeviceRoutes:
         for server in self._servers.values():
             if server.owner is account and server.device_id == device_id:
                 server.rotate_access_tokens()
+                server.stays_listed = False
                 return web.Response(status=200)
         raise PlexTvError(1002)
 

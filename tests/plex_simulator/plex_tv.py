@@ -216,12 +216,13 @@ class PlexTvRoutes:
 
     async def _resources(self, request: web.Request) -> web.StreamResponse:
         _client_identifier(request)
-        account, _ = self._authenticated(request)
+        account, token = self._authenticated(request)
         query = request.query
         listed = [
             self._server_resource(
                 server,
                 account,
+                token,
                 https=query.get("includeHttps") in _YES,
                 relay=query.get("includeRelay") in _YES,
                 ipv6=query.get("includeIPv6") in _YES,
@@ -240,6 +241,7 @@ class PlexTvRoutes:
         self,
         server: MediaServer,
         account: Account,
+        token: AccountToken,
         *,
         https: bool,
         relay: bool,
@@ -260,7 +262,9 @@ class PlexTvRoutes:
             "ownerId": None if owned else server.owner.id,
             "sourceTitle": None if owned else server.owner.title,
             "publicAddress": server.public_address,
-            "accessToken": server.access_token_for(account),
+            "accessToken": server.access_token_for(account)
+            if server.claimed
+            else token.value,
             "owned": owned,
             "home": server.home,
             "synced": False,

@@ -119,6 +119,7 @@ class MediaServer:
         self.home = fields.get("home", False)
         self.version = fields.get("version", DEFAULT_VERSION)
         self.claimed = True
+        self.stays_listed = False
         self.trusts_network = True
         self.answers_without_it = 0
         self.platform: str | None = "Linux"
@@ -266,8 +267,12 @@ class MediaServer:
         """Return whether plex.tv lists the server for the account, asked once more.
 
         `answers_without_it` is how often it is not listed yet after it was claimed.
-        See plex-api.md §17.3.
+        Nor is it known whether plex.tv still lists a server as owned that was signed out
+        only on its own machine: it does while `stays_listed`.
+        See plex-api.md §17.3, §17.4.
         """
+        if not self.claimed:
+            return self.stays_listed and account is self.owner
         if not self.has_access(account):
             return False
         if self.answers_without_it:
@@ -275,12 +280,15 @@ class MediaServer:
             return False
         return True
 
-    def unclaim(self) -> None:
+    def unclaim(self, *, listed: bool = False) -> None:
         """Let the server belong to nobody: its shares and all its tokens are gone.
 
+        With `listed` plex.tv goes on to list it as its last owner's, who is given the
+        token that the list was asked for with.
         See plex-api.md §17.1, §17.4.
         """
         self.claimed = False
+        self.stays_listed = listed
         self.shared_with.clear()
         self.transient_tokens.clear()
         self.rotate_access_tokens()

@@ -247,16 +247,17 @@ class PlexSimulator:
         await impostor.close()
         self.impostors.remove(impostor)
 
-    def sign_out_devices(self, account: Account) -> None:
+    def sign_out_devices(self, account: Account, *, listed: bool = False) -> None:
         """Do what "sign out connected devices" does.
 
-        All tokens of the account are dead, and its servers belong to nobody.
+        All tokens of the account are dead, and its servers belong to nobody; `listed` is
+        that of `MediaServer.unclaim`.
         See plex-api.md §17.4.
         """
         account.revoke_tokens()
         for server in self.servers.values():
             if server.claimed and server.owner is account:
-                server.unclaim()
+                server.unclaim(listed=listed)
 
     def remove_account(self, account: Account) -> None:
         """Delete an account; its tokens are dead with it."""

@@ -63,7 +63,11 @@ async def test_servers(plex: SimulatedPlex) -> None:
     await act("unshare")
     assert not server.shared_with
     assert (await act("share", username="ben"))["shared_with"] == ["ben"]
-    await act("unclaim")
+    stays_listed = list[bool]()
+    for fields in ({"listed": True}, {}):
+        await act("unclaim", **fields)
+        stays_listed.append(server.stays_listed)
+    assert stays_listed == [True, False]
     await act("distrust")
     assert (server.claimed, server.trusts_network) == (False, False)
     await act("trust")

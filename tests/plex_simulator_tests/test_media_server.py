@@ -43,6 +43,42 @@ async def test_unclaimed(plex: SimulatedPlex) -> None:
     assert [await plex.status(ROOT, one) for one in tokens] == [401] * 3
 
 
+async def test_listed_though_unclaimed(plex: SimulatedPlex) -> None:
+    """plex.tv may go on to list a server of nobody for its last owner, until told."""
+    server, anna = plex.server, plex.anna
+    token, bens = anna.sign_in_token(CLIENT), plex.ben.sign_in_token("client-2")
+    access_token = server.access_token_for(anna)
+
+    async def rows(token: str) -> dict[str, tuple[object, ...]]:
+        listed = (await plex.get("/resources", token)).json
+        keys = ("owned", "presence", "accessToken")
+        return {row["name"]: tuple(row[key] for key in keys) for row in listed}
+
+    other = {"Attic": (True, True, plex.other.access_token_for(anna))}
+    claimed = {"Living Room": (True, True, access_token)}
+    assert await rows(token) == other | claimed
+    server.unclaim()
+    assert await rows(token) == other
+    server.claim(anna)
+    server.unclaim(listed=True)
+    assert await rows(token) == other | {"Living Room": (True, True, token)}
+    assert await rows(bens) == {}
+    assert (await plex.get("server/identity")).json["MediaContainer"][
+        "claimed"
+    ] is False
+    await server.stop()
+    assert await rows(token) == other | {"Living Room": (True, False, token)}
+    url = f"{plex.simulator.base_url}/devices/{server.device_id}.xml"
+    assert (await plex.ask("DELETE", url, token)).status == 200
+    assert await rows(token) == other
+
+    plex.simulator.sign_out_devices(anna, listed=True)
+    token = anna.sign_in_token(CLIENT)
+    assert await rows(token) == {"Attic": (True, True, token)}
+    plex.other.claim(plex.ben)
+    assert await rows(token) == {}
+
+
 async def test_malformed(plex: SimulatedPlex) -> None:
     """What is asked for in another way than a server knows is refused."""
     token = plex.server.access_token_for(plex.anna)
