@@ -111,8 +111,10 @@ async def test_new_token(
         assert dialog.errors == {"base": key}
     harness.server.faults.clear()
     harness.server.claimed = harness.server.trusts_network = False
+    harness.simulator.requests.clear()
     await dialog.submit(token="wrong")
     assert dialog.errors == {"base": "not_claimed"}
+    assert set(harness.asked()) == {"identity"}
     harness.server.claimed = harness.server.trusts_network = True
     assert subentry_of(refused, harness.server).data["token"] == "refused"
     await dialog.submit(

@@ -191,7 +191,8 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """Identify the server, check its tokens, and keep its socket open."""
         self.update_interval = SERVER_INTERVAL
         access = self.access
-        was_reached, was_unclaimed = self.is_reached, access.is_unclaimed
+        was_reached = self.is_reached
+        was_unclaimed = self.data is not None and self.data.identity.claimed is False
         try:
             identity, route = await access.identify()
         except PlexError as err:

@@ -221,6 +221,19 @@ async def test_boot(
     await listener.opened()
 
 
+async def test_unclaimed_meanwhile(
+    plex: PlexSimulator, listener: Listener, population: Population
+) -> None:
+    """A server that has come to belong to no account is not shown the token."""
+    listener.listen()
+    await listener.opened()
+    population.server.claimed = False
+    await population.server.restart()
+    await listener.failed(errors.NotClaimedError)
+    assert len(plex.requests_to("notifications")) == 1
+    assert True in listener.answers
+
+
 async def test_another_machine(
     plex: PlexSimulator, listener: Listener, population: Population
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+import json
 
 import pytest
 from yarl import URL
@@ -352,6 +353,69 @@ async def test_server_of_nobody(scene: Scene) -> None:
     await scene.list.renew(now=True)
     with pytest.raises(NotClaimedError):
         await scene.access(url=URL(scene.server.http_url)).call(issue)
+
+
+IDENTITY_FAULTS = {
+    "503": Fault.status(503),
+    "404": Fault.status(404),
+    "500": Fault.status(500),
+    "page": Fault.html(502),
+    "reset": Fault.reset(),
+    "maintenance": Fault.status(503, 'title="Maintenance"'),
+    "no word of it": None,
+}
+
+
+@pytest.mark.parametrize("fault", IDENTITY_FAULTS.values(), ids=IDENTITY_FAULTS.keys())
+@pytest.mark.parametrize("times", [1, 9])
+@pytest.mark.parametrize("is_told_by_a_poll", [True, False])
+async def test_server_that_said_it_is_unclaimed_gets_no_token(
+    scene: Scene, fault: Fault | None, times: int, is_told_by_a_poll: bool
+) -> None:
+    """An identity that fails or says nothing of it is no answer; a later one counts."""
+    if fault is None:
+        says = {"machineIdentifier": scene.server.machine_identifier}
+        fault = Fault.body(json.dumps({"MediaContainer": says}))
+    access = scene.access()
+    await access.call(issue)
+    scene.server.unclaim(listed=True)
+    if is_told_by_a_poll:
+        await access.identify()
+    else:
+        scene.server.trusts_network = False
+        with pytest.raises(NotClaimedError):
+            await access.call(issue)
+    scene.plex.requests.clear()
+    scene.server.faults.set("identity", fault, times=times)
+    for attempt in (
+        access.call(issue),
+        access.call(issue, is_repeatable=False),
+        access.check_token("typed"),
+        access.source("server://1"),
+    ):
+        with pytest.raises(PlexError):
+            await attempt
+    assert not [
+        one
+        for one in scene.plex.requests
+        if one.host != PLEX_TV and "X-Plex-Token" in one.headers
+    ]
+    scene.server.faults.clear()
+    scene.server.claim(scene.server.owner)
+    await access.call(issue)
+
+
+async def test_first_call_meets_an_unclaimed_server(scene: Scene) -> None:
+    """What a server says while a route is looked for counts as well."""
+    scene.server.unclaim(listed=True)
+    for access in (
+        scene.access(),
+        scene.access(url=URL(scene.server.http_url), typed_token="typed"),
+    ):
+        with pytest.raises(NotClaimedError):
+            await access.call(issue)
+        assert access.is_unclaimed
+    assert set(scene.asked()) <= {"identity", "resources"}
 
 
 async def test_typed_token(scene: Scene, population: Population) -> None:

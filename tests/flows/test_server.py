@@ -673,6 +673,24 @@ async def test_wrong_server_gets_no_token(server_world: ServerWorld) -> None:
     ]
 
 
+@pytest.mark.parametrize("step", ["address", "reconfigure"])
+async def test_unclaimed_server_gets_no_token(
+    server_world: ServerWorld, step: str
+) -> None:
+    """A typed token is not sent to a server that says that it is unclaimed."""
+    typed = {"url": server_world.foreign.http_url, "token": server_world.foreign_token}
+    if step == "address":
+        forget(server_world, server_world.foreign)
+        await async_settle(server_world.hass)
+        dialog = await async_choose(server_world, step, server_world.foreign)
+    else:
+        dialog = await async_open(server_world, step, server_world.foreign)
+    server_world.foreign.unclaim()
+    await dialog.submit({**dialog.shown, **typed})
+    assert dialog.errors == {"url": "not_claimed"}
+    assert not requests_with_token(server_world, server_world.foreign)
+
+
 async def test_new_token_of_an_unlisted_server(server_world: ServerWorld) -> None:
     """A new token replaces the old one once the server takes it; an empty one keeps it."""
     old = server_world.foreign_token

@@ -10,7 +10,7 @@ from typing import Final
 from yarl import URL
 
 from .errors import NotPermittedError, NotReachedError, PlexError
-from .server import PlexServer, require_started
+from .server import PlexServer, require_claimed, require_started
 from .transport import Socket
 
 _LOGGER = logging.getLogger(__name__)
@@ -103,8 +103,10 @@ class Notifications:
                 if is_retry:
                     # Another machine may have the address now, and a socket may open
                     # before the server is ready.
-                    require_started(await server.identity(self._machine_identifier))
+                    identity = await server.identity(self._machine_identifier)
+                    require_started(identity)
                     answers = True
+                    require_claimed(identity)
                 socket = await server.notifications(token)
             except PlexError as err:
                 if asyncio.current_task() is not self._task:

@@ -60,6 +60,13 @@ def require_started(identity: Identity) -> Identity:
     return identity
 
 
+def require_claimed(identity: Identity) -> Identity:
+    """Return the identity; raise NotClaimedError if the server is unclaimed (§17.1)."""
+    if identity.claimed is False:
+        raise NotClaimedError
+    return identity
+
+
 def _refuse_jwt(token: str) -> None:
     """Raise NotPermittedError for a Plex JWT: servers reject it (plex-api.md §8)."""
     if is_jwt(token):
@@ -125,17 +132,9 @@ class PlexServer:
         try:
             return await self.check_token(token)
         except NotPermittedError:
-            await self.require_claimed()
+            if await self._is_unclaimed():
+                raise NotClaimedError from None
             raise
-
-    async def require_claimed(self) -> None:
-        """Raise NotClaimedError if the server is unclaimed (plex-api.md §6.1)."""
-        try:
-            identity = await self.identity()
-        except PlexError:
-            return
-        if identity.claimed is False:
-            raise NotClaimedError
 
     async def claim(self, claim_token: str) -> None:
         """Claim an unclaimed server for the claim token's account (plex-api.md §17.3).
@@ -205,6 +204,13 @@ class PlexServer:
             if path is not None:
                 return path
         return None
+
+    async def _is_unclaimed(self) -> bool:
+        """Return whether the server says that it is unclaimed, false without an answer."""
+        try:
+            return (await self.identity()).claimed is False
+        except PlexError:
+            return False
 
     async def _request(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 import logging
@@ -51,6 +52,8 @@ class Routing:
     def __init__(self, transport: Transport, target: AccountServer) -> None:
         """Initialize for a server, without any request."""
         self.route: Route | None = None
+        self.identity: Identity | None = None
+        self.is_unclaimed = False
         self.failures: dict[Route, PlexError] = {}
         self._transport = transport
         self._target = target
@@ -75,20 +78,32 @@ class Routing:
                 _LOGGER.debug("Choosing a new route: %s", err)
                 self.give_up(route)
             else:
+                self._use(route, identity)
                 return await self._improve(identity, route)
         async with self._lock:
             return await self._choose(now=False)
 
     async def connect(self) -> Route:
-        """Return a working route for an action.
+        """Return a working route for an action that sends a token.
 
         Raises UnavailableError if an address has no identity: a NotFoundError would be
-        taken for a missing resource.
+        taken for a missing resource. Raises NotClaimedError after the server said that
+        it is unclaimed, until its identity says otherwise.
         """
         try:
-            return await self._verified()
+            route = await self._verified()
         except NotFoundError as err:
             raise UnavailableError(status=err.status) from err
+        if self.is_unclaimed:
+            raise NotClaimedError
+        return route
+
+    async def require_claimed(self, route: Route) -> None:
+        """Raise NotClaimedError if the server says that it is unclaimed (§6.1)."""
+        with suppress(PlexError):
+            self._note(await self._identity(route))
+        if self.is_unclaimed:
+            raise NotClaimedError
 
     async def is_confirmed(self, route: Route) -> bool:
         """Return whether the server itself answers on the route in use."""
@@ -109,18 +124,19 @@ class Routing:
         """Return the route in use, or a new one if it fails.
 
         Without a valid certificate, the identity is checked again, because another
-        machine may have the address now.
+        machine may have the address now. So is that of an unclaimed server.
         """
         if (route := self.route) is not None:
-            if self.at(route.url).is_proven:
+            if self.at(route.url).is_proven and not self.is_unclaimed:
                 return route
             try:
-                await self._identity(route)
+                identity = await self._identity(route)
             except _FROM_SERVER:
                 raise
             except PlexError:
                 self.give_up(route)
             else:
+                self._use(route, identity)
                 return route
         async with self._lock:
             if (route := self.route) is None:
@@ -136,8 +152,9 @@ class Routing:
         if result.winner is None:
             raise result.error
         self._comparison.begin()
-        self.route, identity = result.winner
-        return identity, self.route
+        route, identity = result.winner
+        self._use(route, identity)
+        return identity, route
 
     async def _improve(
         self, identity: Identity, route: Route
@@ -149,10 +166,22 @@ class Routing:
         self._comparison.begin()
         result = await race(ranks, self._identity)
         self.failures = result.failures
-        if result.winner is None:
-            return identity, route
-        self.route, identity = result.winner
-        return identity, self.route
+        if result.winner is not None:
+            route, identity = result.winner
+            self._use(route, identity)
+        return identity, route
+
+    def _use(self, route: Route, identity: Identity) -> None:
+        """Use a route on which the server has just been identified."""
+        self.route = route
+        self._note(identity)
+
+    def _note(self, identity: Identity) -> None:
+        """Note what the server says of itself, unless it is still starting."""
+        if identity.start_state is None:
+            self.identity = identity
+            if identity.claimed is not None:
+                self.is_unclaimed = not identity.claimed
 
     async def _identity(self, route: Route) -> Identity:
         """Return the identity on a route, without sending a token.
@@ -174,7 +203,6 @@ class ServerAccess:
         """Initialize; `on_token_refused` is called when `token_refused` changes."""
         self.target = target
         self.routing = Routing(transport, target)
-        self.identity: Identity | None = None
         self.token_refused = False
         self._verifies = transport.verify_ssl
         self._on_token_refused = on_token_refused
@@ -195,9 +223,14 @@ class ServerAccess:
         return self.routing.failures
 
     @property
+    def identity(self) -> Identity | None:
+        """Return the identity that the server last reported, None before the first."""
+        return self.routing.identity
+
+    @property
     def is_unclaimed(self) -> bool:
         """Return whether the server last reported that it is not claimed (§17.1)."""
-        return self.identity is not None and self.identity.claimed is False
+        return self.routing.is_unclaimed
 
     @property
     def version(self) -> str | None:
@@ -213,8 +246,7 @@ class ServerAccess:
     async def identify(self) -> tuple[Identity, Route]:
         """Return the identity and route; raise StartingUpError until it is ready."""
         identity, route = await self.routing.identify()
-        self.identity = require_started(identity)
-        return identity, route
+        return require_started(identity), route
 
     async def call[AnswerT](
         self,
@@ -268,10 +300,11 @@ class ServerAccess:
     async def check_token(self, token: str) -> None:
         """Raise NotPermittedError unless the server accepts a token.
 
-        Raises NotClaimedError if it accepts none because it is not claimed.
+        Raises NotClaimedError, before the token is sent, if the server is not claimed.
         """
         route = await self.routing.connect()
-        await self.at(route.url).try_token(token)
+        await self.routing.require_claimed(route)
+        await self.at(route.url).check_token(token)
 
     async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
@@ -291,7 +324,7 @@ class ServerAccess:
         if not self.token_refused:
             return
         try:
-            await self._check_typed_token(self.at(route.url), self.target.token)
+            await self._check_typed_token(route, self.target.token)
         except PlexError as err:
             _LOGGER.debug("The server still refuses its token: %s", err)
 
@@ -313,45 +346,40 @@ class ServerAccess:
     ) -> AnswerT:
         """Call the server on a route.
 
-        Raises NotClaimedError if the server says that it is not claimed. It is asked
-        only after it has said so before, or has refused a token.
+        Raises NotClaimedError if the server refuses a token because it is not claimed.
         """
-        server = self.at(route.url)
-        if self.is_unclaimed:
-            await server.require_claimed()
         try:
-            answer = await self._call_with_token(server, call)
+            answer = await self._call_with_token(route, call)
         except NotClaimedError:
             raise
         except NotPermittedError:
-            await server.require_claimed()
+            await self.routing.require_claimed(route)
             raise
         self._set_token_refused(False)
         return answer
 
     async def _call_with_token[AnswerT](
         self,
-        server: PlexServer,
+        route: Route,
         call: Callable[[PlexServer, str], Awaitable[AnswerT]],
     ) -> AnswerT:
         """Call the server with its access token, renewed once if refused."""
-        token = self.target.token
+        server, token = self.at(route.url), self.target.token
         try:
             return await call(server, token)
         except NotPermittedError:
             if self.target.typed_token is not None:
-                await self._check_typed_token(server, token)
+                await self._check_typed_token(route, token)
                 raise
             token = await self.target.renewed_token(token)
         return await call(server, token)
 
-    async def _check_typed_token(self, server: PlexServer, token: str) -> None:
+    async def _check_typed_token(self, route: Route, token: str) -> None:
         """Check whether the server refuses the token itself or only the request."""
         try:
-            await server.try_token(token)
-        except NotClaimedError:
-            raise
+            await self.at(route.url).check_token(token)
         except NotPermittedError:
+            await self.routing.require_claimed(route)
             self._set_token_refused(True)
             raise
         self._set_token_refused(False)

@@ -23,7 +23,7 @@ from ..api.errors import (
 from ..api.fields import is_jwt
 from ..api.models import Identity, ListedServer
 from ..api.race import Race, find_server, most_helpful
-from ..api.server import PlexServer, is_source
+from ..api.server import PlexServer, is_source, require_claimed
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
@@ -132,9 +132,12 @@ def _error_of_typed(found: Race[Identity]) -> PlexError:
     return most_helpful(no_answers or failures)
 
 
-async def async_check_token(server: PlexServer, typed: str) -> str | None:
-    """Return the server's name if it accepts a typed token."""
+async def async_check_token(
+    server: PlexServer, identity: Identity, typed: str
+) -> str | None:
+    """Return the server's name if it accepts a typed token; an unclaimed gets none."""
     try:
+        require_claimed(identity)
         return await server.try_token(token(typed, CONF_TOKEN))
     except NotClaimedError as err:
         raise FormError("not_claimed", CONF_URL) from err

@@ -151,7 +151,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             title = listed.name
             data |= listed_server_data(listed)
         else:
-            name = await checks.async_check_token(server_at(url), typed_token)
+            name = await checks.async_check_token(server_at(url), identity, typed_token)
             title = name or url.host or identity.machine_identifier
             data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
         return self.async_create_entry(
@@ -206,7 +206,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if identity.machine_identifier != subentry.unique_id:
             raise FormError("wrong_server", CONF_URL)
         if token := typed_token or subentry.data.get(CONF_TOKEN):
-            await checks.async_check_token(server_at(url), token)
+            await checks.async_check_token(server_at(url), identity, token)
         return data | {CONF_URL: str(url)}
 
     def _checked_sources(
