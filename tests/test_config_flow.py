@@ -518,7 +518,10 @@ async def test_already_configured(people: People, way: str) -> None:
     dialog = await async_sign_in(people, way)
     assert dialog.type is FlowResultType.ABORT
     assert dialog.result["reason"] == "already_configured"
-    assert dialog.result["description_placeholders"] == {"name": "Ben"}
+    assert dialog.result["description_placeholders"] == {
+        "name": "Ben",
+        "name_md": "Ben",
+    }
     await async_settle(people.hass)
     assert len(people.signed_out) == (way != "token")
     assert entry.data["token"] not in people.signed_out
@@ -1176,6 +1179,6 @@ async def test_reason_in_another_language(people: People) -> None:
     await async_claim(people)
     await dialog.manager.async_configure(dialog.result["flow_id"])
     flow = dialog.manager._progress[dialog.result["flow_id"]]
-    reason = flow.cur_step["description_placeholders"]["reason"]
+    reason = flow.cur_step["description_placeholders"]["reason_md"]
     names = {"name": "Ben", "other": "Carla"}
     assert reason == text("config.error.wrong_account", language, **names)

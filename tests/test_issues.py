@@ -9,6 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.plex_auth import names
 from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
@@ -57,10 +58,9 @@ def issues(
         is_warning = issue.severity is ir.IssueSeverity.WARNING
         assert is_warning is (key != "server_unclaimed")
         assert issue.is_fixable is (key in FIXABLE)
-        assert issue.translation_placeholders == {
-            "account": entry.title,
-            "server": server.name,
-        }
+        assert issue.translation_placeholders == names.placeholders(
+            account=entry.title, server=server.name
+        )
         texts = texts_of(f"issues.{key}")
         assert texts["title"]
         assert ("fix_flow" in texts) is issue.is_fixable

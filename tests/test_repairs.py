@@ -35,7 +35,12 @@ async def test_remove_a_server_that_is_not_listed(
     device = device_of(harness.hass, entry, harness.server)
     dialog = await open_repair(entry, harness.server, "server_not_listed")
     assert dialog.result["step_id"] == "confirm"
-    placeholders = {"account": "Ben", "server": "Living Room"}
+    placeholders = {
+        "account": "Ben",
+        "account_md": "Ben",
+        "server": "Living Room",
+        "server_md": "Living Room",
+    }
     assert dialog.result["description_placeholders"] == placeholders
     assert entry.subentries
     await dialog.submit()

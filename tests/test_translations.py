@@ -235,6 +235,12 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, node
 
 
+def texts_of_file(language: str) -> Any:
+    """Return all texts of a language."""
+    file = INTEGRATION / "translations" / f"{language}.json"
+    return json.loads(file.read_text())
+
+
 def test_exceptions() -> None:
     """Each error that is raised has its message, with what the code passes to it."""
     passed = {key: {"name"} for key in PLEX_TV_KEYS | SERVER_KEYS | SOURCE_KEYS}
@@ -263,8 +269,7 @@ def test_languages(language: str) -> None:
     None is empty, has blanks around it, or an address of its own or HTML in it.
     """
     page = re.compile(r"(://|\bwww\.)[a-z0-9.-]+\.[a-z]{2,5}", re.IGNORECASE)
-    file = INTEGRATION / "translations" / f"{language}.json"
-    texts, english = dict(leaves(json.loads(file.read_text()))), dict(leaves(TEXTS))
+    texts, english = dict(leaves(texts_of_file(language))), dict(leaves(TEXTS))
     assert set(texts) == set(english)
     for path, text in texts.items():
         assert text, path
@@ -273,6 +278,34 @@ def test_languages(language: str) -> None:
         assert not page.search(text), path
         assert placeholders_of(text) == placeholders_of(english[path]), path
         assert text.count("{") == len(placeholders_of(text)), path
+
+
+# Where Home Assistant's pages render Markdown; all other texts are plain.
+MARKDOWN = re.compile(
+    r"""
+    (config|options|config_subentries\.\w+|issues\.\w+\.fix_flow)\.
+    (
+        step\.\w+\.(sections\.\w+\.)?(description|data_description\.\w+)
+        | (progress|abort|create_entry)\.\w+
+    )
+    | issues\.\w+\.description
+    """,
+    re.VERBOSE,
+)
+# What Plex Auth itself makes of a link code: no name, nor a text of somebody else.
+LINK_CODE = {"config.progress.wait_for_link": {"code", "qr", "url"}}
+
+
+@pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])
+def test_names_are_escaped_where_markdown_is_rendered(language: str) -> None:
+    """A name is the escaped one in Markdown, and the plain one everywhere else."""
+    markdown = 0
+    for path, text in leaves(texts_of_file(language)):
+        is_markdown = MARKDOWN.fullmatch(path) is not None
+        names = set(placeholders_of(text)) - LINK_CODE.get(path, set())
+        assert all(name.endswith("_md") is is_markdown for name in names), path
+        markdown += is_markdown and bool(names)
+    assert markdown > 25
 
 
 @pytest.mark.parametrize("language", [ENGLISH, *OTHER_LANGUAGES])

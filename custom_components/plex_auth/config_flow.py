@@ -14,6 +14,7 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.exceptions import HomeAssistantError
 
+from . import names
 from .api.errors import (
     PlexError,
     VerificationCodeRequiredError,
@@ -84,7 +85,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reauth_confirm",
             menu_options=_METHODS,
-            description_placeholders=self._placeholders,
+            description_placeholders=names.placeholders(**self._names),
         )
 
     async def async_step_reconfigure(
@@ -95,7 +96,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reconfigure",
             menu_options=[*_METHODS, "advanced"],
-            description_placeholders=self._placeholders,
+            description_placeholders=names.placeholders(**self._names),
         )
 
     async def async_step_advanced(
@@ -204,6 +205,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
         name = self._sign_in.account.name
+        shown = names.placeholders(name=name)
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
@@ -213,14 +215,14 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                     step_id="servers",
                     data_schema=forms.EMPTY_SCHEMA,
                     errors=checks.form_errors(err),
-                    description_placeholders={"name": name},
+                    description_placeholders=shown,
                 )
         typed = user_input or {}
         if self._servers and CONF_SERVERS not in typed:
             return self.async_show_form(
                 step_id="servers",
                 data_schema=forms.servers_schema(self._servers),
-                description_placeholders={"name": name},
+                description_placeholders=shown,
             )
         return self.async_create_entry(
             title=name,
@@ -301,8 +303,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             step_id="link_failed",
             menu_options=_METHODS,
             description_placeholders={
-                **self._placeholders,
-                "reason": await self._async_reason(err),
+                **names.placeholders(**self._names),
+                "reason_md": await self._async_reason(err),
             },
         )
 
@@ -324,7 +326,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 raise UnknownFlow
             await self.async_set_unique_id(account.uuid, raise_on_progress=False)
             self._abort_if_unique_id_configured(
-                description_placeholders={"name": account.name}
+                description_placeholders=names.placeholders(name=account.name)
             )
         finally:
             if self._is_closed:

@@ -13,6 +13,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
+from . import names
 from .api.addresses import PLEX_DIRECT, is_public
 from .api.connections import ConnectionKind, Route, local_url
 from .api.errors import DnsError
@@ -74,10 +75,9 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
                 if issue in _ERRORS
                 else ir.IssueSeverity.WARNING,
                 translation_key=issue,
-                translation_placeholders={
-                    "account": entry.title,
-                    "server": server.subentry.title,
-                },
+                translation_placeholders=names.placeholders(
+                    account=entry.title, server=server.subentry.title
+                ),
                 learn_more_url=_LEARN_MORE,
                 data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
             )

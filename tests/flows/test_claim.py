@@ -135,7 +135,9 @@ async def test_sign_out_of_connected_devices(
     dialog = await open_repair(entry, harness.server, UNCLAIMED)
     assert dialog.result["description_placeholders"] == {
         "account": "Anna",
+        "account_md": "Anna",
         "server": "Living Room",
+        "server_md": "Living Room",
     }
     assert not harness.simulator.claim_tokens.given
     harness.asked()

@@ -28,7 +28,15 @@ class Driver(ABC):
     def errors(self) -> Mapping[str, str]:
         """Return the errors that are shown, by field; a menu tells one in its text."""
         if self.result.get("step_id") == Step.LINK_FAILED:
-            shown = defaultdict(str, self.result["description_placeholders"])
+            given = self.result["description_placeholders"]
+            shown = defaultdict(
+                str,
+                {
+                    key.removesuffix("_md"): text
+                    for key, text in given.items()
+                    if key.endswith("_md")
+                },
+            )
             told = [
                 key
                 for key, text in texts_of("config.error").items()

@@ -17,8 +17,12 @@ OTHER_LANGUAGES = sorted({file.stem for file in _FOLDER.iterdir()} - {ENGLISH})
 
 
 def text(key: str, language: str = ENGLISH, **placeholders: str) -> str:
-    """Return a text by its path, `config.step.user.title`, as the page shows it."""
-    return str(texts_of(key, language)).format(**placeholders)
+    """Return a text by its path, `config.step.user.title`, as the page shows it.
+
+    What is escaped for Markdown looks there as what is not.
+    """
+    escaped = {f"{name}_md": shown for name, shown in placeholders.items()}
+    return str(texts_of(key, language)).format(**placeholders, **escaped)
 
 
 def texts_of(key: str, language: str = ENGLISH) -> Any:

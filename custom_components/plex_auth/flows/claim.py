@@ -104,7 +104,7 @@ class ClaimServerFlow(ConfirmFlow):
         return self.async_show_progress(
             step_id="claim",
             progress_action="claim",
-            description_placeholders=self._placeholders,
+            description_placeholders=self._placeholders(),
             progress_task=self._progress,
         )
 

@@ -16,6 +16,7 @@ from homeassistant.const import CONF_USERNAME
 from homeassistant.core import callback
 from homeassistant.helpers.translation import async_get_translations
 
+from .. import names
 from ..api.errors import PlexError
 from ..api.plex_tv import PLEX_TV_API
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
@@ -54,7 +55,7 @@ class SignInDialog(ConfigFlow):
         }
 
     @property
-    def _placeholders(self) -> dict[str, str]:
+    def _names(self) -> dict[str, str]:
         """Return the names in the texts."""
         if self.source == SOURCE_USER:
             return {}
@@ -104,17 +105,23 @@ class SignInDialog(ConfigFlow):
                 forms.sign_in_schema(step_id, self.source), typed or known
             ),
             errors=checks.form_errors(err),
-            description_placeholders={"api_url": PLEX_TV_API, **self._placeholders},
+            description_placeholders={
+                "api_url": PLEX_TV_API,
+                **names.placeholders(**self._names),
+            },
         )
 
     async def _async_reason(self, err: FormError | PlexError) -> str:
-        """Return an error's text in Home Assistant's language: menus show no errors."""
+        """Return an error's text as Markdown: menus show no errors.
+
+        It is in Home Assistant's language.
+        """
         (key,) = checks.form_errors(err).values()
         texts = await async_get_translations(
             self.hass, self.hass.config.language, "config", [DOMAIN]
         )
         return texts[f"component.{DOMAIN}.config.error.{key}"].format(
-            **self._placeholders
+            **{key: names.escaped(name) for key, name in self._names.items()}
         )
 
     def _known_user(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 
+from .. import names
 from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
@@ -36,10 +37,11 @@ class ServerRepairFlow(RepairsFlow):
         self._entry = entry
         self._subentry = subentry
 
-    @property
-    def _placeholders(self) -> dict[str, str]:
-        """Return the names in the texts."""
-        return {"account": self._entry.title, "server": self._subentry.title}
+    def _placeholders(self, **more: str) -> dict[str, str]:
+        """Return the names in the texts, and more of them, such as an address."""
+        return names.placeholders(
+            account=self._entry.title, server=self._subentry.title, **more
+        )
 
     @property
     def _server(self) -> ServerCoordinator | None:
@@ -53,10 +55,10 @@ class ServerRepairFlow(RepairsFlow):
         entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
         return entry is None or self._subentry.subentry_id not in entry.subentries
 
-    def _abort(self, reason: str, **placeholders: str) -> RepairsFlowResult:
+    def _abort(self, reason: str, **more: str) -> RepairsFlowResult:
         """End without a change."""
         return self.async_abort(
-            reason=reason, description_placeholders=self._placeholders | placeholders
+            reason=reason, description_placeholders=self._placeholders(**more)
         )
 
     def _store(self, data: Mapping[str, Any]) -> None:
@@ -91,15 +93,13 @@ class ConfirmFlow(ServerRepairFlow, ABC):
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
         """Ask for confirmation, or fix the issue once the user agrees."""
 
-    def _ask(
-        self, error: PlexError | None = None, **placeholders: str
-    ) -> RepairsFlowResult:
+    def _ask(self, error: PlexError | None = None, **more: str) -> RepairsFlowResult:
         """Show the question, with the error of the last attempt."""
         return self.async_show_form(
             step_id="confirm",
             data_schema=forms.EMPTY_SCHEMA,
             errors=checks.form_errors(error),
-            description_placeholders=self._placeholders | placeholders,
+            description_placeholders=self._placeholders(**more),
         )
 
 
@@ -157,7 +157,7 @@ class NewTokenFlow(ServerRepairFlow):
             step_id="token",
             data_schema=forms.TOKEN_SCHEMA,
             errors=checks.form_errors(error),
-            description_placeholders=self._placeholders,
+            description_placeholders=self._placeholders(),
         )
 
     async def _async_checked(self, typed: str) -> str:

@@ -16,6 +16,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 
+from .. import names
 from ..api.errors import PlexError
 from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
@@ -40,14 +41,13 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_menu(
             step_id="user",
             menu_options=["listed", "address"],
-            description_placeholders={"name": self._entry.title},
+            description_placeholders=self._placeholders,
         )
 
     async def async_step_listed(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Let the user select one of the account's servers."""
-        name = {"name": self._entry.title}
         typed = user_input or {}
         try:
             if CONF_SERVER not in typed:
@@ -57,12 +57,12 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 step_id="listed",
                 data_schema=forms.EMPTY_SCHEMA,
                 errors=checks.form_errors(err),
-                description_placeholders=name,
+                description_placeholders=self._placeholders,
             )
         servers = self._not_added
         if not servers:
             return self.async_abort(
-                reason="no_more_servers", description_placeholders=name
+                reason="no_more_servers", description_placeholders=self._placeholders
             )
         for server in servers:
             if server.machine_identifier == typed.get(CONF_SERVER):
@@ -74,7 +74,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="listed",
             data_schema=forms.server_schema(servers),
-            description_placeholders=name,
+            description_placeholders=self._placeholders,
         )
 
     async def async_step_address(
@@ -95,7 +95,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 checks.without(user_input, CONF_TOKEN),
             ),
             errors=checks.form_errors(error),
-            description_placeholders={"name": self._entry.title},
+            description_placeholders=self._placeholders,
         )
 
     async def async_step_reconfigure(
@@ -128,7 +128,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 schema, checks.without(shown, CONF_TOKEN)
             ),
             errors=checks.form_errors(error),
-            description_placeholders={"name": subentry.title},
+            description_placeholders=names.placeholders(name=subentry.title),
         )
 
     async def _async_add_by_address(
@@ -142,7 +142,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if self._is_added(identity.machine_identifier):
             return self.async_abort(
                 reason="already_configured",
-                description_placeholders={"name": self._entry.title},
+                description_placeholders=self._placeholders,
             )
         typed_token = user_input.get(CONF_TOKEN, "").strip()
         listed = await self._async_listed(identity, typed_token)
@@ -274,6 +274,11 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Return the account's entry."""
         entry: PlexAuthConfigEntry = self._get_entry()
         return entry
+
+    @property
+    def _placeholders(self) -> dict[str, str]:
+        """Return the account's name in the texts."""
+        return names.placeholders(name=self._entry.title)
 
     @property
     def _listed(self) -> ServerList:
