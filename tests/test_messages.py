@@ -29,6 +29,7 @@ KEYS = {
     "ServerTooOldError": "server_too_old",
     "SignInBlockedError": "sign_in_blocked",
     "StartingUpError": "starting_up",
+    "StillListedError": "unknown",
     "TokenRejectedError": "invalid_token",
     "TooLargeError": "unknown",
     "UnavailableError": "unavailable",

@@ -118,14 +118,12 @@ def local_addresses(server: ServerCoordinator) -> list[URL]:
 
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield the current issues of a server."""
-    data = server.subentry.data
+    data, listed = server.subentry.data, server.access.listed
     if server.access.is_unclaimed:
-        yield Issue.UNCLAIMED
-    elif (
-        CONF_TOKEN not in data
-        and server.account.servers.is_known
-        and server.access.listed is None
-    ):
+        # Only the owner can claim a shared server.
+        if listed is None or listed.owned:
+            yield Issue.UNCLAIMED
+    elif CONF_TOKEN not in data and server.account.servers.is_known and listed is None:
         yield Issue.NOT_LISTED
     if CONF_TOKEN in data and server.access.token_refused:
         yield Issue.TOKEN_REFUSED
@@ -134,7 +132,6 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
-        listed = server.access.listed
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])

@@ -128,7 +128,18 @@ class Walk:
         if route is None or token is None:
             raise Stopped("the server cannot be reached, or has no access token")
         server = PlexServer(self._recorder.transport(), route.url)
-        await self._check(expected.IDENTITY, server.identity(chosen.machine_identifier))
+        identity = await self._check(
+            expected.IDENTITY, server.identity(chosen.machine_identifier)
+        )
+        is_unclaimed = identity is not None and identity.claimed is False
+        if chosen.owned:
+            self._answer(
+                "§20.12",
+                "Does a server that is listed as owned say that it is unclaimed?",
+                yes(is_unclaimed),
+            )
+        if is_unclaimed:
+            raise Stopped("the server says that it is unclaimed, so it gets no token")
         await self._check(expected.ROOT, server.check_token(token))
         issued = await self._check(
             expected.TRANSIENT_TOKEN, server.transient_token(token)

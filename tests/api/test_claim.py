@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 import logging
 
+from aiohttp import ClientSession
 import pytest
 from yarl import URL
 
@@ -19,7 +20,7 @@ from custom_components.plex_auth.api.transport import Transport
 from tests.plex_simulator import Account, Fault, MediaServer, PlexSimulator, Way
 from tests.short_timeouts import short_timeouts
 
-from .population import Population
+from .population import IDENTITY, Population
 
 LOOKS = 12
 
@@ -100,6 +101,7 @@ async def test_claim(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     assert scene.target.token == scene.server.access_token_for(scene.owner)
     assert scene.asked() == [
         "identity",
+        "resources",
         "claim_token",
         "claim",
         "identity",
@@ -116,7 +118,7 @@ async def test_listed_late(scene: Scene) -> None:
     """plex.tv is asked again and again until it lists the server."""
     scene.server.answers_without_it = LOOKS - 1
     await scene.claim()
-    assert len(scene.plex.requests_to("resources")) == LOOKS
+    assert len(scene.plex.requests_to("resources")) == 1 + LOOKS
     assert len(scene.plex.requests_to("claim")) == 1
 
 
@@ -124,25 +126,89 @@ async def test_not_listed_in_time(scene: Scene) -> None:
     """After that it is told, and the next try finds it without another claim."""
     scene.server.answers_without_it = LOOKS
     assert isinstance(await scene.failure(), errors.NotListedYetError)
-    assert len(scene.plex.requests_to("resources")) == LOOKS
+    assert len(scene.plex.requests_to("resources")) == 1 + LOOKS
     await scene.claim()
     assert len(scene.plex.requests_to("claim")) == 1
 
 
-async def test_plex_tv_stays_away(scene: Scene) -> None:
-    """What was listed before the sign-out tells nothing of who owns the server now."""
-    scene.server.claim(scene.owner)
+async def test_plex_tv_is_away(scene: Scene) -> None:
+    """Without plex.tv's word nothing is sent, whatever it listed before."""
     await scene.target.servers.renew(now=True)
-    scene.server.unclaim()
     scene.plex.faults.set("resources", Fault.status(503))
-    assert isinstance(await scene.failure(), errors.NotListedYetError)
+    assert isinstance(await scene.failure(), errors.UnavailableError)
+    assert not scene.plex.claim_tokens.given
+    assert not scene.plex.requests_to("claim")
 
 
 async def test_plex_tv_goes_away_after_the_claim(scene: Scene) -> None:
     """A list that is not told is waited for as well."""
-    scene.plex.faults.set("resources", Fault.status(503), times=3)
+    away = Fault.status(503)
+    scene.when_claimed(lambda: scene.plex.faults.set("resources", away, times=3))
     await scene.claim()
-    assert len(scene.plex.requests_to("resources")) == 4
+    assert len(scene.plex.requests_to("resources")) == 1 + 4
+
+
+async def test_plex_tv_stays_away_after_the_claim(scene: Scene) -> None:
+    """What was listed before the sign-out tells nothing of who owns the server now."""
+    away = Fault.status(503)
+    scene.when_claimed(lambda: scene.plex.faults.set("resources", away))
+    assert isinstance(await scene.failure(), errors.NotListedYetError)
+
+
+type Contradict = Callable[[Scene], object]
+
+
+def _still_owned(scene: Scene) -> None:
+    scene.server.unclaim(listed=True)
+
+
+def _owned_by_another(scene: Scene) -> None:
+    """Let plex.tv list the server as a stranger's, who shares it."""
+    scene.server.claim(scene.stranger)
+    scene.server.shared_with.append(scene.owner)
+
+
+@pytest.mark.parametrize(
+    ("contradict", "kind"),
+    [
+        (_still_owned, errors.StillListedError),
+        (_owned_by_another, errors.NotOwnerError),
+    ],
+)
+async def test_another_machine_says_that_it_is_unclaimed(
+    scene: Scene, contradict: Contradict, kind: type[errors.PlexError]
+) -> None:
+    """A machine that plex.tv contradicts gets no claim token, and none is made."""
+    contradict(scene)
+    impostor = await scene.plex.add_impostor(scene.server, claimed=False)
+    await impostor.take_over()
+    assert isinstance(await scene.failure(), kind)
+    assert not scene.plex.claim_tokens.given
+    assert not impostor.secrets
+    assert {request.endpoint for request in impostor.requests} == {"identity"}
+
+
+async def test_certificate_proves_who_answers(scene: Scene) -> None:
+    """plex.tv is contradicted by the server's own certificate for a listed name."""
+    scene.server.unclaim(listed=True)
+    server = PlexServer(scene.transport, URL(scene.server.https_url))
+    await claim(scene.account, scene.token, server, scene.target)
+    assert (scene.server.claimed, scene.server.owner) == (True, scene.owner)
+
+
+@pytest.mark.parametrize("verify_ssl", [False, True])
+async def test_certificate_that_proves_nothing(
+    scene: Scene, session: ClientSession, verify_ssl: bool
+) -> None:
+    """One that is not verified, or for a name that plex.tv does not list, does not."""
+    scene.server.unclaim(listed=True)
+    if verify_ssl:
+        scene.server.connections = []
+    transport = Transport(session, IDENTITY, verify_ssl=verify_ssl)
+    server = PlexServer(transport, URL(scene.server.https_url))
+    with pytest.raises(errors.StillListedError):
+        await claim(scene.account, scene.token, server, scene.target)
+    assert not scene.plex.claim_tokens.given
 
 
 @pytest.mark.parametrize("fault", [Fault.reset(processed=True), Fault.half_body()])
@@ -178,7 +244,7 @@ async def test_failure_of_what_came_about(scene: Scene) -> None:
     scene.server.faults.set("claim", Fault.status(500))
     scene.when_claimed(lambda: scene.server.claim(scene.owner))
     await scene.claim()
-    assert len(scene.plex.requests_to("resources")) == 1
+    assert len(scene.plex.requests_to("resources")) == 2
 
 
 type Spoil = Callable[[Scene], object]
@@ -297,7 +363,7 @@ async def test_server_that_is_gone(
 
     monkeypatch.setattr(PlexServer, "claim", gone)
     assert type(await scene.failure()) is errors.NotReachedError
-    assert scene.asked() == ["identity", "claim_token"]
+    assert scene.asked() == ["identity", "resources", "claim_token"]
 
 
 async def test_already_ours(scene: Scene) -> None:

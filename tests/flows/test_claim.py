@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.plex_auth.api import claim as claim_module
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.flows.claim import _DATA_CLAIMS
+from custom_components.plex_auth.names import escaped
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
@@ -23,7 +24,7 @@ from tests.helpers import (
     until,
     with_typed_token,
 )
-from tests.plex_simulator import Fault, MediaServer
+from tests.plex_simulator import Certificate, Fault, MediaServer
 from tests.plex_simulator.worlds import PODCASTS
 from tests.repair_dialog import OpenRepair, RepairDialog
 
@@ -138,6 +139,10 @@ async def test_sign_out_of_connected_devices(
         "account_md": "Anna",
         "server": "Living Room",
         "server_md": "Living Room",
+        "url": f"{harness.server.http_url}/web",
+        "url_md": escaped(f"{harness.server.http_url}/web"),
+        "own_url": "http://127.0.0.1:32400/web",
+        "own_url_md": escaped("http://127.0.0.1:32400/web"),
     }
     assert not harness.simulator.claim_tokens.given
     harness.asked()
@@ -246,12 +251,12 @@ async def test_claimed_in_a_browser(
 async def test_nothing_is_claimed_unless_somebody_agrees(
     harness: Harness, open_repair: OpenRepair, unclaimed: MockConfigEntry
 ) -> None:
-    """Opening and closing the dialog claims nothing, and asks plex.tv for nothing."""
+    """Opening and closing the dialog claims nothing; only the servers are listed anew."""
     harness.asked()
     dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
     await dialog.close()
     await harness.settle()
-    assert harness.asked().keys() == {"identity"}
+    assert harness.asked().keys() == {"identity", "resources"}
     assert not harness.simulator.claim_tokens.given
 
 
@@ -425,6 +430,128 @@ async def test_claimed_before_the_dialog_is_opened(
     assert dialog.result["reason"] == "claimed"
     await harness.settle()
     assert not issue_keys(harness)
+
+
+async def test_another_machine_says_that_it_is_unclaimed(
+    harness: Harness, open_repair: OpenRepair, entry: MockConfigEntry
+) -> None:
+    """plex.tv contradicts it: nothing is sent, both causes are named, with ways out."""
+    impostor = await harness.simulator.add_impostor(harness.server, claimed=False)
+    await impostor.take_over()
+    await server_coordinator(entry, harness.server).async_check_now()
+    await harness.settle()
+    assert issue_keys(harness) == {UNCLAIMED}
+    dialog = await open_repair(entry, harness.server, UNCLAIMED)
+    assert dialog.result["reason"] == "still_listed"
+    own_url = dialog.result["description_placeholders"]["own_url"]
+    assert own_url == "http://127.0.0.1:32400/web"
+    await harness.failure("get_transient_token")
+    assert not harness.simulator.claim_tokens.given
+    assert not impostor.secrets
+    await impostor.give_back()
+    await server_coordinator(entry, harness.server).async_check_now()
+    await harness.settle()
+    assert not issue_keys(harness)
+
+
+async def test_contradicted_after_the_question(
+    harness: Harness, open_repair: OpenRepair, unclaimed: MockConfigEntry
+) -> None:
+    """What plex.tv lists right before the claim counts, not what it did before."""
+    dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+    harness.server.stays_listed = True
+    await agree(harness, dialog)
+    assert dialog.result["reason"] == "still_listed"
+    assert not harness.simulator.claim_tokens.given
+    harness.server.stays_listed = False  # removed under Authorized Devices
+    dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+    await agree(harness, dialog)
+    assert dialog.result["type"] == "create_entry"
+
+
+@pytest.mark.parametrize("is_agreed", [True, False])
+async def test_plex_tv_is_away(
+    harness: Harness,
+    open_repair: OpenRepair,
+    unclaimed: MockConfigEntry,
+    is_agreed: bool,
+) -> None:
+    """Nothing is sent while plex.tv cannot be asked; the next try can succeed."""
+    away = Fault.status(503)
+    if is_agreed:
+        dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+        harness.simulator.faults.set("resources", away)
+        await agree(harness, dialog)
+    else:
+        harness.simulator.faults.set("resources", away)
+        dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+    assert dialog.errors == {"base": "unavailable"}
+    assert not harness.simulator.claim_tokens.given
+    harness.simulator.faults.clear()
+    await agree(harness, dialog)
+    assert dialog.result["type"] == "create_entry"
+
+
+async def test_shared_server(
+    harness: Harness, open_repair: OpenRepair, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server of somebody else is not offered, whatever answers in its place."""
+    entry = await harness.add(harness.anna, harness.world.shared)
+    impostor = await harness.simulator.add_impostor(harness.world.shared, claimed=False)
+    await impostor.take_over()
+    await server_coordinator(entry, harness.world.shared).async_check_now()
+    await harness.wait(freezer, POLL)
+    assert not issue_keys(harness)
+    assert not impostor.secrets
+
+
+async def test_listed_as_shared_meanwhile(
+    harness: Harness, open_repair: OpenRepair, unclaimed: MockConfigEntry
+) -> None:
+    """A dialog that is still open does not claim a server of somebody else."""
+    dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+    harness.server.claim(harness.ben)
+    harness.server.shared_with.append(harness.anna)
+    impostor = await harness.simulator.add_impostor(harness.server, claimed=False)
+    await impostor.take_over()
+    await agree(harness, dialog)
+    assert dialog.result["reason"] == "not_owner"
+    assert not harness.simulator.claim_tokens.given
+
+
+async def test_proven_by_its_certificate(
+    harness: Harness, open_repair: OpenRepair, plex_direct: None
+) -> None:
+    """A server whose certificate proves its answer is claimed without a warning."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.unclaim(listed=True)
+    await server_coordinator(entry, harness.server).async_check_now()
+    await harness.settle()
+    dialog = await open_repair(entry, harness.server, UNCLAIMED)
+    assert dialog.result["step_id"] == "confirm_proven"
+    await dialog.submit()
+    await finish(harness, dialog)
+    assert dialog.result["type"] == "create_entry"
+    assert harness.server.claimed
+    request = harness.simulator.requests_to("claim")[0]
+    assert request.headers["Host"].endswith(f"plex.direct:{harness.server.port}")
+
+
+async def test_certificate_is_lost_after_the_question(
+    harness: Harness, open_repair: OpenRepair, plex_direct: None
+) -> None:
+    """Whoever agreed without a warning is warned where nothing proves the answer."""
+    entry = await harness.add(harness.anna, harness.server)
+    await unclaim(harness, entry, harness.server)
+    dialog = await open_repair(entry, harness.server, UNCLAIMED)
+    assert dialog.result["step_id"] == "confirm_proven"
+    harness.server.set_certificate(Certificate.EXPIRED)
+    await harness.server.restart()  # which ends the connections that are open
+    await dialog.submit()
+    assert (dialog.result["step_id"], dialog.errors) == ("confirm", {})
+    assert not harness.simulator.claim_tokens.given
+    await agree(harness, dialog)
+    assert dialog.result["type"] == "create_entry"
 
 
 def _remote(harness: Harness, entry: MockConfigEntry) -> str:

@@ -7,7 +7,7 @@ import pytest
 from scripts.live_check.look import Look, look
 from scripts.live_check.shapes import Difference, Kind, compare
 from tests.harness import Harness
-from tests.plex_simulator import Fault
+from tests.plex_simulator import PLEX_TV, Fault
 
 type Plant = Callable[[Harness], None]
 
@@ -119,6 +119,18 @@ async def test_all_as_expected(harness: Harness) -> None:
     assert "Are there tokens in the list of devices? yes" in " ".join(
         found.report.split()
     )
+
+
+async def test_unclaimed_server(harness: Harness) -> None:
+    """A listed server that says that it is unclaimed gets no token; that is an answer."""
+    harness.server.unclaim(listed=True)
+    found = await look_at(harness, harness.server.name)
+    report = " ".join(found.report.split())
+    assert "listed as owned say that it is unclaimed? yes" in report
+    assert "it gets no token" in report
+    sent = [one for one in harness.simulator.requests if one.host != PLEX_TV]
+    assert {one.endpoint for one in sent} == {"identity"}
+    assert not any("X-Plex-Token" in one.headers for one in sent)
 
 
 @pytest.mark.parametrize("name", PLANTED)

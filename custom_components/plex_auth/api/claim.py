@@ -4,18 +4,22 @@ import asyncio
 import logging
 from typing import Final
 
+from .addresses import PLEX_DIRECT, parse_listed_address
 from .errors import (
     ClaimedElsewhereError,
     ClaimFailedError,
     MaintenanceError,
     NetworkNotTrustedError,
     NotListedYetError,
+    NotOwnerError,
     NotPermittedError,
     NotReachedError,
     PlexError,
     RateLimitedError,
     StartingUpError,
+    StillListedError,
 )
+from .models import ListedServer
 from .plex_tv import PlexTv
 from .server import PlexServer, require_started
 from .server_list import AccountServer
@@ -39,7 +43,7 @@ async def claim(
     The claim is sent once, and its outcome read from the server and plex.tv, because it
     may succeed even if the response is lost (plex-api.md §17.3).
 
-    Raises ClaimedElsewhereError, NetworkNotTrustedError, ClaimFailedError,
+    Raises the errors of `require_claimable`, NetworkNotTrustedError, ClaimFailedError,
     NotListedYetError, NotReachedError and the errors of `PlexTv.claim_token` and
     `PlexServer.identity`.
     """
@@ -48,6 +52,7 @@ async def claim(
         if await _is_owned(target):
             return
         raise ClaimedElsewhereError
+    await require_claimable(server, target)
     # Fetched right before use, because it expires within minutes (§17.2).
     claim_token = await plex.claim_token(account_token)
     failure: PlexError | None = None
@@ -59,6 +64,34 @@ async def claim(
         _LOGGER.debug("The claim ended with an error: %s", err)
         failure = err.without_frames()
     await _wait_until_owned(server, target, failure)
+
+
+async def require_claimable(server: PlexServer, target: AccountServer) -> None:
+    """Raise an error unless plex.tv agrees that the server, just identified, is unclaimed.
+
+    A claim token is worth a permanent token of the account (plex-api.md §17.5), and
+    another machine may answer in place of the server. Raises NotOwnerError for a server
+    of another account, StillListedError for one of the account unless its certificate
+    proves the answer, and the errors of `ServerList.renew`.
+    """
+    await target.servers.renew(now=True)
+    if target.listed is None:
+        return
+    if not target.listed.owned:
+        raise NotOwnerError
+    if not _is_vouched_for(server, target.listed):
+        raise StillListedError
+
+
+def _is_vouched_for(server: PlexServer, listed: ListedServer) -> bool:
+    """Return whether a certificate for a plex.direct name of the row proves the answer."""
+    host = server.url.host or ""
+    names = (parse_listed_address(one.uri) for one in listed.connections)
+    return (
+        server.is_proven
+        and host.endswith(PLEX_DIRECT)
+        and any(url is not None and url.host == host for url in names)
+    )
 
 
 async def _wait_until_owned(

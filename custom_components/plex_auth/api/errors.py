@@ -167,9 +167,15 @@ class NetworkNotTrustedError(NotPermittedError):
 
 
 class ClaimedElsewhereError(PlexError):
-    """Raised when another account has claimed the server (plex-api.md §17.3)."""
+    """Raised when the server belongs to another account (plex-api.md §17.3)."""
 
     message = "The server belongs to another account"
+
+
+class StillListedError(PlexError):
+    """Raised when plex.tv lists a server as owned that says it is unclaimed (§17.5)."""
+
+    message = "plex.tv still lists the server as claimed"
 
 
 class ClaimFailedError(PlexError):

@@ -10,12 +10,14 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.util.hass_dict import HassKey
 
 from ..api.addresses import PLEX_PORT
-from ..api.claim import claim
+from ..api.claim import claim, require_claimable
 from ..api.errors import (
     CannotConnectError,
     ClaimedElsewhereError,
+    NotOwnerError,
     PlexError,
     SecureConnectionRequiredError,
+    StillListedError,
     TokenRejectedError,
     WrongServerError,
 )
@@ -31,6 +33,10 @@ from .repair import ConfirmFlow
 type _Claim = asyncio.Task[PlexError | None]
 
 _DATA_CLAIMS: HassKey[dict[str, _Claim]] = HassKey(f"{DOMAIN}_claims")
+
+_OWN_URL: Final = URL.build(
+    scheme="http", host="127.0.0.1", port=PLEX_PORT, path="/web"
+)
 
 # Errors that mean that no address in the server's own network leads to it.
 _ELSEWHERE: Final = (
@@ -72,22 +78,35 @@ class ClaimServerFlow(ConfirmFlow):
         )
         if found.winner is None:
             if isinstance(found.error, _ELSEWHERE):
-                return self._abort("not_in_network", url=self._web_address)
-            return self._ask(found.error, url=self._web_address)
+                return self._abort("not_in_network")
+            return self._ask(found.error)
         route, identity = found.winner
+        client = access.at(route.url)
         if not is_agreed:
-            if identity.claimed is False:
-                return self._ask()
-            server.async_poll_now()
-            return self._abort("claimed")
+            if identity.claimed is not False:
+                server.async_poll_now()
+                return self._abort("claimed")
+            try:
+                await require_claimable(client, access.target)
+            except PlexError as err:
+                return self._failed(err)
+            return self._ask_at(client)
+        if self._question == "confirm_proven" and not client.is_proven:
+            return self._ask_at(client)
         # Another dialog may have started a claim meanwhile.
         if (running := claims.get(subentry_id)) is None:
             running = claims[subentry_id] = self.hass.async_create_background_task(
-                self._async_claim(server, access.at(route.url)), "plex_auth claim"
+                self._async_claim(server, client), "plex_auth claim"
             )
             running.add_done_callback(lambda _: claims.pop(subentry_id))
         self._claim = running
         return await self.async_step_claim()
+
+    async def async_step_confirm_proven(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask for confirmation where a certificate proves which server answers."""
+        return await self.async_step_confirm(user_input)
 
     async def async_step_claim(
         self, user_input: dict[str, str] | None = None
@@ -112,26 +131,46 @@ class ClaimServerFlow(ConfirmFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Finish if the server was claimed, or else show the reason."""
-        match error := self._claim.result():
-            case None:
-                return self._done()
+        if (error := self._claim.result()) is None:
+            return self._done()
+        return self._failed(error)
+
+    def _ask_at(self, client: PlexServer) -> RepairsFlowResult:
+        """Ask for confirmation; warn unless a certificate proves which server answers."""
+        self._question = "confirm_proven" if client.is_proven else "confirm"
+        return self._ask()
+
+    def _failed(self, error: PlexError) -> RepairsFlowResult:
+        """Show why the server is not claimed, with the question if a retry may help."""
+        match error:
             case ClaimedElsewhereError():
                 return self._abort("claimed_elsewhere")
+            case NotOwnerError():
+                return self._abort("not_owner")
+            case StillListedError():
+                return self._abort("still_listed")
             case TokenRejectedError():
                 return self._abort("sign_in_first")
-        return self._ask(error, url=self._web_address)
+        return self._ask(error)
+
+    @override
+    def _placeholders(self, **more: str) -> dict[str, str]:
+        """Return the names in the texts, and where a browser can claim the server."""
+        return super()._placeholders(
+            url=str(self._web_address), own_url=str(_OWN_URL), **more
+        )
 
     @property
-    def _web_address(self) -> str:
+    def _web_address(self) -> URL:
         """Return the URL where a browser in its network can claim the server (§17.4).
 
-        By default this is an address on the server's own machine.
+        By default this is the address on the server's own machine.
         """
-        addresses = [URL.build(scheme="http", host="127.0.0.1", port=PLEX_PORT)]
-        if (server := self._server) is not None:
-            typed = server.access.target.url
-            addresses = [*filter(None, [typed]), *local_addresses(server), *addresses]
-        return str(addresses[0] / "web")
+        if (server := self._server) is None:
+            return _OWN_URL
+        typed = server.access.target.url
+        addresses = [*filter(None, [typed]), *local_addresses(server)]
+        return addresses[0] / "web" if addresses else _OWN_URL
 
     async def _async_claim(
         self, server: ServerCoordinator, client: PlexServer

@@ -75,6 +75,9 @@ class ServerRepairFlow(RepairsFlow):
 class ConfirmFlow(ServerRepairFlow, ABC):
     """Base of a flow that asks before it fixes an issue."""
 
+    _question = "confirm"
+    """The step that asks."""
+
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
@@ -96,7 +99,7 @@ class ConfirmFlow(ServerRepairFlow, ABC):
     def _ask(self, error: PlexError | None = None, **more: str) -> RepairsFlowResult:
         """Show the question, with the error of the last attempt."""
         return self.async_show_form(
-            step_id="confirm",
+            step_id=self._question,
             data_schema=forms.EMPTY_SCHEMA,
             errors=checks.form_errors(error),
             description_placeholders=self._placeholders(**more),
