@@ -45,7 +45,7 @@ async def test_is_valid(hass: HomeAssistant, example: dict[str, Any]) -> None:
         await _validate(hass, {"triggers": [], "actions": [], **example})
     elif "action" in example:
         await async_validate_actions_config(hass, cv.SCRIPT_SCHEMA([example]))
-    elif set(example) <= {"recorder", "rest_command", "template"}:
+    elif set(example) <= {"logger", "recorder", "rest_command", "template"}:
         for domain in example:
             integration = await async_get_integration(hass, domain)
             found = await async_process_component_config(hass, example, integration)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
+import logging
 from pathlib import Path
 import re
 
@@ -125,6 +126,31 @@ async def test_picture(
         200,
         200,
     ]
+
+
+async def test_poster_of_a_server_that_is_away(
+    harness: Harness,
+    entry: MockConfigEntry,
+    cook: Cook,
+    hass_client: ClientSessionGenerator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The address of the picture, which has the token in it, stays out of the log."""
+    await cook("Show a film poster as an image entity")
+    client = await hass_client()
+    harness.hass.bus.async_fire("event_template_reloaded")
+    await harness.settle()
+    token = harness.simulator.requests_to("security_token")[-1]
+    assert token.status == HTTPStatus.OK
+    shown = harness.hass.states.get("image.film_of_the_week")
+    assert shown is not None
+    await harness.server.stop()
+    response = await client.get(shown.attributes["entity_picture"])
+    assert response.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert "transient-" not in caplog.text
+    logging.getLogger("homeassistant.components.image").filters.clear()
+    await client.get(shown.attributes["entity_picture"])
+    assert "transient-" in caplog.text  # what the filter is for
 
 
 async def test_plex_pass_ends(

@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import (
 
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.flows import link
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import Context, HomeAssistant
@@ -179,6 +180,26 @@ async def test_admin_and_automation(
     context = Context(user_id=hass_admin_user.id if is_admin else None)
     response = await harness.call("get_transient_token", context)
     assert response["token"] in harness.server.transient_tokens
+
+
+@pytest.mark.usefixtures("entry")
+async def test_every_user_can_start_an_automation(harness: Harness) -> None:
+    """Its token is made then, as SECURITY.md says; only admins decide where it goes."""
+    step = {"action": f"{DOMAIN}.get_transient_token", "response_variable": "_"}
+    automation = {"alias": "Film", "triggers": [], "actions": [step]}
+    assert await async_setup_component(
+        harness.hass, "automation", {"automation": automation}
+    )
+    user = await harness.hass.auth.async_create_user("A", group_ids=[GROUP_ID_USER])
+    await harness.hass.services.async_call(
+        "automation",
+        "trigger",
+        {"entity_id": "automation.film"},
+        blocking=True,
+        context=Context(user_id=user.id),
+    )
+    await harness.settle()
+    assert len(harness.simulator.requests_to("security_token")) == 1
 
 
 # The dialogs
