@@ -486,11 +486,20 @@ async def test_absent_server_can_be_chosen(people: People, world: DemoWorld) -> 
     assert server_coordinator(entry, world.living_room).last_update_success
 
 
-async def test_account_without_servers(people: People, world: DemoWorld) -> None:
-    """An account without servers is set up without a further question."""
+@EACH_WAY
+async def test_account_without_servers(
+    people: People, world: DemoWorld, way: str
+) -> None:
+    """An account without servers is set up at once; the last page says whose it is."""
     people.account = world.without_servers
-    dialog = await async_sign_in(people, "password")
+    world.without_servers.title = "[Fritz](http://evil.example)"
+    dialog = await async_sign_in(people, way)
     assert dialog.type is FlowResultType.CREATE_ENTRY
+    assert dialog.result["description"] == "no_servers"
+    assert dialog.result["description_placeholders"] == {
+        "name": "[Fritz](http://evil.example)",
+        "name_md": r"\[Fritz\]\(http\:\/\/evil\.example\)",
+    }
     assert not dialog.result["result"].subentries
     await async_settle(people.hass)
     assert dialog.result["result"].state is ConfigEntryState.LOADED
@@ -502,6 +511,7 @@ async def test_managed_user(people: People, world: DemoWorld) -> None:
     dialog = await async_sign_in(people, "link")
     await dialog.submit({"servers": [world.living_room.machine_identifier]})
     await async_settle(people.hass)
+    assert dialog.result["description"] is None
     entry = dialog.result["result"]
     assert entry.title == "Emil"
     assert entry.unique_id == world.managed.uuid

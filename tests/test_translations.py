@@ -178,6 +178,7 @@ NAMED_ON_THE_PAGE = {
     "exceptions.server_not_added": {PATH_FIELD, f"{SUBENTRY}.initiate_flow.user"},
     "exceptions.source_not_found": {SOURCE_FIELD, GET_SERVERS},
     "exceptions.token_in_path": {PATH_FIELD},
+    "config.create_entry.no_servers": {f"{SUBENTRY}.initiate_flow.user"},
     f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
     f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
     f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
@@ -255,7 +256,7 @@ def test_messages_are_whole_sentences() -> None:
     messages = [
         (path, text)
         for path, text in leaves(TEXTS)
-        if re.search(r"^exceptions\.|\.(error|abort)\.", path)
+        if re.search(r"^exceptions\.|\.(error|abort|create_entry)\.", path)
     ]
     assert len(messages) > 100
     for path, text in messages:
@@ -357,7 +358,9 @@ def test_errors_of_the_server_flow() -> None:
 def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
     """Each step and each reason for an end has its texts, and no text is left over."""
     shown = set[str]()
+    ends = set[str]()
     for call in calls(module):
+        ends |= constants(argument(call, "description"))
         if name_of(call) in (
             "async_show_form",
             "async_show_menu",
@@ -368,6 +371,7 @@ def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
     assert set(texts["abort"]) == reasons(module)
+    assert set(texts.get("create_entry", ())) == ends
 
 
 def test_steps_of_repairs() -> None:

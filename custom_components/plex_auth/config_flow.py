@@ -227,6 +227,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         return self.async_create_entry(
             title=name,
             data=self._sign_in.data,
+            description=None if self._servers else "no_servers",
+            description_placeholders=shown,
             subentries=[
                 ConfigSubentryData(
                     subentry_type=SUBENTRY_TYPE_SERVER,

@@ -122,6 +122,9 @@ class Dialog(Driver):
             case FlowResultType.SHOW_PROGRESS:
                 text = self.texts["progress"][result["progress_action"]]
                 self._check_placeholders(text)
+            case FlowResultType.CREATE_ENTRY if result.get("description"):
+                text = self.texts["create_entry"][result["description"]]
+                self._check_placeholders(text)
             case FlowResultType.ABORT if result.get("translation_domain") is None:
                 self._check_placeholders(self.texts["abort"][result["reason"]])
 
