@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.plex_auth.const import DOMAIN
 
 from .plex_simulator import MediaServer
+from .walks.markdown import check_names
 from .walks.texts import texts_of
 
 URL = "/api/repairs/issues/fix"
@@ -40,6 +41,11 @@ class RepairDialog:
         """Return the errors that the form shows."""
         return self.result["errors"] or {}
 
+    @property
+    def fields(self) -> list[str]:
+        """Return the names of the form's fields."""
+        return [field["name"] for field in self.result["data_schema"]]
+
     async def look(self) -> None:
         """Look at what the dialog shows by now, as the page does when it is told to."""
         await self._take(await self._client.get(f"{URL}/{self.result['flow_id']}"))
@@ -57,7 +63,7 @@ class RepairDialog:
         given = self.result.get("description_placeholders") or {}
         if self.result["type"] == "form":
             texts = self._texts["step"][self.result["step_id"]]
-            assert _placeholders(texts) <= given.keys()
+            _check_placeholders(texts, given)
             for field in self.result["data_schema"]:
                 assert texts["data"][field["name"]]
                 assert texts["data_description"][field["name"]]
@@ -67,13 +73,19 @@ class RepairDialog:
                 assert _placeholders(self._texts["error"][key]) <= given.keys()
         elif self.result["type"] == "progress":
             told = self._texts["progress"][self.result["progress_action"]]
-            assert _placeholders(told) <= given.keys()
+            _check_placeholders(told, given)
         elif self.result["type"] == "abort":
             told = self._texts["abort"][self.result["reason"]]
-            assert _placeholders(told) <= given.keys()
+            _check_placeholders(told, given)
 
 
 type OpenRepair = Callable[[MockConfigEntry, MediaServer, str], Awaitable[RepairDialog]]
+
+
+def _check_placeholders(texts: object, given: Mapping[str, str]) -> None:
+    """Check that each placeholder of the texts is given, and that names are names."""
+    assert _placeholders(texts) <= given.keys()
+    check_names(texts, given)
 
 
 def _placeholders(texts: object) -> set[str]:

@@ -28,6 +28,7 @@ from .helpers import (
     with_typed_token,
 )
 from .plex_simulator import Fault, MediaServer, Way
+from .walks.markdown import check_names
 from .walks.texts import texts_of
 
 HOUR = timedelta(hours=1, minutes=1)
@@ -63,6 +64,7 @@ def issues(
         )
         texts = texts_of(f"issues.{key}")
         assert texts["title"]
+        check_names(texts, issue.translation_placeholders)
         assert ("fix_flow" in texts) is issue.is_fixable
         assert ("description" in texts) is not issue.is_fixable
         found.append(key)

@@ -19,6 +19,7 @@ from tests.helpers import async_settle
 from tests.plex_simulator import Account, PlexSimulator
 
 from .driver import Driver
+from .markdown import check_names
 from .names import SECRET_FIELDS
 from .server_troubles import SUBENTRY_TABLE
 from .texts import texts_of
@@ -147,9 +148,11 @@ class Dialog(Driver):
             assert secret not in page
 
     def _check_placeholders(self, texts: Any) -> None:
-        """Check that each placeholder of the texts is given."""
+        """Check that each placeholder of the texts is given, and that names are names."""
         needed = set(re.findall(r"\{(\w+)\}", json.dumps(texts)))
-        assert needed <= (self.result["description_placeholders"] or {}).keys()
+        given = self.result["description_placeholders"] or {}
+        assert needed <= given.keys()
+        check_names(texts, given)
 
     def _secrets(self) -> set[str]:
         """Return what must never be shown: all of Plex's secrets, and what was typed."""
