@@ -2,12 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator
 import re
-import socket
 import ssl
-from typing import override
 from unittest.mock import patch
 
-from aiohttp.abc import ResolveResult
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component import common
@@ -33,6 +30,8 @@ from .helpers import everything_enabled, subentry_of
 from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 from .repair_dialog import OpenRepair, RepairDialog
+
+_PLEX_DIRECT = "*.plex.direct"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -171,16 +170,22 @@ async def entry(harness: Harness) -> MockConfigEntry:
 class Dns(PlexDirectResolver):
     """Resolve plex.direct names only while `plex_direct` says so, as a router may."""
 
-    plex_direct = False
+    def __init__(self) -> None:
+        """Start without plex.direct."""
+        super().__init__()
+        self.plex_direct = False
 
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the address in the name; raise OSError for a name that is not known."""
-        if host != "localhost" and not self.plex_direct:
-            raise OSError(None, "Name or service not known")
-        return await super().resolve(host, port, family)
+    @property
+    def plex_direct(self) -> bool:
+        """Return whether plex.direct names resolve."""
+        return _PLEX_DIRECT not in self.names
+
+    @plex_direct.setter
+    def plex_direct(self, resolves: bool) -> None:
+        if resolves:
+            self.names.pop(_PLEX_DIRECT, None)
+        else:
+            self.names[_PLEX_DIRECT] = ()
 
     async def real_close(self) -> None:
         """Close nothing; Home Assistant calls this on its own resolver at its end."""

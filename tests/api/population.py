@@ -113,6 +113,7 @@ class Resolver(PlexDirectResolver):
 
     def __init__(self) -> None:
         """Start in order."""
+        super().__init__()
         self.broken = False
         self.asked: list[str] = []
 

@@ -12,7 +12,8 @@ In a test:
 
 Each server has one port that answers plain HTTP and TLS alike, as a real one does. Its
 certificate is for a plex.direct name: give the client a `PlexDirectResolver` and
-`ca_pem()`, or let it use `http_url`.
+`ca_pem()`, or let it use `http_url`. What else a name stands for, as a router may have
+it, is in the resolver's `names`.
 
 Another machine can answer for a server, and shows what it gets:
 

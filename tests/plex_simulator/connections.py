@@ -75,31 +75,45 @@ def plex_direct_address(host: str) -> str | None:
 
 
 class PlexDirectResolver(AbstractResolver):
-    """Resolve plex.direct names for an aiohttp client, as the public DNS does.
+    """Resolve names for an aiohttp client: plex.direct's as the public DNS does.
 
-    Besides them it knows `localhost` only.
+    Besides them it knows `localhost`, and `names`, which come first: what a router says
+    to a name, or to all names of a domain, written `*.domain`. No address at all is a
+    name that does not resolve.
     """
+
+    def __init__(self) -> None:
+        """Start as the public DNS."""
+        self.names: dict[str, tuple[str, ...]] = {}
 
     @override
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the address in the name; raise OSError for an unknown name."""
-        address = "127.0.0.1" if host == "localhost" else plex_direct_address(host)
-        if address is None:
-            message = "name not known to the simulator"
-            raise OSError(None, message)
-        is_ipv6 = ":" in address
+        """Return the addresses of a name; raise OSError where it has none."""
+        addresses = self._addresses(host)
+        if not addresses:
+            raise OSError(None, "Name or service not known")
         return [
             ResolveResult(
                 hostname=host,
                 host=address,
                 port=port,
-                family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
+            for address in addresses
         ]
+
+    def _addresses(self, host: str) -> tuple[str, ...]:
+        labels = host.split(".")
+        domains = [".".join(labels[start:]) for start in range(1, len(labels))]
+        for name in (host, *(f"*.{domain}" for domain in domains)):
+            if name in self.names:
+                return self.names[name]
+        address = "127.0.0.1" if host == "localhost" else plex_direct_address(host)
+        return () if address is None else (address,)
 
     @override
     async def close(self) -> None:
