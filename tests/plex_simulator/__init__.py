@@ -44,6 +44,7 @@ SIGTERM, and is steered at its `control_url`:
     DELETE faults
     POST   clock                         seconds to go forward
     GET    requests?count=N&endpoint=X   what has arrived
+    GET    beacon                        what has arrived where hostile names point to
 
 An account without a user name has its title for a name. What the hosts answer follows
 the project's collection of facts about Plex, `plex-api.md`, where its sections are named;
@@ -52,10 +53,12 @@ attribute.
 """
 
 from .accounts import Account, AccountToken, Client, Subscription
+from .beacon import Beacon
 from .certificates import Certificate
 from .clock import Clock
 from .connections import Connection, PlexDirectResolver, plex_direct_address
 from .faults import FAULT_KINDS, Fault, Faults, fault_named
+from .hostile_names import HostileNames
 from .impostor import Impostor
 from .pins import Pin, Pins
 from .plex_tv import SignInGuard
@@ -68,12 +71,14 @@ __all__ = [
     "PLEX_TV",
     "Account",
     "AccountToken",
+    "Beacon",
     "Certificate",
     "Client",
     "Clock",
     "Connection",
     "Fault",
     "Faults",
+    "HostileNames",
     "Impostor",
     "MediaServer",
     "Pin",

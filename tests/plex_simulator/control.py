@@ -52,6 +52,7 @@ class ControlRoutes:
             web.delete(f"{CONTROL_PREFIX}faults", self._control(self._clear_faults)),
             web.post(f"{CONTROL_PREFIX}clock", self._control(self._advance_clock)),
             web.get(f"{CONTROL_PREFIX}requests", self._control(self._requests)),
+            web.get(f"{CONTROL_PREFIX}beacon", self._control(self._beacon)),
         ]
 
     def _control(
@@ -206,6 +207,11 @@ class ControlRoutes:
         if (count := request.query.get("count")) is not None:
             found = found[-int(count) :] if int(count) > 0 else []
         return {"requests": [record.as_dict() for record in found]}
+
+    async def _beacon(self, request: web.Request, fields: dict[str, object]) -> object:
+        if (beacon := self._simulator.beacon) is None:
+            raise LookupError(request.path)
+        return {"requests": [record.as_dict() for record in beacon.requests]}
 
 
 def describe(simulator: PlexSimulator) -> dict[str, object]:

@@ -8,6 +8,7 @@ import trustme
 
 from . import media_server, plex_tv
 from .accounts import Account, AccountFields
+from .beacon import Beacon
 from .certificates import Certificate
 from .claiming import ClaimTokens
 from .clock import Clock
@@ -58,6 +59,7 @@ class PlexSimulator:
         self.accounts: dict[str, Account] = {}
         self.servers: dict[str, MediaServer] = {}
         self.impostors: list[Impostor] = []
+        self.beacon: Beacon | None = None
         self.pins = Pins(self.clock)
         self.claim_tokens = ClaimTokens(self.clock)
         self.sign_in_guard = SignInGuard(self.clock)
@@ -105,6 +107,8 @@ class PlexSimulator:
         """Stop everything: no port, connection or task is left."""
         for impostor in list(self.impostors):
             await self.remove_impostor(impostor)
+        if self.beacon is not None:
+            await self.beacon.close()
         for server in self.servers.values():
             await server.close()
         await self._site.close()
@@ -246,6 +250,13 @@ class PlexSimulator:
         """Stop an impostor for good; its server has its address again."""
         await impostor.close()
         self.impostors.remove(impostor)
+
+    async def add_beacon(self) -> Beacon:
+        """Add a host that hostile names point to, and start it."""
+        surroundings = Surroundings(self.clock, self.authority)
+        self.beacon = Beacon(surroundings, self.host)
+        await self.beacon.start()
+        return self.beacon
 
     def sign_out_devices(self, account: Account, *, listed: bool = False) -> None:
         """Do what "sign out connected devices" does.

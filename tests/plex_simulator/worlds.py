@@ -6,12 +6,56 @@ from typing import Unpack
 
 import pyotp
 
-from .accounts import Account, AccountFields, Subscription
+from .accounts import Account, AccountFields, Client, Subscription
+from .beacon import Beacon
+from .hostile_names import HostileNames
 from .library import Item, Kind, Library
 from .servers import MediaServer
 from .simulator import PlexSimulator
 
 PODCASTS = "tv.plex.provider.podcasts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostileWorld:
+    """Hold an account all of whose names are hostile, and what it has.
+
+    It owns a server, and has another one from a friend, who can be no better trusted.
+    """
+
+    names: HostileNames
+    beacon: Beacon
+    account: Account
+    friend: Account
+    own: MediaServer
+    shared: MediaServer
+
+
+async def add_hostile(simulator: PlexSimulator) -> HostileWorld:
+    """Add an account with hostile names for itself, its servers and its devices."""
+    beacon = await simulator.add_beacon()
+    names = HostileNames(beacon.url)
+    account = simulator.add_account(
+        "mallory",
+        description="hostile names everywhere, one own server, a shared one",
+        title=names.account,
+        friendly_name=names.account,
+    )
+    friend = simulator.add_account(
+        "oscar", description="a hostile name, shares a server", title=names.friend
+    )
+    for name in names.single:
+        account.add_device(Client(name=name, product=name, platform=name, device=name))
+    return HostileWorld(
+        names=names,
+        beacon=beacon,
+        account=account,
+        friend=friend,
+        own=await simulator.add_server(names.server, account),
+        shared=await simulator.add_server(
+            names.shared_server, friend, shared_with=[account]
+        ),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +73,7 @@ class DemoWorld:
     living_room: MediaServer
     basement: MediaServer
     shared: MediaServer
+    hostile: HostileWorld
     film: Item
     show: Item
     season: Item
@@ -117,6 +162,7 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         living_room=living_room,
         basement=basement,
         shared=shared,
+        hostile=await add_hostile(simulator),
         film=film,
         show=show,
         season=season,
