@@ -46,12 +46,14 @@ async def add_hostile(simulator: PlexSimulator) -> HostileWorld:
     )
     for name in names.single:
         account.add_device(Client(name=name, product=name, platform=name, device=name))
+    own = await simulator.add_server(names.server, account)
+    own.library.add(Kind.MOVIE, names.link, ["/films/[1](2).mkv"])
     return HostileWorld(
         names=names,
         beacon=beacon,
         account=account,
         friend=friend,
-        own=await simulator.add_server(names.server, account),
+        own=own,
         shared=await simulator.add_server(
             names.shared_server, friend, shared_with=[account]
         ),

@@ -12,8 +12,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.storage import Store
-from tests.walks.names import Action, Step
+from tests.plex_simulator import HostileNames
+from tests.walks.names import DOMAIN, Action, Step
 
+from .hostile_names import broken_lines
 from .leak_audit import Audit
 from .leaks import Form, Kind, Leak, Place, Secret, Text, forms, may_be_there, report
 
@@ -118,6 +120,18 @@ async def test_planted_leaks_are_found(
     assert {leak.secret for leak in leaks} == set(secrets)
     assert {leak.form for leak in leaks} == set(Form)
     assert report(leaks)
+
+
+def test_broken_lines_are_found(audit: Audit) -> None:
+    """A line of our log is found that a name has broken; others' lines are theirs."""
+    names = HostileNames("http://127.0.0.1:1")
+    ours = logging.getLogger(f"custom_components.{DOMAIN}.any")
+    for name in names.single:
+        ours.warning("%s is away", name)
+        logging.getLogger("anything").warning("%s is away", name)
+    ours.error("No page", exc_info=ValueError(names.link))
+    broken = {f"{name} is away" for name in (names.override, names.line_break)}
+    assert broken_lines(audit) == broken
 
 
 ENTRIES = "core.config_entries"

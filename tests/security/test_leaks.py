@@ -35,6 +35,7 @@ from .audited_user import (
     async_take_traces,
     secrets_of,
 )
+from .hostile_names import async_meet_hostile_names, broken_lines
 from .leak_audit import Audit
 from .leaks import Kind, Leak, Place, Secret, may_be_there, report
 from .scenarios import (
@@ -101,6 +102,7 @@ async def test_nothing_leaks(
         )
     await async_act(user, entry)
     await async_lose_and_renew(user, entry)
+    await async_meet_hostile_names(user)
     await async_collect(user, hass_client, hass_storage, database)
     secrets = secrets_of(user.simulator)
     assert {secret.kind for secret in secrets} == set(Kind)
@@ -128,6 +130,8 @@ async def test_nothing_leaks(
     sockets = [text for text in logged if text.startswith("Socket ")]
     assert any(text.endswith(": open") for text in sockets)
     assert not any("?" in text for text in sockets)
+    assert not broken_lines(user.audit)
+    assert not user.world.hostile.beacon.requests
     # All kinds of texts have been there to look at.
     assert {text.place for text in user.audit.texts} == set(Place)
 
