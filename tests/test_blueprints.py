@@ -43,12 +43,14 @@ from homeassistant.util.yaml import load_yaml_dict
 from .harness import Harness
 from .helpers import account_coordinator, async_settle, device_of, until
 from .plex_simulator import Account, Client, Fault, Subscription
+from .walks.markdown import elements, words
 
 FOLDER = Path(__file__).parent.parent / "blueprints" / "automation" / DOMAIN
 ADDRESS = f"https://github.com/seed-6e2aef77/plex-auth/blob/main/blueprints/automation/{DOMAIN}"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 POLL = timedelta(minutes=30)
 BROWSER = Client(name="Kitchen", product="Plex Web", platform="Firefox")
+HOSTILE = "[a](http://e.example) ![b](c) <img src=d> www.e.example e\\ {{ 1 }} {{'x'}}"
 TELL = {"action": "notify.phone", "data": {"message": "{{ message }}"}}
 
 
@@ -218,7 +220,8 @@ async def test_sign_in_stopped_without_choices(
     harness.world.yearly.revoke_tokens()
     await harness.wait(freezer, POLL)
     assert len(calls) == 1
-    assert calls[0].data["message"].startswith("Plex rejects the sign-in of Carla.")
+    shown = words(calls[0].data["message"])
+    assert shown.startswith("Plex rejects the sign-in of Carla.")
     await async_sign_in_again(harness.hass, entry, harness.world.yearly)
     assert len(calls) == 1
 
@@ -373,6 +376,70 @@ async def test_plex_pass_ends(
         while dt_util.utcnow() < datetime(2026, 12, day, hour, tzinfo=UTC):
             await harness.wait(freezer, timedelta(hours=3))
         assert messages(told) == expected, (day, hour)
+    await harness.hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "all"}, blocking=True
+    )
+
+
+async def async_use_to_tell_twice(
+    hass: HomeAssistant, name: str, choice: str, **inputs: Any
+) -> list[ServiceCall]:
+    """Tell a phone and, as by default, a page; return what the page is to show."""
+    default = load(name).inputs[choice]["default"]
+    shown: list[ServiceCall] = async_mock_service(
+        hass, "persistent_notification", "create"
+    )
+    await async_use(hass, name, **inputs, **{choice: [TELL, *default]})
+    return shown
+
+
+def check_told(told: list[ServiceCall], shown: list[ServiceCall], message: str) -> None:
+    """Check that a phone got the message as it is, and that a page shows it so."""
+    assert messages(told) == [message]
+    [markdown] = messages(shown)
+    assert words(markdown) == message
+    assert elements(markdown) == []
+
+
+async def test_name_of_an_account_that_is_rejected(
+    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+) -> None:
+    """A name stays a name in Home Assistant's notification, and plain on a phone."""
+    harness.ben.title = HOSTILE
+    entry = await harness.add(harness.ben)
+    shown = await async_use_to_tell_twice(
+        harness.hass,
+        "sign_in_stopped.yaml",
+        "rejected_actions",
+        accounts={"device_id": device_of(harness.hass, entry).id},
+    )
+    harness.ben.revoke_tokens()
+    await harness.wait(freezer, POLL)
+    check_told(
+        told,
+        shown,
+        f"Plex rejects the sign-in of {HOSTILE}. Sign in again under Settings, Devices "
+        "& services, Plex Auth.",
+    )
+
+
+async def test_name_of_an_account_whose_plex_pass_ends(
+    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+) -> None:
+    """A name stays a name in Home Assistant's notification, and plain on a phone."""
+    freezer.move_to("2026-12-01 12:00:00+00:00")
+    harness.ben.title = HOSTILE
+    harness.ben.subscription = cancelled(5)
+    await harness.add(harness.ben)
+    shown = await async_use_to_tell_twice(
+        harness.hass,
+        "plex_pass_ends.yaml",
+        "actions",
+        ends=harness.entity_id("sensor.subscription_ends", harness.ben),
+    )
+    while dt_util.utcnow() < datetime(2026, 12, 2, 18, tzinfo=UTC):
+        await harness.wait(freezer, timedelta(hours=3))
+    check_told(told, shown, f"The Plex Pass of {HOSTILE} ends on 2026-12-05.")
     await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 import re
+from string import punctuation
 from typing import Any
 
 import pytest
@@ -12,7 +13,11 @@ from custom_components.plex_auth.const import DOMAIN
 from homeassistant.components.automation.config import async_validate_config_item
 from homeassistant.config import async_process_component_config
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers import (
+    config_validation as cv,
+    entity_registry as er,
+    template,
+)
 from homeassistant.helpers.script import async_validate_actions_config
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
@@ -80,15 +85,30 @@ def _gets_token(node: object) -> bool:
     return not names.isdisjoint(TOKEN_ACTIONS)
 
 
-def _calls(node: object) -> Iterator[dict[str, Any]]:
-    """Yield all calls of our actions."""
+async def test_notifications(hass: HomeAssistant) -> None:
+    """A notification whose page renders Markdown has no message as it is."""
+    found = [
+        (name, call["data"]["message"])
+        for name, example in EXAMPLES
+        for call in _calls(example, "persistent_notification")
+    ]
+    assert found
+    for name, message in found:
+        escaped = template.Template(message, hass).async_render(
+            {"message": punctuation}
+        )
+        assert escaped == "".join(f"\\{one}" for one in punctuation), name
+
+
+def _calls(node: object, domain: str = DOMAIN) -> Iterator[dict[str, Any]]:
+    """Yield all calls of the actions of a domain."""
     if isinstance(node, list):
         for item in node:
-            yield from _calls(item)
+            yield from _calls(item, domain)
     elif isinstance(node, dict):
-        if str(node.get("action")).startswith(f"{DOMAIN}."):
+        if str(node.get("action")).startswith(f"{domain}."):
             yield node
-        yield from _calls(list(node.values()))
+        yield from _calls(list(node.values()), domain)
 
 
 def _answers() -> Iterator[tuple[str, dict[str, Any]]]:
