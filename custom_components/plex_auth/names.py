@@ -1,8 +1,8 @@
 """Names from Plex as pages render them.
 
-A name is chosen by anyone who shares a server or signs in a device. Home Assistant
-renders Markdown in descriptions of steps, menus, progress, aborts, created entries,
-fields and issues; all other texts are plain.
+Anyone can share a server, or sign in a device, under any name. Home Assistant renders
+Markdown in descriptions (of steps, menus, progress, aborts, created entries, fields and
+issues); titles, labels, errors, menu options, selectors and exceptions are plain.
 """
 
 import re
@@ -13,9 +13,10 @@ _PUNCTUATION: Final = re.compile(f"[{re.escape(punctuation)}]")
 
 
 def placeholders(**texts: str) -> dict[str, str]:
-    """Return placeholders for names and addresses: `key` as plain text, `key_md` escaped.
+    """Return the placeholders `key`, plain, and `key_md`, for Markdown, of each text.
 
     A step or issue has one set of placeholders for its plain and its Markdown texts.
+    Addresses are escaped like names: plex.tv lists them as another person wishes.
     """
     plain = {key: text.strip() for key, text in texts.items()}
     return plain | {f"{key}_md": escaped(text) for key, text in texts.items()}

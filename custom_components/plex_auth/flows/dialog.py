@@ -112,9 +112,9 @@ class SignInDialog(ConfigFlow):
         )
 
     async def _async_reason(self, err: FormError | PlexError) -> str:
-        """Return an error's text as Markdown: menus show no errors.
+        """Return an error's translated text for a description: menus show no errors.
 
-        It is in Home Assistant's language.
+        Descriptions are Markdown, so the names in it are escaped.
         """
         (key,) = checks.form_errors(err).values()
         texts = await async_get_translations(
