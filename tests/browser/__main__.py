@@ -24,6 +24,7 @@ from . import (
     automation,
     dashboard,
     entry,
+    hostile_names,
     languages,
     repairs,
     sign_in,
@@ -113,6 +114,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     sign_in.paste_token(screen, simulator)
     entry.remove_account(screen, BENS_NAME, left=2)
     entry.remove_account(screen, FRITZ_NAME, left=1)
+    hostile_names.see_hostile_names(screen, simulator)
 
 
 run_script(main)

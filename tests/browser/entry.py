@@ -82,10 +82,7 @@ def change_server(
     screen: Screen, simulator: Simulator, name: str, source_name: str
 ) -> None:
     """Let a server watch another one as a source."""
-    server = _server(screen, name)
-    with screen.step("Open the change of a server"):
-        button = text(f"{SERVER}.initiate_flow.reconfigure")
-        server.get_by_role("button", name=button).click()
+    server = open_change(screen, name)
     source = f"server://{machine_identifier(simulator, source_name)}"
     _dialog(screen, simulator, name).walk(ways.watch_sources([source]))
     with screen.step("See the source"):
@@ -95,6 +92,15 @@ def change_server(
         screen.picture("server-with-source", keep=False)
         screen.page.go_back()
         screen.see(name, exact=True)
+
+
+def open_change(screen: Screen, name: str) -> Locator:
+    """Open the dialog that changes a server, and return the server's row."""
+    server = _server(screen, name)
+    with screen.step("Open the change of a server"):
+        button = text(f"{SERVER}.initiate_flow.reconfigure")
+        server.get_by_role("button", name=button).click()
+    return server
 
 
 def remove_server(screen: Screen, name: str) -> None:
@@ -112,7 +118,7 @@ def remove_server(screen: Screen, name: str) -> None:
 def renew_sign_in(screen: Screen) -> None:
     """Look at the way to renew a sign-in that works."""
     with screen.step("Open the renewal of the sign-in"):
-        _open_menu(screen, ANNAS_NAME, "Reconfigure")
+        open_menu(screen, ANNAS_NAME, "Reconfigure")
     with PageDialog(screen, ACCOUNT, {"name": ANNAS_NAME}).seen(Step.RECONFIGURE):
         screen.page.keyboard.press("Escape")
 
@@ -125,7 +131,7 @@ def download_diagnostics(screen: Screen, simulator: Simulator, token: str) -> No
     """Download the diagnostics and look for secrets in them."""
     with screen.step("Download diagnostics"):
         with screen.page.expect_download() as download:
-            _open_menu(screen, ANNAS_NAME, "Download diagnostics")
+            open_menu(screen, ANNAS_NAME, "Download diagnostics")
         content = Path(download.value.path()).read_text()
         assert json.loads(content)["data"], "the diagnostics are empty"
         account = simulator.account(ANNA)
@@ -136,7 +142,7 @@ def download_diagnostics(screen: Screen, simulator: Simulator, token: str) -> No
 def remove_account(screen: Screen, name: str, left: int) -> None:
     """Remove an entry; `left` are there afterwards."""
     with screen.step(f"Remove the account of {name}"):
-        _open_menu(screen, name, "Delete")
+        open_menu(screen, name, "Delete")
         screen.see(f"Delete {name}?")
         screen.picture(f"remove-{name.lower()}", dialog=True, keep=False)
         screen.press("Delete")
@@ -157,7 +163,7 @@ def open_device(screen: Screen, name: str) -> None:
     screen.see("Service info")
 
 
-def _open_menu(screen: Screen, name: str, item: str) -> None:
+def open_menu(screen: Screen, name: str, item: str) -> None:
     """Choose an item in the menu of an entry."""
     _entry(screen, name).get_by_role("button", name="Menu").first.click()
     items = screen.page.locator("ha-dropdown-item", has_text=item)

@@ -31,7 +31,13 @@ from .screen import Screen
 def claim_server(screen: Screen, simulator: Simulator) -> None:
     """Claim a server of nobody by its repair, and see that everything works again."""
     issue = f"issues.{Issue.UNCLAIMED}"
-    names = {"account": ANNAS_NAME, "server": LIVING_ROOM}
+    server = simulator.server(LIVING_ROOM)
+    names = {
+        "account": ANNAS_NAME,
+        "server": LIVING_ROOM,
+        "url": f"{server['http_url']}/web",
+        "own_url": "http://127.0.0.1:32400/web",
+    }
     with screen.step("See that a server belongs to nobody"):
         screen.ask(
             "call_service",
@@ -43,7 +49,6 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
         found = screen.see(text(f"{issue}.title", **names))
         screen.picture("unclaimed", keep=False)
         found.click()
-    server = simulator.server(LIVING_ROOM)
     host = server["machine_identifier"]
     slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 2}
     simulator.control.post("/faults", {**slow, "host": host})
@@ -51,8 +56,7 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
     dialog = PageDialog(screen, f"{issue}.fix_flow", names)
     dialog.walk(islice(ways.claim_server(), 2))
     with screen.step("See that the server trusts another network only"):
-        url = f"{server['http_url']}/web"
-        screen.see(dialog.text("error.network_not_trusted", url=url))
+        screen.see(dialog.text("error.network_not_trusted"))
         screen.picture("claim-not-trusted", dialog=True, keep=False)
     simulator.control.post(f"/servers/{host}/trust")
     dialog.walk(ways.claim_server())

@@ -22,6 +22,7 @@ class Step(StrEnum):
     LISTED = "listed"
     ADDRESS = "address"
     CONFIRM = "confirm"
+    CONFIRM_PROVEN = "confirm_proven"
     CLAIM = "claim"
 
 

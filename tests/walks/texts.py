@@ -12,6 +12,8 @@ from .names import DOMAIN
 
 _FOLDER = ROOT / "custom_components" / DOMAIN / "translations"
 
+_MARKS = re.compile(r"\*\*|^- ", re.MULTILINE)
+
 ENGLISH = "en"
 OTHER_LANGUAGES = sorted({file.stem for file in _FOLDER.iterdir()} - {ENGLISH})
 
@@ -19,10 +21,12 @@ OTHER_LANGUAGES = sorted({file.stem for file in _FOLDER.iterdir()} - {ENGLISH})
 def text(key: str, language: str = ENGLISH, **placeholders: str) -> str:
     """Return a text by its path, `config.step.user.title`, as the page shows it.
 
-    What is escaped for Markdown looks there as what is not.
+    What is escaped for Markdown looks there as what is not; what is bold and the items
+    of a list are words as well.
     """
     escaped = {f"{name}_md": shown for name, shown in placeholders.items()}
-    return str(texts_of(key, language)).format(**placeholders, **escaped)
+    words = _MARKS.sub("", str(texts_of(key, language)))
+    return words.format(**placeholders, **escaped)
 
 
 def texts_of(key: str, language: str = ENGLISH) -> Any:

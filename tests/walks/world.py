@@ -13,6 +13,7 @@ ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
 CARLA = "carla"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
+MALLORY, OSCAR = "mallory", "oscar"  # have hostile names
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
 OLD_BROWSER = "Old browser"
