@@ -408,6 +408,8 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
         product_version="1.43.2",
         source_title=None,
         owned=True,
+        owner_id=None,
+        home=False,
         presence=True,
         https_required=False,
         access_token="marker-server-token",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api.connections import ConnectionKind, Route, rank
+from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import (
     CannotConnectError,
     CertificateError,
@@ -20,6 +20,7 @@ from custom_components.plex_auth.api.errors import (
     SecureConnectionRequiredError,
     WrongServerError,
 )
+from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Identity
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.race import Race, race
@@ -219,7 +220,7 @@ async def find(scene: Scene) -> Race[Identity]:
         for resource in await account.servers(scene.population.token)
         if resource.machine_identifier == server.machine_identifier
     )
-    ranks = rank(listed.connections, https_required=listed.https_required)
+    ranks = KnownServer.from_listed(listed).ranks
     return await race(ranks, prober_for(scene.transport, server), head_start=0.3)
 
 
@@ -271,7 +272,7 @@ async def test_ipv6(scene: Scene) -> None:
     servers = await scene.account.servers(scene.population.token)
     listed = next(one for one in servers if one.name == "Six")
     assert "::1" in [one.address for one in listed.connections]
-    ranks = rank(listed.connections, https_required=False)
+    ranks = KnownServer.from_listed(listed).ranks
     probe = prober_for(scene.transport, server)
     secure = await race(ranks, probe, head_start=0.3)
     assert secure.winner is not None

@@ -15,7 +15,7 @@ from custom_components.plex_auth.api.errors import (
     UnavailableError,
 )
 from custom_components.plex_auth.api.known_server import KnownServer
-from custom_components.plex_auth.api.models import Connection, ListedServer
+from custom_components.plex_auth.api.models import OWN_ACCOUNT, Connection, ListedServer
 from custom_components.plex_auth.api.server_list import (
     POLL_INTERVAL,
     SHORTEST_INTERVAL,
@@ -35,6 +35,8 @@ def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
         product_version=None,
         source_title=None,
         owned=True,
+        owner_id=None,
+        home=False,
         presence=None,
         https_required=False,
         access_token=token,
@@ -241,6 +243,7 @@ def test_private_ranks(plex: PlexTv) -> None:
             connection("https://nas.example.com:32400", "nas.example.com", local=True),
         ),
         https_required=False,
+        owner=OWN_ACCOUNT,
     )
 
     def uris(url: str | None = None, *, https_required: bool = False) -> list[str]:
@@ -255,6 +258,8 @@ def test_private_ranks(plex: PlexTv) -> None:
     secure = "https://10-0-0-1.x.plex.direct:32400"
     assert uris() == [secure, "http://10.0.0.1:32400"]
     assert uris(https_required=True) == [secure]
+    known = replace(known, owner=7)
+    assert uris() == [secure]
     for url in ("http://10.0.0.9:32400", "http://nas:32400", "https://nas.local:443"):
         assert uris(url) == [str(URL(url)).rstrip("/")]
     for url in ("http://8.8.8.8:32400", "https://plex.example.com:443"):

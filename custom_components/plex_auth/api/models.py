@@ -15,6 +15,9 @@ from .errors import UnexpectedAnswerError
 from .fields import MAX_VERSION, Fields, unwrap
 
 _MAX_CONNECTIONS: Final = 128
+OWN_ACCOUNT: Final = 0
+"""The owner of a server that the account itself owns; Plex's own IDs are above."""
+
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
 _MAX_URI: Final = 1024
 
@@ -294,17 +297,28 @@ class Connection:
 
 @model
 class ListedServer:
-    """A server as plex.tv lists it for an account (plex-api.md §5)."""
+    """A server as plex.tv lists it for an account (plex-api.md §5).
+
+    `owner_id` is None if the account itself owns the server, and `home` is whether it is
+    shared within the Plex Home.
+    """
 
     name: str
     machine_identifier: str
     product_version: str | None
     source_title: str | None
     owned: bool
+    owner_id: int | None
+    home: bool
     presence: bool | None
     https_required: bool
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
+
+    @property
+    def owner(self) -> int | None:
+        """Return the owner: OWN_ACCOUNT, the ID of another account, or None if unknown."""
+        return OWN_ACCOUNT if self.owned else self.owner_id or None
 
     @property
     def label(self) -> str:
@@ -338,6 +352,8 @@ class ListedServer:
             product_version=fields.line("productVersion", MAX_VERSION),
             source_title=fields.line("sourceTitle"),
             owned=fields.boolean("owned") or False,
+            owner_id=fields.integer("ownerId"),
+            home=fields.boolean("home") or False,
             presence=fields.boolean("presence"),
             https_required=fields.boolean("httpsRequired") or False,
             access_token=fields.token("accessToken"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 import logging
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from yarl import URL
 
 from .addresses import is_private, is_public
-from .connections import ConnectionKind, Route, own_address, rank
+from .connections import ConnectionKind, Route, own_address
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .intervals import Interval
 from .known_server import KnownServer
@@ -176,8 +177,7 @@ class AccountServer:
         """Return the routes to try: the typed address alone, or the listed ones."""
         if self.url is not None:
             return ((Route(self.url, ConnectionKind.CUSTOM),),)
-        known = self.known
-        return rank(known.connections, https_required=known.https_required)
+        return self.known.ranks
 
     @property
     def private_ranks(self) -> tuple[tuple[Route, ...], ...]:
@@ -189,14 +189,12 @@ class AccountServer:
         if self.url is not None:
             return () if is_public(self.url.host) else self.ranks
         known = self.known
-        return rank(
-            (
-                connection
-                for connection in known.connections
-                if is_private(own_address(connection)) and not connection.relay
-            ),
-            https_required=known.https_required,
+        near = tuple(
+            connection
+            for connection in known.connections
+            if is_private(own_address(connection)) and not connection.relay
         )
+        return replace(known, connections=near).ranks
 
     def better_ranks(self, route: Route) -> tuple[tuple[Route, ...], ...]:
         """Return the ranks above that of a route, or all if it is no longer listed."""

@@ -9,7 +9,7 @@ from yarl import URL
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
 from ..api.addresses import parse_address, typed_addresses
-from ..api.connections import ConnectionKind, Route, rank
+from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
     NotClaimedError,
@@ -21,6 +21,7 @@ from ..api.errors import (
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
+from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
 from ..api.race import Race, find_server, most_helpful
 from ..api.server import PlexServer, is_source
@@ -69,8 +70,7 @@ def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
     ]
     if len(named) == 1:
         (server,) = named
-        ranks = rank(server.connections, https_required=server.https_required)
-        return Meant(ranks, server.machine_identifier)
+        return Meant(KnownServer.from_listed(server).ranks, server.machine_identifier)
     if not urls:
         raise FormError("invalid_url", CONF_URL)
     return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
