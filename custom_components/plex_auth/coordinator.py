@@ -118,6 +118,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         self.servers = ServerList(
             lambda: self._plex.servers(entry.data[CONF_TOKEN]),
             self.async_verify,
+            owners=self._stored_owners,
             on_renewed=self._async_servers_renewed,
             start=background(hass, entry),
         )
@@ -240,6 +241,15 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         self._retry_interval = min(interval * 2, ACCOUNT_INTERVAL)
         return interval
 
+    def _stored_owners(self) -> dict[str, int | None]:
+        """Return the owners of the entry's servers by machine identifier."""
+        return {
+            str(subentry.unique_id): stored_server(subentry).owner
+            for subentry in self.config_entry.get_subentries_of_type(
+                SUBENTRY_TYPE_SERVER
+            )
+        }
+
     @callback
     def _async_servers_renewed(self) -> None:
         """Store what the servers need while plex.tv is unavailable; notify listeners.
@@ -251,9 +261,9 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             return  # the account was removed meanwhile
         for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
             listed = self.servers.get(str(subentry.unique_id))
-            if listed is None:
-                continue
             stored = stored_server(subentry)
+            if listed is None or not stored.is_of_owner(listed):
+                continue
             known = KnownServer.from_listed(listed).completed(stored)
             entries.async_update_subentry(
                 entry,

@@ -124,7 +124,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     elif (
         CONF_TOKEN not in data
         and server.account.servers.is_known
-        and server.access.listed is None
+        and not server.access.target.is_listed
     ):
         yield Issue.NOT_LISTED
     if CONF_TOKEN in data and server.access.token_refused:
@@ -134,7 +134,8 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
-        listed = server.access.listed
+        target = server.access.target
+        listed = target.listed if target.is_listed else None
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])

@@ -70,8 +70,21 @@ class KnownServer:
             is_trusted=self.home or self.owner == OWN_ACCOUNT,
         )
 
+    def is_of_owner(self, listed: ListedServer) -> bool:
+        """Return whether a listed server of this identifier is this server.
+
+        Anyone can give a server the identifier of another one. One of another owner is
+        not this server, unless the account itself owns it now.
+        """
+        return listed.owned or self.owner in (None, listed.owner)
+
     def completed(self, before: KnownServer) -> KnownServer:
-        """Return the server with a missing token or connections taken from `before`."""
+        """Return the server with a missing token or connections taken from `before`.
+
+        Nothing is taken from a server of another owner.
+        """
+        if before.owner not in (None, self.owner):
+            return self
         return replace(
             self,
             token=self.token or before.token,

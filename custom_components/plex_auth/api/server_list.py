@@ -1,11 +1,12 @@
 """The account's servers, fetched once for all callers, and one of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 import logging
+from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
@@ -33,16 +34,19 @@ class ServerList:
         ask: Callable[[], Awaitable[Iterable[ListedServer]]],
         verify: Callable[[], Awaitable[None]],
         *,
+        owners: Callable[[], Mapping[str, int | None]] = dict,
         on_renewed: Callable[[], None] = lambda: None,
         start: Start = asyncio.create_task,
     ) -> None:
         """Initialize with a way to fetch the servers from plex.tv.
 
-        `verify` raises PlexError unless plex.tv accepts the account token, `on_renewed`
-        is called after each response with servers, and `start` starts a task.
+        `verify` raises PlexError unless plex.tv accepts the account token, `owners`
+        returns the stored owners by machine identifier, `on_renewed` is called after
+        each response with servers, and `start` starts a task.
         """
         self.verify = verify
         self._ask_plex_tv = ask
+        self._owners = owners
         self._on_renewed = on_renewed
         self._servers: dict[str, ListedServer] | None = None
         self._request = SharedRequest(self._ask, start)
@@ -107,21 +111,29 @@ class ServerList:
     async def _ask(self) -> None:
         """Ask plex.tv for the servers."""
         servers = await self._ask_plex_tv()
-        self._servers = _by_identifier(servers)
+        self._servers = by_identifier(servers, self._owners())
         self._since_answer.begin()
         self._on_renewed()
 
 
-def _by_identifier(listed: Iterable[ListedServer]) -> dict[str, ListedServer]:
+def by_identifier(
+    listed: Iterable[ListedServer],
+    owners: Mapping[str, int | None] = MappingProxyType({}),
+) -> dict[str, ListedServer]:
     """Return the servers by their machine identifiers.
 
-    Anyone can give a server the identifier of another one: the owned row wins, else the
-    first one.
+    Anyone can give a server the identifier of another one: the owned row wins, else that
+    of the owner in `owners`, else the first one.
     """
+
+    def preference(server: ListedServer) -> tuple[bool, bool]:
+        owner = owners.get(server.machine_identifier)
+        return server.owned, owner is not None and server.owner == owner
+
     servers: dict[str, ListedServer] = {}
     for server in listed:
-        before = servers.get(server.machine_identifier)
-        if before is None or (server.owned and not before.owned):
+        before = servers.setdefault(server.machine_identifier, server)
+        if preference(server) > preference(before):
             servers[server.machine_identifier] = server
     return servers
 
@@ -153,14 +165,23 @@ class AccountServer:
 
     @property
     def listed(self) -> ListedServer | None:
-        """Return the server as plex.tv lists it now, or None if it does not."""
+        """Return the server as plex.tv lists it now, or None if it does not.
+
+        It may be one of another owner.
+        """
         return self.servers.get(self.machine_identifier)
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether plex.tv lists the server now, and not one of another owner."""
+        listed = self.listed
+        return listed is not None and self._stored().is_of_owner(listed)
 
     @property
     def known(self) -> KnownServer:
         """Return the listed server, completed with stored details."""
         stored, listed = self._stored(), self.listed
-        if listed is None:
+        if listed is None or not stored.is_of_owner(listed):
             return stored
         return KnownServer.from_listed(listed).completed(stored)
 
