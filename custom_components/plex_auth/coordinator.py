@@ -14,6 +14,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .api.errors import PlexError, TokenRejectedError
+from .api.fields import printable
 from .api.known_server import KnownServer
 from .api.models import Account
 from .api.server_list import ServerList
@@ -265,11 +266,13 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             if listed is None or not stored.is_of_owner(listed):
                 continue
             known = KnownServer.from_listed(listed).completed(stored)
+            # An earlier version took over names of any length.
+            title = printable(subentry.title)
             entries.async_update_subentry(
                 entry,
                 subentry,
                 data={**subentry.data, CONF_LAST_KNOWN: known.as_stored()},
-                title=listed.name if subentry.title == stored.name else subentry.title,
+                title=listed.name if title == stored.name else subentry.title,
             )
         self.async_update_listeners()
 

@@ -64,6 +64,8 @@ def test_jwt(text: str, key: str | None) -> None:
         ("provider://tv.plex.provider.podcasts", True),
         ("server://0123/tv.plex.provider", True),
         ("", False),
+        ("server://" + "0" * 128, True),
+        ("server://" + "0" * 129, False),
         ("server://", False),
         ("provider:// ", False),
         ("server:/0123", False),
