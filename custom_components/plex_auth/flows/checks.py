@@ -8,7 +8,7 @@ from yarl import URL
 
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
-from ..api.addresses import parse_address, typed_addresses
+from ..api.addresses import is_private, parse_address, typed_addresses
 from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
@@ -98,8 +98,17 @@ def advanced(
 ) -> dict[str, str]:
     """Return the API address and client identifier, empty if not typed."""
     api_url = typed.get(CONF_API_URL, "").strip().rstrip("/")
-    if api_url and parse_address(api_url) is None:
-        raise FormError("invalid_url", CONF_API_URL)
+    if api_url:
+        url = parse_address(api_url)
+        if url is None:
+            raise FormError("invalid_url", CONF_API_URL)
+        # Another name may lead to another host later.
+        if (
+            url.scheme == "http"
+            and url.host != "localhost"
+            and not is_private(url.host)
+        ):
+            raise FormError("api_url_not_protected", CONF_API_URL)
     client_identifier = typed.get(CONF_CLIENT_IDENTIFIER, "").strip()
     if not client_identifier.isascii() or not client_identifier.isprintable():
         raise FormError("invalid_client_identifier", CONF_CLIENT_IDENTIFIER)
