@@ -148,6 +148,11 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         self._is_late = False
         self._event_listeners: list[DeviceListener] = []
 
+    @property
+    @override
+    def is_paused(self) -> bool:
+        return self._account.is_paused
+
     @callback
     def async_start(self) -> CALLBACK_TYPE:
         """Poll now and when the account recovers; return a function that stops this."""
@@ -236,7 +241,9 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     async def _async_fetch(self) -> dict[int, Device]:
         """Fetch the devices and fire events; after a rejection, verify the account."""
         try:
-            listed = await self._plex.devices(self.config_entry.data[CONF_TOKEN])
+            listed = await self._account.async_ask(
+                self._plex.devices(self.config_entry.data[CONF_TOKEN])
+            )
         except TokenRejectedError:
             with suppress(PlexError):
                 await self._account.async_verify()
