@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.plex_auth import const
 from custom_components.plex_auth.api.known_server import KnownServer
-from custom_components.plex_auth.api.models import Connection
+from custom_components.plex_auth.api.models import OWN_ACCOUNT, Connection
 from custom_components.plex_auth.coordinator import AccountCoordinator
 from custom_components.plex_auth.server_coordinator import ServerCoordinator
 from homeassistant.config_entries import (
@@ -70,6 +70,8 @@ def known_server(server: MediaServer, account: Account) -> dict[str, Any]:
             )
         ),
         https_required=server.https_required,
+        owner=OWN_ACCOUNT if account is server.owner else server.owner.id,
+        home=server.home,
     ).as_stored()
 
 

@@ -591,9 +591,35 @@ async def test_new_device_without_a_button(
 
         harness.hass.bus.async_listen("state_changed", async_go_down)
     await harness.wait(freezer, timedelta(hours=1))
-    assert len(got) == 1
-    assert "Anna: Shed" in got[0]["message"]
-    assert "data" not in got[0]
+    (notification,) = got
+    told, advice = notification["message"].split(". ", 1)
+    assert told.startswith("New device on the Plex account of Anna: Shed")
+    assert advice.startswith(
+        "It says that it is a server, so Home Assistant cannot remove it."
+        if why == "server"
+        else "See Authorized Devices at plex.tv."
+    )
+    assert "data" not in notification
+
+
+async def test_new_devices_of_one_name(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Of two devices that look the same, each button removes its own."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    twins = [harness.anna.add_device(BROWSER) for _ in range(2)]
+    await async_get(harness, freezer, timedelta(hours=1), got, 2)
+    for number, notification in enumerate(tuple(got), 1):
+        press(harness, notification)
+        await until(lambda: len(got) > len(twins))
+        assert got.pop()["message"].startswith("Removed from")
+        left = [harness.anna.find_token(one.value) for one in twins]
+        assert left.count(None) == number
+        assert left[number - 1] is None
+    await harness.settle()
 
 
 async def test_new_devices_at_once(

@@ -1,24 +1,32 @@
 """The button of accounts."""
 
+import asyncio
 from datetime import timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component.common import MockUser
 
 from homeassistant.const import Platform
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
 
 from .harness import Harness, SnapshotPlatform
-from .helpers import server_coordinator, until
+from .helpers import account_coordinator, async_arrival, server_coordinator, until
 from .plex_simulator import Fault
 
+SHARED = timedelta(seconds=10)
 
-async def async_press(harness: Harness) -> None:
+
+async def async_press(harness: Harness, context: Context | None = None) -> None:
     """Press the button of Anna's account, and wait until it is over."""
     await harness.hass.services.async_call(
         "button",
         "press",
         {"entity_id": harness.entity_id("button.check_now")},
         blocking=True,
+        context=context,
     )
 
 
@@ -38,6 +46,7 @@ async def test_asks_everybody(harness: Harness, freezer: FrozenDateTimeFactory) 
     assert harness.state("binary_sensor.reachable") == "off"
     await harness.server.start()
     harness.simulator.requests.clear()
+    freezer.tick(SHARED)
     await async_press(harness)
     assert harness.state("binary_sensor.reachable") == "on"
     assert harness.state("binary_sensor.reachable", harness.world.basement) == "off"
@@ -62,28 +71,90 @@ async def test_after_a_rejection(
     assert harness.reauth_flows(entry) == 0
 
 
+async def async_update_entities(harness: Harness) -> None:
+    """Update entities of the account and its devices with Home Assistant's action."""
+    assert await async_setup_component(harness.hass, "homeassistant", {})
+    entities = map(
+        harness.entity_id, ("binary_sensor.sign_in", "event.authorized_device")
+    )
+    await harness.hass.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": list(entities)}, blocking=True
+    )
+    await harness.settle()
+
+
+@pytest.mark.parametrize("endpoint", ["user", "resources", "devices"])
 async def test_while_peace_is_wanted(
+    harness: Harness, freezer: FrozenDateTimeFactory, endpoint: str
+) -> None:
+    """plex.tv is not asked while it wants to be left alone; the press says how long."""
+    await harness.hass.config.async_set_time_zone("Europe/Berlin")
+    freezer.move_to("2026-11-24 12:00:00+00:00")
+    await harness.add(harness.anna, harness.server)
+    fault = Fault.status(429, headers={"Retry-After": "120"})
+    harness.simulator.faults.set(endpoint, fault)
+    await async_press(harness)
+    assert harness.asked()[endpoint]
+    harness.simulator.faults.clear()
+    freezer.tick(SHARED)
+    with pytest.raises(HomeAssistantError) as caught:
+        await async_press(harness)
+    assert str(caught.value) == (
+        "plex.tv asked for no more requests until 13:02:00. Try again after that"
+    )
+    await async_update_entities(harness)
+    assert not harness.asked()
+    freezer.tick(timedelta(minutes=2))
+    await async_press(harness)
+    assert harness.asked()[endpoint] == 1
+    assert harness.state("binary_sensor.sign_in") == "off"
+
+
+async def test_long_pause(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
+    """plex.tv is left alone for an hour at most, whatever it asks for."""
+    entry = await harness.add(harness.anna, harness.server)
+    fault = Fault.status(503, headers={"Retry-After": "86400"})
+    harness.simulator.faults.set("user", fault, times=1)
+    await async_press(harness)
+    assert account_coordinator(entry).pause.remaining == timedelta(hours=1)
+
+
+async def test_pressed_often(
+    harness: Harness, freezer: FrozenDateTimeFactory, hass_read_only_user: MockUser
+) -> None:
+    """However often anybody presses, Plex is asked once in 10 seconds."""
+    await harness.add(harness.anna, harness.server)
+    hass_read_only_user.mock_policy({"entities": True})
+    context = Context(user_id=hass_read_only_user.id)
+    harness.asked()
+    for _ in range(2):
+        freezer.tick(SHARED)
+        await asyncio.gather(*(async_press(harness, context) for _ in range(25)))
+        for _ in range(25):
+            await async_press(harness, context)
+        assert harness.asked() == {
+            "user": 1,
+            "resources": 1,
+            "devices": 1,
+            "identity": 1,
+        }
+
+
+async def test_press_that_waits_for_the_first(harness: Harness) -> None:
+    """A second press is over when the first one is."""
+    await harness.add(harness.anna, harness.server)
+    harness.simulator.requests.clear()
+    harness.simulator.faults.set("user", Fault.delay(0.3), times=1)
+    first = asyncio.create_task(async_press(harness))
+    await async_arrival(harness.simulator, "user")
+    await async_press(harness)
+    assert harness.simulator.requests[-1].endpoint == "devices"
+    await first
+
+
+async def test_while_plex_is_away(
     harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:
-    """Plex is asked though it wants to be left alone, once for each press."""
-    await harness.add(harness.anna, harness.server)
-    fault = Fault.status(429, headers={"Retry-After": "3600"})
-    harness.simulator.faults.set("user", fault)
-    harness.server.faults.set(
-        "identity", Fault.status(429, headers={"Retry-After": "900"})
-    )
-    await harness.wait(freezer, timedelta(minutes=30))
-    harness.asked()
-    await async_press(harness)
-    assert harness.asked()["user"] == 1
-    harness.simulator.faults.clear()
-    harness.server.faults.clear()
-    await async_press(harness)
-    assert harness.state("binary_sensor.sign_in") == "off"
-    assert harness.state("binary_sensor.reachable") == "on"
-
-
-async def test_while_plex_is_away(harness: Harness) -> None:
     """It can be pressed while plex.tv is away, which is no error of the press."""
     await harness.add(harness.anna, harness.server)
     await harness.simulator.stop_plex_tv()
@@ -91,6 +162,7 @@ async def test_while_plex_is_away(harness: Harness) -> None:
     assert harness.state("binary_sensor.sign_in") == "unavailable"
     assert harness.state("button.check_now") != "unavailable"
     await harness.simulator.start_plex_tv()
+    freezer.tick(SHARED)
     await async_press(harness)
     assert harness.state("binary_sensor.sign_in") == "off"
 

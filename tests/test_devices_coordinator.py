@@ -101,15 +101,16 @@ async def test_added_and_removed(
 async def test_event_says_little(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
-    """An event has no token and no identifier."""
+    """An event has the number of the device, but no token and no identifier."""
     device = harness.anna.add_device(PHONE)
     await harness.wait(freezer, HOUR)
     state = harness.entity(EVENT)
     assert set(state.attributes) == {
         *("event_type", "event_types", "friendly_name"),
-        *("name", "product", "platform", "device"),
+        *("id", "name", "product", "platform", "device"),
     }
-    for secret in (device.value, device.client_identifier, str(device.device_id)):
+    assert state.attributes["id"] == device.device_id
+    for secret in (device.value, device.client_identifier):
         assert secret not in str(state.as_dict())
 
 
@@ -234,7 +235,7 @@ async def test_restart(harness: Harness, hass_storage: dict[str, Any]) -> None:
 async def test_stored_ids(
     harness: Harness, hass_storage: dict[str, Any], ids: list[object] | None
 ) -> None:
-    """Of a device that went meanwhile nothing but that is known; nonsense is no id."""
+    """Of a device that went meanwhile only the number is known; nonsense is no id."""
     entry = make_entry(harness.simulator, harness.ben)
     own = harness.ben.token_details[entry.data["client_identifier"]].device_id
     data = {} if ids is None else {"ids": [own, *ids]}
@@ -243,8 +244,8 @@ async def test_stored_ids(
     await harness.hass.config_entries.async_setup(entry.entry_id)
     await harness.settle()
     state = harness.entity(EVENT, harness.ben)
-    expected = None if ids is None else "removed"
-    assert state.attributes["event_type"] == expected
+    shown = [state.attributes.get(name) for name in ("event_type", "id", "name")]
+    assert shown == [None if ids is None else "removed", ids and ids[0], None]
     await async_write(harness)
     assert stored_ids(hass_storage, entry) == [own]
 

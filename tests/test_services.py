@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+import json
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -704,6 +705,20 @@ async def test_source_by_a_name_of_two(harness: Harness) -> None:
     assert failure.translation_placeholders == {"sources": ", ".join(sources)}
     assert all(source in str(failure) for source in sources)
     assert not harness.simulator.requests
+
+
+async def test_source_by_a_name_of_very_many(harness: Harness) -> None:
+    """A message names ten servers at most, however many have the name."""
+    rows = [
+        {"name": "Twin", "clientIdentifier": f"{number:04}", "provides": "server"}
+        for number in range(2_000)
+    ]
+    harness.simulator.faults.set("resources", Fault.body(json.dumps(rows)))
+    await harness.add(harness.anna, harness.server)
+    failure = await harness.failure("get_source_connection_information", source="Twin")
+    assert failure.translation_placeholders is not None
+    shown = failure.translation_placeholders["sources"].split(", ")
+    assert shown == [*(f"server://{number:04}" for number in range(10)), "…"]
 
 
 async def test_source_by_name_while_plex_tv_is_away(harness: Harness) -> None:

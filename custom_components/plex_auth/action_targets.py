@@ -1,6 +1,7 @@
 """What an action refers to: account, server, path, and source."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from yarl import URL
 
@@ -19,6 +20,8 @@ from .const import DOMAIN, SUBENTRY_TYPE_SERVER
 from .messages import invalid
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
+
+_MAX_SHOWN: Final = 10
 
 
 def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
@@ -110,7 +113,8 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
     if not found:
         raise invalid("invalid_source")
     if len(found) > 1:
-        raise invalid("ambiguous_source", sources=", ".join(found))
+        shown = [*found[:_MAX_SHOWN], *(["…"] if len(found) > _MAX_SHOWN else [])]
+        raise invalid("ambiguous_source", sources=", ".join(shown))
     return found[0]
 
 

@@ -26,7 +26,13 @@ from .api.plex_tv import PlexTv
 from .api.server_access import ServerAccess
 from .api.server_list import AccountServer, ServerList
 from .api.transport import ClientInfo, Transport
-from .const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, DOMAIN
+from .const import (
+    CONF_API_URL,
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    DOMAIN,
+    SUBENTRY_TYPE_SERVER,
+)
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -63,6 +69,14 @@ def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv
 def stored_server(subentry: ConfigSubentry) -> KnownServer:
     """Return the server as stored in a subentry."""
     return KnownServer.from_stored(subentry.data.get(CONF_LAST_KNOWN, {}))
+
+
+def stored_owners(entry: ConfigEntry[Any]) -> dict[str, int | None]:
+    """Return the stored owners of an entry's servers by machine identifier."""
+    return {
+        str(subentry.unique_id): stored_server(subentry).owner
+        for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)
+    }
 
 
 @callback

@@ -22,6 +22,7 @@ from .api.errors import (
     WrongCredentialsError,
 )
 from .api.models import ListedServer, SignIn
+from .api.server_list import by_identifier
 from .clients import async_create_plex_tv
 from .const import (
     CONF_CLIENT_IDENTIFIER,
@@ -209,7 +210,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
-                self._servers = await plex.servers(self._sign_in.data[CONF_TOKEN])
+                listed = await plex.servers(self._sign_in.data[CONF_TOKEN])
+                self._servers = tuple(by_identifier(listed).values())
             except PlexError as err:
                 return self.async_show_form(
                     step_id="servers",

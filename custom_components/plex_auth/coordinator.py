@@ -1,9 +1,10 @@
 """The shared poll, and the poll of an account."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
@@ -14,11 +15,13 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .api.errors import PlexError, TokenRejectedError
+from .api.fields import printable
+from .api.intervals import Interval
 from .api.known_server import KnownServer
 from .api.models import Account
 from .api.server_list import ServerList
 from .api.shared_request import SharedRequest, Start
-from .clients import async_create_plex_tv, stored_server
+from .clients import async_create_plex_tv, stored_owners, stored_server
 from .const import CONF_LAST_KNOWN, DOMAIN, LOGGER, SUBENTRY_TYPE_SERVER
 from .messages import sign_in_rejected, update_failed
 
@@ -76,6 +79,11 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
         self._requested = SharedRequest(super().async_request_refresh, start)
 
     @property
+    def is_paused(self) -> bool:
+        """Return whether plex.tv wants to be left alone."""
+        return False
+
+    @property
     def cause(self) -> BaseException | None:
         """Return the cause of the last poll's failure, None after a success."""
         if self.last_update_success or self.last_exception is None:
@@ -95,6 +103,8 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
     @override
     async def async_request_refresh(self) -> None:
         """Poll for Home Assistant's action `update_entity`, at a limited rate."""
+        if self.is_paused:
+            return
         with suppress(PlexError):
             await self._requested.share()
 
@@ -116,11 +126,13 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         )
         self._plex = async_create_plex_tv(hass, entry.data)
         self.servers = ServerList(
-            lambda: self._plex.servers(entry.data[CONF_TOKEN]),
+            lambda: self.async_ask(self._plex.servers(entry.data[CONF_TOKEN])),
             self.async_verify,
+            owners=partial(stored_owners, entry),
             on_renewed=self._async_servers_renewed,
             start=background(hass, entry),
         )
+        self.pause = Interval(_PLEX_TV_PAUSE)
         self._rejected_token: str | None = None
         self._retry_interval = _FIRST_RETRY
         self._was_rejected = False
@@ -142,6 +154,21 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         """Return whether the rejected token is still the entry's: no new one is stored."""
         token: str = self.config_entry.data[CONF_TOKEN]
         return self._rejected_token == token
+
+    @property
+    @override
+    def is_paused(self) -> bool:
+        return not self.pause.is_over
+
+    async def async_ask[AnswerT](self, request: Awaitable[AnswerT]) -> AnswerT:
+        """Return the answer to a request to plex.tv, noting how long it wants a pause."""
+        try:
+            return await request
+        except PlexError as err:
+            if err.retry_after is not None:
+                wanted = timedelta(seconds=err.retry_after)
+                self.pause.begin(min(wanted, _PLEX_TV_PAUSE))
+            raise
 
     async def async_verify(self) -> None:
         """Verify the token now; callers during a request share one further request.
@@ -183,7 +210,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         name = self.config_entry.title
         token = self.config_entry.data[CONF_TOKEN]
         try:
-            details = await self._plex.user(token)
+            details = await self.async_ask(self._plex.user(token))
             await self.servers.poll()
         except TokenRejectedError as err:
             if token != self.config_entry.data[CONF_TOKEN]:
@@ -251,15 +278,17 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             return  # the account was removed meanwhile
         for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
             listed = self.servers.get(str(subentry.unique_id))
-            if listed is None:
-                continue
             stored = stored_server(subentry)
+            if listed is None or not stored.is_of_owner(listed):
+                continue
             known = KnownServer.from_listed(listed).completed(stored)
+            # An earlier version took over names of any length.
+            title = printable(subentry.title)
             entries.async_update_subentry(
                 entry,
                 subentry,
                 data={**subentry.data, CONF_LAST_KNOWN: known.as_stored()},
-                title=listed.name if subentry.title == stored.name else subentry.title,
+                title=listed.name if title == stored.name else subentry.title,
             )
         self.async_update_listeners()
 

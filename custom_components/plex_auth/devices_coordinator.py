@@ -46,7 +46,7 @@ class DeviceEvent(StrEnum):
     REMOVED = "removed"
 
 
-type DeviceListener = Callable[[DeviceEvent, Device | None], None]
+type DeviceListener = Callable[[DeviceEvent, int, Device | None], None]
 
 
 @callback
@@ -91,11 +91,11 @@ class KnownDevices:
     @callback
     def async_changes(
         self, devices: Mapping[int, Device]
-    ) -> Iterator[tuple[DeviceEvent, Device | None]]:
+    ) -> Iterator[tuple[DeviceEvent, int, Device | None]]:
         """Yield the changes since the last call; each is remembered once yielded.
 
         Without stored devices, the first call yields none. A device of which only the ID
-        was stored is yielded as None.
+        was stored is yielded as its ID and None.
         """
         if (known := self._devices) is None:
             known = self._devices = dict(devices)
@@ -103,11 +103,11 @@ class KnownDevices:
         for device_id in sorted(known.keys() - devices.keys()):
             device = known.pop(device_id)
             self._async_save()
-            yield DeviceEvent.REMOVED, device
+            yield DeviceEvent.REMOVED, device_id, device
         for device_id in sorted(devices.keys() - known.keys()):
             known[device_id] = devices[device_id]
             self._async_save()
-            yield DeviceEvent.ADDED, devices[device_id]
+            yield DeviceEvent.ADDED, device_id, devices[device_id]
         known.update(devices)
 
     async def async_remove(self) -> None:
@@ -148,6 +148,11 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         self._is_late = False
         self._event_listeners: list[DeviceListener] = []
 
+    @property
+    @override
+    def is_paused(self) -> bool:
+        return self._account.is_paused
+
     @callback
     def async_start(self) -> CALLBACK_TYPE:
         """Poll now and when the account recovers; return a function that stops this."""
@@ -163,7 +168,10 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
 
     @callback
     def async_listen(self, listener: DeviceListener) -> CALLBACK_TYPE:
-        """Call a listener with each event; return a function that removes it."""
+        """Call a listener with each event, the device's ID, and the device if known.
+
+        Returns a function that removes the listener.
+        """
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
 
@@ -233,7 +241,9 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     async def _async_fetch(self) -> dict[int, Device]:
         """Fetch the devices and fire events; after a rejection, verify the account."""
         try:
-            listed = await self._plex.devices(self.config_entry.data[CONF_TOKEN])
+            listed = await self._account.async_ask(
+                self._plex.devices(self.config_entry.data[CONF_TOKEN])
+            )
         except TokenRejectedError:
             with suppress(PlexError):
                 await self._account.async_verify()
@@ -249,9 +259,9 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         await self._known.async_load()
         changes = self._known.async_changes(devices)
         while not self._shutdown_requested and (change := next(changes, None)):
-            event, device = change
+            event, device_id, device = change
             if device is not None and self.is_own(device):
                 continue  # signed in again
             for listener in self._event_listeners:
-                listener(event, device)
+                listener(event, device_id, device)
             await asyncio.sleep(_BETWEEN_EVENTS)

@@ -3,6 +3,7 @@
 from typing import Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import ATTR_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -15,7 +16,7 @@ from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0
 
-ATTRIBUTES: Final = ("name", "product", "platform", "device")
+_DETAILS: Final = ("name", "product", "platform", "device")
 
 AUTHORIZED_DEVICE = EventEntityDescription(
     key="authorized_device",
@@ -58,11 +59,12 @@ class AuthorizedDeviceEventEntity(
         self.async_on_remove(self.coordinator.async_listen(self._async_handle_event))
 
     @callback
-    def _async_handle_event(self, event: DeviceEvent, device: Device | None) -> None:
+    def _async_handle_event(
+        self, event: DeviceEvent, device_id: int, device: Device | None
+    ) -> None:
         """Fire an event with the details that identify the device."""
-        self._trigger_event(
-            event, {name: getattr(device, name, None) for name in ATTRIBUTES}
-        )
+        details = {name: getattr(device, name, None) for name in _DETAILS}
+        self._trigger_event(event, {ATTR_ID: device_id, **details})
         self.async_write_ha_state()
 
 

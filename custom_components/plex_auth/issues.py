@@ -118,12 +118,14 @@ def local_addresses(server: ServerCoordinator) -> list[URL]:
 
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield the current issues of a server."""
-    data, listed = server.subentry.data, server.access.listed
-    if server.access.is_unclaimed:
-        # Only the owner can claim a shared server.
-        if listed is None or listed.owned:
-            yield Issue.UNCLAIMED
-    elif CONF_TOKEN not in data and server.account.servers.is_known and listed is None:
+    data, target = server.subentry.data, server.access.target
+    if server.access.is_unclaimed and not target.is_shared:
+        yield Issue.UNCLAIMED
+    elif (
+        CONF_TOKEN not in data
+        and server.account.servers.is_known
+        and not target.is_listed
+    ):
         yield Issue.NOT_LISTED
     if CONF_TOKEN in data and server.access.token_refused:
         yield Issue.TOKEN_REFUSED
@@ -132,6 +134,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     if CONF_URL not in data and _lacks_plex_direct(server):
         yield Issue.PLEX_DIRECT
     if CONF_URL in data:
+        listed = target.listed if target.is_listed else None
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
         url = URL(data[CONF_URL])

@@ -12,6 +12,7 @@ from homeassistant.exceptions import (
     ServiceValidationError,
 )
 from homeassistant.helpers.update_coordinator import UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .api import errors
 from .api.errors import NotOwnerError, PlexError, ServerTooOldError, TokenRejectedError
@@ -94,6 +95,15 @@ def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError
         translation_domain=DOMAIN,
         translation_key=translation_key,
         translation_placeholders=placeholders,
+    )
+
+
+def plex_tv_busy(remaining: timedelta) -> HomeAssistantError:
+    """Return the error for a request while plex.tv wants to be left alone."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="plex_tv_busy",
+        translation_placeholders={"time": f"{dt_util.now() + remaining:%H:%M:%S}"},
     )
 
 

@@ -3,14 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
+from .api.intervals import Interval
+from .api.shared_request import SharedRequest
 from .const import SUBENTRY_TYPE_SERVER
-from .coordinator import AccountCoordinator
+from .coordinator import AccountCoordinator, background
 from .devices_coordinator import DevicesCoordinator
+from .messages import plex_tv_busy
 from .server_coordinator import ServerCoordinator
+
+_SHARED: Final = timedelta(seconds=10)
 
 type PlexAuthConfigEntry = ConfigEntry[PlexAuthData]
 
@@ -27,6 +34,15 @@ class PlexAuthData:
     servers: dict[str, ServerCoordinator] = field(default_factory=dict)
     listeners: list[Callable[[ServerCoordinator], None]] = field(default_factory=list)
     is_ready: bool = False
+    _since_check: Interval = field(default_factory=lambda: Interval(_SHARED))
+    _check: SharedRequest = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the check that calls at the same time share."""
+        account = self.account
+        self._check = SharedRequest(
+            self._async_check, background(account.hass, account.config_entry)
+        )
 
     @callback
     def async_listen(self, listener: Callable[[ServerCoordinator], None]) -> None:
@@ -62,7 +78,21 @@ class PlexAuthData:
             )
 
     async def async_check_now(self) -> None:
-        """Poll plex.tv and all servers now, and wait for the results."""
+        """Poll plex.tv and all servers now, and wait for the results.
+
+        Calls within 10 seconds share the first one's results. Raises HomeAssistantError
+        while plex.tv wants to be left alone.
+        """
+        if self.account.is_paused:
+            raise plex_tv_busy(self.account.pause.remaining)
+        if self._since_check.is_over:
+            self._since_check.begin()
+            await self._check.share()
+        else:
+            await self._check.join()
+
+    async def _async_check(self) -> None:
+        """Poll plex.tv and all servers."""
         await asyncio.gather(
             self._async_check_account(),
             *(server.async_check_now() for server in self.servers.values()),

@@ -7,11 +7,12 @@ import uuid
 from yarl import URL
 
 from custom_components.plex_auth.api.bodies import Json
-from custom_components.plex_auth.api.connections import Route, rank
+from custom_components.plex_auth.api.connections import Route
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.api.failures import plex_tv_error
 from custom_components.plex_auth.api.items import Item
-from custom_components.plex_auth.api.models import Connection, ListedServer, Pin
+from custom_components.plex_auth.api.known_server import KnownServer
+from custom_components.plex_auth.api.models import ListedServer, Pin
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.race import race
 from custom_components.plex_auth.api.server import PlexServer
@@ -210,7 +211,6 @@ class Walk:
             self._answer("§20.7", question, f"{status} {form}")
 
     async def _find_route(self, chosen: ListedServer) -> Route | None:
-        connections: tuple[Connection, ...] = chosen.connections
         transport = self._recorder.transport()
 
         async def probe(route: Route) -> object:
@@ -218,9 +218,7 @@ class Walk:
                 chosen.machine_identifier
             )
 
-        found = await race(
-            rank(connections, https_required=chosen.https_required), probe
-        )
+        found = await race(KnownServer.from_listed(chosen).ranks, probe)
         return found.winner and found.winner[0]
 
     def _answer(self, section: str, question: str, answer: str) -> None:

@@ -34,11 +34,15 @@ CUSTOM = replace(REMOTE, address="plex.example.org", uri="https://plex.example.o
 PLAIN = replace(LOCAL, protocol="http", uri="http://192.168.1.2:32400")
 
 
-def ranked(*connections: Connection, https_required: bool = False) -> list[list[str]]:
+def ranked(
+    *connections: Connection, https_required: bool = False, is_trusted: bool = True
+) -> list[list[str]]:
     """Return the ranks as texts."""
     return [
         [f"{route.kind.value} {route.url}" for route in routes]
-        for routes in rank(connections, https_required=https_required)
+        for routes in rank(
+            connections, https_required=https_required, is_trusted=is_trusted
+        )
     ]
 
 
@@ -114,7 +118,7 @@ def test_plain_http_stays_at_home(connection: Connection, plain: bool) -> None:
     """A token goes over plain http to a private or loopback address only."""
     found = [
         route.url
-        for routes in rank([connection], https_required=False)
+        for routes in rank([connection], https_required=False, is_trusted=True)
         for route in routes
         if route.url.scheme == "http"
     ]
@@ -146,22 +150,44 @@ def test_hostile_uri_is_no_route(uri: str) -> None:
 def test_address_that_leads_elsewhere_is_remote() -> None:
     """The address of a connection counts only if its uri is that address or its name."""
     elsewhere = replace(LOCAL, uri="https://elsewhere.example:443")
-    (routes,) = rank([elsewhere], https_required=False)
+    (routes,) = rank([elsewhere], https_required=False, is_trusted=True)
     assert [route.kind for route in routes] == [ConnectionKind.REMOTE]
     assert connection_kind(elsewhere) is ConnectionKind.REMOTE
 
 
-def test_at_most_32_addresses_are_looked_at() -> None:
-    """A list without end does not become requests without end."""
+@pytest.mark.parametrize(
+    ("connection", "plain"),
+    [
+        (LOCAL, []),
+        (PLAIN, []),
+        (replace(PLAIN, uri="http://[fd00::1]:1"), []),
+        (replace(PLAIN, uri="http://127.0.0.2:1"), [["local http://127.0.0.2:1"]]),
+        (replace(PLAIN, uri="http://[::1]:1"), [["local http://[::1]:1"]]),
+        (
+            replace(
+                LOCAL, address="127.0.0.1", uri="https://127-0-0-1.x.plex.direct:1"
+            ),
+            [["local http://127.0.0.1:32400"]],
+        ),
+    ],
+)
+def test_plain_http_to_a_server_that_is_not_trusted(
+    connection: Connection, plain: list[list[str]]
+) -> None:
+    """A server of another network gets plain http on this machine only."""
+    ranks = ranked(connection, is_trusted=False)
+    assert [routes for routes in ranks if "http://" in routes[0]] == plain
+    assert ranked(connection, https_required=True, is_trusted=False) == (
+        [] if connection.protocol == "http" else [ranks[0]]
+    )
 
-    def endless() -> list[Connection]:
-        return [
-            replace(REMOTE, uri=f"https://a{number}.example:1")
-            for number in range(10_000)
-        ]
 
-    (routes,) = rank(endless(), https_required=False)
-    assert len(routes) == 32
+def test_every_address_is_ranked() -> None:
+    """Addresses that are listed late are tried as well."""
+    listed = [replace(REMOTE, uri=f"https://a{n}.example:1") for n in range(127)]
+    local, remote = ranked(*listed, LOCAL, https_required=True)
+    assert local == LOCAL_RANK
+    assert len(remote) == 127
 
 
 def test_best_connection_and_kind() -> None:

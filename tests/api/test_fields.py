@@ -23,10 +23,44 @@ def test_text() -> None:
         (1, None),
         (True, None),
         (HALF_A_CHARACTER, None),
+        ("x" * 1024, "x" * 1024),
+        ("ü" * 1025, None),
+        ("x" * 1025, None),
         *((wrong, None) for wrong in WRONG),
     )
     for value, text in values:
         assert Fields({"a": value}).text("a") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "is_identifier"),
+    [
+        ("a1b2" * 10, True),
+        ("com.plexapp.plugins:a_b/c-d~!", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("x" * 100_000, False),
+        ("", False),
+        ("a b", False),
+        ("a\n", False),
+        ("ä", False),
+        ("\x7f", False),
+        *((wrong, False) for wrong in WRONG),
+    ],
+    ids=short,
+)
+def test_identifier(value: Json, is_identifier: bool) -> None:
+    """An identifier is visible ASCII, and not too long to be logged or stored."""
+    expected = value if is_identifier else None
+    assert Fields({"a": value}).identifier("a") == expected
+
+
+def test_many_texts() -> None:
+    """A list of texts has an end, and a text that is too long is none of them."""
+    many: list[Json] = ["x" * 1025, *map(str, range(10_000))]
+    assert Fields({"a": many}).texts("a", "b") == tuple(map(str, range(256)))
+    wrapped: list[Json] = [{"b": {"id": text}} for text in many]
+    assert Fields({"a": wrapped}).texts("a", "b") == tuple(map(str, range(256)))
 
 
 FAMILY = "\U0001f469\u200d\U0001f467"

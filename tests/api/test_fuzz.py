@@ -19,6 +19,7 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api.addresses import (
+    is_loopback,
     is_private,
     is_public,
     parse_address,
@@ -426,21 +427,21 @@ connections = st.builds(
 )
 
 
-@given(st.lists(connections, max_size=40), st.booleans())
+@given(st.lists(connections, max_size=40), st.booleans(), st.booleans())
 @fuzzed
 def test_any_list_of_addresses_is_ranked(
-    listed: list[Connection], https_required: bool
+    listed: list[Connection], https_required: bool, is_trusted: bool
 ) -> None:
-    """Whatever is listed, plain http stays at home, and at most 32 are looked at."""
+    """Whatever is listed, plain http stays at home."""
     best_connection(listed)
-    ranks = rank(listed, https_required=https_required)
+    ranks = rank(listed, https_required=https_required, is_trusted=is_trusted)
     found = [route.url for routes in ranks for route in routes]
-    assert len(found) <= 64
+    assert len(found) <= 2 * len(listed)
     for url in found:
         assert parse_address(str(url)) == url
         if url.scheme == "http":
             assert not https_required
-            assert is_private(url.host)
+            assert is_private(url.host) if is_trusted else is_loopback(url.host)
 
 
 @given(

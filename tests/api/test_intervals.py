@@ -39,6 +39,20 @@ async def test_interval_is_ended() -> None:
     assert interval.is_over
 
 
+async def test_interval_of_another_length(freezer: FrozenDateTimeFactory) -> None:
+    """An interval can have another length once, and says what is left of it."""
+    interval = Interval(HOUR)
+    assert interval.remaining == timedelta(0)
+    interval.begin(2 * HOUR)
+    seen = []
+    for step in (timedelta(0), HOUR, 2 * HOUR):
+        freezer.tick(step)
+        seen.append((interval.is_over, round(interval.remaining.total_seconds())))
+    assert seen == [(False, 7200), (False, 3600), (True, 0)]
+    interval.begin()
+    assert round(interval.remaining.total_seconds()) == 3600
+
+
 @pytest.mark.parametrize("days", [365, -3650])
 async def test_wall_clock_does_not_count(
     freezer: FrozenDateTimeFactory, days: int

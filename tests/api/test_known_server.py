@@ -14,6 +14,9 @@ LISTED: dict[str, Any] = {
     "provides": "server",
     "accessToken": "a secret token",
     "httpsRequired": True,
+    "owned": False,
+    "ownerId": 7,
+    "home": False,
     "connections": [
         {
             "protocol": "https",
@@ -60,6 +63,9 @@ def test_order_of_the_list_means_nothing() -> None:
         {"httpsRequired": False},
         {"connections": LISTED["connections"][:2]},
         {"connections": []},
+        {"owned": True},
+        {"ownerId": 8},
+        {"home": True},
     ],
 )
 def test_what_is_a_change(change: dict[str, Any]) -> None:
@@ -67,10 +73,32 @@ def test_what_is_a_change(change: dict[str, Any]) -> None:
     assert known(**change) != known()
 
 
+@pytest.mark.parametrize(
+    ("row", "is_trusted"),
+    [
+        ({}, False),
+        ({"home": True}, True),
+        ({"owned": True}, True),
+        ({"ownerId": 0}, False),
+        ({"ownerId": None}, False),
+    ],
+)
+def test_whose_network_is_trusted(row: dict[str, Any], is_trusted: bool) -> None:
+    """Plain http is for servers that the account owns, and for those of its Home."""
+    address = "192.168.1.2"
+    plain = {"address": address, "port": 1, "uri": f"http://{address}:1"}
+    server = known(connections=[plain], httpsRequired=False, **row)
+    stored = server.as_stored()
+    for one in (server, KnownServer.from_stored(stored)):
+        assert bool(one.ranks) is is_trusted
+    del stored["owner"], stored["home"]
+    assert not KnownServer.from_stored(stored).ranks
+
+
 def test_nothing_known() -> None:
     """A server of which nothing is kept has no token and no address."""
     assert KnownServer.from_stored({}) == KnownServer(
-        token=None, connections=(), https_required=False
+        token=None, connections=(), https_required=False, owner=None, home=False
     )
 
 

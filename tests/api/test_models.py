@@ -408,6 +408,8 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
         product_version="1.43.2",
         source_title=None,
         owned=True,
+        owner_id=None,
+        home=False,
         presence=True,
         https_required=False,
         access_token="marker-server-token",
@@ -432,6 +434,55 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
     )
     assert (second.name, second.owned, second.access_token) == ("m2", False, None)
     assert (second.label, first.label) == ("m2 (Carla)", "Küche")
+
+
+def test_more_servers_than_anybody_has() -> None:
+    """Of a list without end the first ones are kept, and own servers before others."""
+    rows: list[Json] = [
+        {"clientIdentifier": f"{n}", "provides": "server", "owned": n == 4_999}
+        for n in range(5_000)
+    ]
+    servers = ListedServer.parse_servers(rows)
+    identifiers = [server.machine_identifier for server in servers]
+    assert identifiers == ["4999", *(f"{n}" for n in range(999))]
+    few = ListedServer.parse_servers(rows[4_001:])
+    assert [few[0].machine_identifier, few[-1].machine_identifier] == ["4001", "4999"]
+
+
+def test_row_whose_identifier_is_none() -> None:
+    """A row whose identifier could not be logged or stored is left out."""
+    rows: list[Json] = [
+        {"clientIdentifier": identifier, "provides": "server"}
+        for identifier in ("x" * 100_000, "two words", "good")
+    ]
+    (server,) = ListedServer.parse_servers(rows)
+    assert server.machine_identifier == "good"
+    with pytest.raises(UnexpectedAnswerError):
+        Identity.parse({"MediaContainer": {"machineIdentifier": "x" * 129}})
+
+
+def test_account_without_end() -> None:
+    """An account's texts and lists have bounds, whatever plex.tv answers."""
+    long = "x" * 100_000
+    many: Json = [{"identifier": long, "status": long, "state": long}] * 10_000
+    account = Account.parse(
+        {
+            "id": 1,
+            "uuid": "u",
+            "email": long,
+            "thumb": long,
+            "country": long,
+            "subscription": {"plan": long, "features": [long, "pass"]},
+            "subscriptions": many,
+            "pastSubscriptions": many,
+            "services": many,
+        }
+    )
+    assert (account.email, account.thumb, account.country) == (None, None, None)
+    assert account.subscription.plan is None
+    assert account.subscription.features == ("pass",)
+    assert len(account.subscriptions) == len(account.past_subscriptions) == 128
+    assert account.services == (Service(identifier=None, status=None),) * 128
 
 
 @pytest.mark.parametrize(

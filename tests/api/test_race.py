@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from yarl import URL
 
-from custom_components.plex_auth.api.connections import ConnectionKind, Route, rank
+from custom_components.plex_auth.api.connections import ConnectionKind, Route
 from custom_components.plex_auth.api.errors import (
     CannotConnectError,
     CertificateError,
@@ -20,6 +20,7 @@ from custom_components.plex_auth.api.errors import (
     SecureConnectionRequiredError,
     WrongServerError,
 )
+from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import Identity
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.race import Race, race
@@ -126,6 +127,58 @@ async def test_earlier_route_wins_a_draw() -> None:
         assert result.winner == (A, "a.example")
 
 
+MANY = [route(f"a{number}") for number in range(100)]
+
+
+async def settle() -> None:
+    """Let what can run without waiting run."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_many_routes_of_a_rank_are_probed_by_32() -> None:
+    """At most 32 addresses are probed at once; all get their turn."""
+    prober = Prober(dict.fromkeys(MANY, (60, None)))
+    task = asyncio.create_task(race([MANY], prober, head_start=60))
+    await settle()
+    assert prober.started == MANY[:32]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_next_32_start_when_the_first_have_failed() -> None:
+    """The last of many addresses is found, without waiting for a head start."""
+    open_now: set[Route] = set()
+    most = 0
+
+    async def probe(probed: Route) -> str:
+        nonlocal most
+        open_now.add(probed)
+        most = max(most, len(open_now))
+        await asyncio.sleep(0)
+        open_now.remove(probed)
+        if probed is not MANY[-1]:
+            raise DnsError
+        return "found"
+
+    async with asyncio.timeout(5):
+        result = await race([MANY, [A]], probe, head_start=60)
+    assert result.winner == (MANY[-1], "found")
+    assert most == 32
+    assert list(result.failures) == MANY[:-1]
+
+
+async def test_next_32_join_those_that_are_slow() -> None:
+    """After the head start the next ones of the rank are probed, before another rank."""
+    script: Script = {one: (0 if one is MANY[40] else 60, None) for one in MANY}
+    prober = Prober(script)
+    result = await run(prober, MANY, [A], head_start=0.01)
+    assert result.winner == (MANY[40], "a40.example")
+    assert prober.started == MANY[:64]
+    assert len(prober.cancelled) == 63
+
+
 async def test_all_fail() -> None:
     """Every failure is kept when nobody answers."""
     errors = {A: DnsError(), B: CertificateError(), C: ConnectionTimeoutError()}
@@ -219,7 +272,7 @@ async def find(scene: Scene) -> Race[Identity]:
         for resource in await account.servers(scene.population.token)
         if resource.machine_identifier == server.machine_identifier
     )
-    ranks = rank(listed.connections, https_required=listed.https_required)
+    ranks = KnownServer.from_listed(listed).ranks
     return await race(ranks, prober_for(scene.transport, server), head_start=0.3)
 
 
@@ -271,7 +324,7 @@ async def test_ipv6(scene: Scene) -> None:
     servers = await scene.account.servers(scene.population.token)
     listed = next(one for one in servers if one.name == "Six")
     assert "::1" in [one.address for one in listed.connections]
-    ranks = rank(listed.connections, https_required=False)
+    ranks = KnownServer.from_listed(listed).ranks
     probe = prober_for(scene.transport, server)
     secure = await race(ranks, probe, head_start=0.3)
     assert secure.winner is not None

@@ -1,7 +1,7 @@
 """Reach a server and call it, without Home Assistant, over real HTTP."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import json
 
 import pytest
@@ -51,6 +51,7 @@ class Scene:
     server: MediaServer
     token: str
     refusals: int = 0
+    stored: KnownServer = field(default_factory=lambda: UNKNOWN)
 
     def __post_init__(self) -> None:
         """Make the list of the account."""
@@ -62,13 +63,13 @@ class Scene:
     def access(
         self, *, url: URL | None = None, typed_token: str | None = None
     ) -> ServerAccess:
-        """Return an access to the server, of which nothing is stored."""
+        """Return an access to the server, of which nothing is stored yet."""
         return ServerAccess(
             self.transport,
             AccountServer(
                 self.list,
                 self.server.machine_identifier,
-                lambda: UNKNOWN,
+                lambda: self.stored,
                 url=url,
                 typed_token=typed_token,
             ),
@@ -342,6 +343,8 @@ async def test_server_of_nobody(scene: Scene) -> None:
     """A server that belongs to nobody refuses every token, and that is told."""
     access = scene.access()
     await access.call(issue)
+    assert access.listed is not None
+    scene.stored = KnownServer.from_listed(access.listed)
     scene.server.faults.set("security_token", Fault.status(401))
     scene.server.faults.set("root", Fault.status(401))
     scene.server.claimed = False

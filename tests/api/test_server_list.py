@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -15,12 +16,13 @@ from custom_components.plex_auth.api.errors import (
     UnavailableError,
 )
 from custom_components.plex_auth.api.known_server import KnownServer
-from custom_components.plex_auth.api.models import Connection, ListedServer
+from custom_components.plex_auth.api.models import OWN_ACCOUNT, Connection, ListedServer
 from custom_components.plex_auth.api.server_list import (
     POLL_INTERVAL,
     SHORTEST_INTERVAL,
     AccountServer,
     ServerList,
+    by_identifier,
 )
 
 LISTED_TOKEN = "listed"
@@ -35,6 +37,8 @@ def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
         product_version=None,
         source_title=None,
         owned=True,
+        owner_id=None,
+        home=False,
         presence=None,
         https_required=False,
         access_token=token,
@@ -193,6 +197,24 @@ async def test_first_of_two_shared_rows_counts(plex: PlexTv) -> None:
     assert plex.list.get("a") == rows[0]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("owner", "token"), [(7, "of 7"), (8, "of 8"), (None, None), (9, None)]
+)
+async def test_row_of_the_stored_owner_wins(
+    plex: PlexTv, order: int, owner: int | None, token: str | None
+) -> None:
+    """Of two servers of one identifier that others own, the stored owner's counts."""
+    rows = [
+        replace(listed("a", f"of {one}"), owned=False, owner_id=one) for one in (7, 8)
+    ][::order]
+    chosen = by_identifier(rows, {"a": owner, "b": 7})["a"]
+    assert chosen.access_token == (token or rows[0].access_token)
+    own = listed("a", "own")
+    for all_rows in ([*rows, own], [own, *rows]):
+        assert by_identifier(all_rows, {"a": owner})["a"] is own
+
+
 # One server of it
 
 
@@ -241,6 +263,7 @@ def test_private_ranks(plex: PlexTv) -> None:
             connection("https://nas.example.com:32400", "nas.example.com", local=True),
         ),
         https_required=False,
+        owner=OWN_ACCOUNT,
     )
 
     def uris(url: str | None = None, *, https_required: bool = False) -> list[str]:
@@ -255,10 +278,51 @@ def test_private_ranks(plex: PlexTv) -> None:
     secure = "https://10-0-0-1.x.plex.direct:32400"
     assert uris() == [secure, "http://10.0.0.1:32400"]
     assert uris(https_required=True) == [secure]
+    known = replace(known, owner=7)
+    assert uris() == [secure]
     for url in ("http://10.0.0.9:32400", "http://nas:32400", "https://nas.local:443"):
         assert uris(url) == [str(URL(url)).rstrip("/")]
     for url in ("http://8.8.8.8:32400", "https://plex.example.com:443"):
         assert uris(url) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "kept", "token"),
+    [
+        ({"owned": True}, OWN_ACCOUNT, "stored"),
+        ({"owned": True}, None, "stored"),
+        ({"owned": True}, 7, None),
+        ({"owner_id": 7}, 7, "stored"),
+        ({"owner_id": 7}, None, "stored"),
+        ({}, None, "stored"),
+    ],
+)
+async def test_completed_by_what_was_stored_of_the_same_owner(
+    plex: PlexTv, row: dict[str, Any], kept: int | None, token: str | None
+) -> None:
+    """A row that lacks the token gets that of the same owner, and of no other."""
+    plex.servers = [replace(listed("a", None), **({"owned": False} | row))]
+    await plex.list.renew(now=True)
+    server = AccountServer(plex.list, "a", lambda: replace(stored(), owner=kept))
+    assert server.is_listed
+    assert server.known.token == token
+    assert server.known.owner == plex.servers[0].owner
+    assert server.ranks
+
+
+@pytest.mark.parametrize("kept", [OWN_ACCOUNT, 8])
+@pytest.mark.parametrize("row", [{"owner_id": 7}, {"owner_id": None}])
+async def test_row_of_another_owner_is_another_server(
+    plex: PlexTv, row: dict[str, Any], kept: int
+) -> None:
+    """Neither the token nor the addresses of another owner's row are used."""
+    plex.servers = [replace(listed("a"), owned=False, **row)]
+    await plex.list.renew(now=True)
+    known = replace(stored(), owner=kept)
+    server = AccountServer(plex.list, "a", lambda: known)
+    assert server.listed is plex.servers[0]
+    assert not server.is_listed
+    assert server.known is known
 
 
 async def test_relocation(plex: PlexTv) -> None:

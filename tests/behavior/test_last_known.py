@@ -114,6 +114,15 @@ async def test_stored_server_that_lacks_something(harness: Harness, key: str) ->
     )
 
 
+async def test_long_name(harness: Harness) -> None:
+    """A name without end that an earlier version has stored and shown is shortened."""
+    known = known_server(harness.server, harness.anna) | {"name": "N" * 100_000}
+    data = server_data(harness.server, harness.anna, last_known=known)
+    data["title"] = harness.server.name = "N" * 100_000
+    entry = await harness.add(harness.anna, data)
+    assert subentry_of(entry, harness.server).title == "N" * 128
+
+
 @pytest.mark.parametrize("key", ["api_url", "client_identifier", "token_origin"])
 async def test_entry_that_lacks_something(harness: Harness, key: str) -> None:
     """A damaged entry harms no other account, and can be removed."""

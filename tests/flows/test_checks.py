@@ -64,6 +64,8 @@ def test_jwt(text: str, key: str | None) -> None:
         ("provider://tv.plex.provider.podcasts", True),
         ("server://0123/tv.plex.provider", True),
         ("", False),
+        ("server://" + "0" * 128, True),
+        ("server://" + "0" * 129, False),
         ("server://", False),
         ("provider:// ", False),
         ("server:/0123", False),
@@ -84,6 +86,41 @@ def test_source(text: str, expected: bool) -> None:
     with pytest.raises(FormError) as caught:
         checks.sources(["server://0123", text])
     assert caught.value.errors == {"sources": "invalid_source"}
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("http://plex.tv/api/v2", "api_url_not_protected"),
+        ("HTTP://PLEX.TV", "api_url_not_protected"),
+        ("http://8.8.8.8/api/v2", "api_url_not_protected"),
+        ("http://100.64.0.1", "api_url_not_protected"),
+        ("http://198.18.0.1", "api_url_not_protected"),
+        ("http://nas", "api_url_not_protected"),
+        ("http://nas.local:8080", "api_url_not_protected"),
+        ("http://localhost.example.com", "api_url_not_protected"),
+        ("http://169.254.169.254", "invalid_url"),
+        ("ftp://192.168.1.2", "invalid_url"),
+        ("http://192.168.1.2:8080/api/v2", None),
+        ("http://[fd00::1]:8080", None),
+        ("http://127.0.0.1:1/api/v2/", None),
+        ("http://[::1]:1", None),
+        ("http://localhost:1", None),
+        ("https://plex.tv/api/v2", None),
+        ("https://8.8.8.8", None),
+        ("https://plex.example.com", None),
+        ("", None),
+    ],
+)
+def test_api_url(text: str, key: str | None) -> None:
+    """The password goes over plain http only to a number at home, or to this machine."""
+    typed = {"api_url": f" {text} "}
+    if key is None:
+        assert checks.advanced(typed, [])["api_url"] == text.rstrip("/")
+        return
+    with pytest.raises(FormError) as caught:
+        checks.advanced(typed, [])
+    assert caught.value.errors == {"api_url": key}
 
 
 def listed_server(name: str, *, owned: bool) -> ListedServer:

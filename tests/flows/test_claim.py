@@ -503,6 +503,10 @@ async def test_shared_server(
     await harness.wait(freezer, POLL)
     assert not issue_keys(harness)
     assert not impostor.secrets
+    harness.world.shared.shared_with.clear()
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.settle()
+    assert issue_keys(harness) == {"server_not_listed"}
 
 
 async def test_listed_as_shared_meanwhile(

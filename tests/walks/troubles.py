@@ -28,7 +28,12 @@ CONFIG_TABLE: Final[Table] = {
     Step.LINK_FAILED: PLEX_TV_KEYS | {"link_expired", "invalid_token", OTHER_ACCOUNT},
     Step.TOKEN: PLEX_TV_KEYS | {"invalid_token", "jwt_token", OTHER_ACCOUNT},
     Step.ADVANCED: frozenset(
-        {"invalid_url", "client_identifier_in_use", "invalid_client_identifier"}
+        {
+            "invalid_url",
+            "api_url_not_protected",
+            "client_identifier_in_use",
+            "invalid_client_identifier",
+        }
     ),
     Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
 }
@@ -160,6 +165,10 @@ def _advanced_troubles() -> Iterator[Trouble]:
         yield refused(cause, key, Field.CLIENT_IDENTIFIER, text, USER)
     for url in _BAD_URLS:
         yield refused(url, "invalid_url", Field.API_URL, url, USER, RECONFIGURE)
+    plain = "http://plex.tv/api/v2"
+    yield refused(
+        "plain", "api_url_not_protected", Field.API_URL, plain, USER, RECONFIGURE
+    )
 
 
 def _code(make: Callable[[Account], str]) -> Callable[[AccountWorld], Typed]:

@@ -11,18 +11,10 @@ PLEX_PORT: Final = 32400
 
 # The only networks that count as private: Python's `is_private` has 6to4, Teredo and test
 # networks, which lead to the internet.
-_PRIVATE: Final = tuple(
-    map(
-        ip_network,
-        (
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "127.0.0.0/8",
-            "fc00::/7",
-            "::1/128",
-        ),
-    )
+_LOOPBACK: Final = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))
+_PRIVATE: Final = (
+    *map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")),
+    *_LOOPBACK,
 )
 # Tailnets and carrier NAT: not private, and not on the internet.
 _SHARED: Final = ip_network("100.64.0.0/10")
@@ -133,6 +125,12 @@ def is_private(host: str | None) -> bool:
     """Return whether a host is a private or loopback address; a name never is."""
     address = _ip_address(host)
     return address is not None and any(address in network for network in _PRIVATE)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether a host is a loopback address; a name never is."""
+    address = _ip_address(host)
+    return address is not None and any(address in network for network in _LOOPBACK)
 
 
 def is_public(host: str | None) -> bool:

@@ -75,11 +75,9 @@ async def require_claimable(server: PlexServer, target: AccountServer) -> None:
     proves the answer, and the errors of `ServerList.renew`.
     """
     await target.servers.renew(now=True)
-    if target.listed is None:
-        return
-    if not target.listed.owned:
+    if target.is_shared:
         raise NotOwnerError
-    if not _is_vouched_for(server, target.listed):
+    if target.listed is not None and not _is_vouched_for(server, target.listed):
         raise StillListedError
 
 

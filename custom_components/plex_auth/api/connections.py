@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from yarl import URL
 
-from .addresses import is_private, names_address, parse_address, parse_listed_address
+from .addresses import (
+    is_loopback,
+    is_private,
+    names_address,
+    parse_address,
+    parse_listed_address,
+)
 from .models import Connection
-
-_MAX_CONNECTIONS: Final = 32
 
 
 class ConnectionKind(StrEnum):
@@ -64,12 +67,12 @@ def local_url(connection: Connection, scheme: str) -> URL | None:
 
 
 def rank(
-    connections: Iterable[Connection], *, https_required: bool
+    connections: Iterable[Connection], *, https_required: bool, is_trusted: bool
 ) -> tuple[tuple[Route, ...], ...]:
     """Return the routes to try, by rank: local https, local http, remote, relay.
 
-    Plain http is used only for private or loopback addresses, and only if the server
-    allows it. Such routes are also derived from https connections, for networks that do
+    Plain http is used only if the server allows it, for loopback addresses, and for
+    private ones of a server that is trusted in the home network. Such routes are also derived from https connections, for networks that do
     not resolve plex.direct names (plex-api.md §5.1, §13.11).
     """
     secure: dict[ConnectionKind, dict[URL, Route]] = {
@@ -78,12 +81,13 @@ def rank(
         ConnectionKind.RELAY: {},
     }
     plain: dict[URL, Route] = {}
-    for connection in islice(connections, _MAX_CONNECTIONS):
+    for connection in connections:
         url = parse_listed_address(connection.uri)
         if url is not None and url.scheme == "https":
             kind = connection_kind(connection)
             secure[kind][url] = Route(url, kind)
-        if not https_required and (plain_url := _plain_url(connection, url)):
+        plain_url = None if https_required else _plain_url(connection, url)
+        if plain_url is not None and (is_trusted or is_loopback(plain_url.host)):
             plain[plain_url] = Route(plain_url, ConnectionKind.LOCAL)
     local, *others = secure.values()
     return tuple(tuple(found.values()) for found in (local, plain, *others) if found)
@@ -95,7 +99,7 @@ def _order(connection: Connection) -> tuple[bool, bool, bool]:
 
 
 def _plain_url(connection: Connection, url: URL | None) -> URL | None:
-    """Return a connection's plain http address if a token may be sent there."""
+    """Return a connection's plain http address if it is private."""
     if connection.relay:
         return None
     if url is not None and url.scheme == "http":

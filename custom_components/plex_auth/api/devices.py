@@ -59,7 +59,7 @@ class Device:
             or fields.line("version", MAX_VERSION),
             created_at=fields.moment("createdAt"),
             last_seen_at=fields.moment("lastSeenAt"),
-            client_identifier=fields.text("clientIdentifier"),
+            client_identifier=fields.identifier("clientIdentifier"),
             is_server="server" in provides or product == _SERVER_PRODUCT,
         )
 

@@ -6,12 +6,18 @@ JSON and XML use the same field names but different types, and Plex may omit any
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
+import re
 from typing import Final
 
 from .bodies import Json
 
 MAX_LINE: Final = 128
 MAX_VERSION: Final = 64
+_MAX_TEXT: Final = 1024
+_MAX_TEXTS: Final = 256
+
+_IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
 
 # What joins letters and emoji into one; it is no printable character by itself.
 _JOINERS: Final = "\u200c\u200d"
@@ -31,16 +37,19 @@ class Fields:
         self._data: Mapping[str, Json] = data if isinstance(data, dict) else {}
 
     def text(self, key: str) -> str | None:
-        """Return a text, or None if it is empty."""
+        """Return a text, or None if it is empty or has over 1,024 characters."""
         value = self._data.get(key)
-        if isinstance(value, str) and value and (value.isascii() or _is_text(value)):
-            return value
-        return None
+        return value if isinstance(value, str) and value and _is_text(value) else None
+
+    def identifier(self, key: str) -> str | None:
+        """Return an identifier: up to 128 ASCII characters without spaces."""
+        value = self.text(key)
+        return value if value is not None and is_identifier(value) else None
 
     def line(self, key: str, length: int = MAX_LINE) -> str | None:
         """Return a name as one printable line of at most `length` characters."""
-        value = self.text(key)
-        return None if value is None else printable(value, length) or None
+        value = self._data.get(key)
+        return printable(value, length) or None if isinstance(value, str) else None
 
     def token(self, key: str) -> str | None:
         """Return a token, or None for a JWT, which servers reject (plex-api.md §8)."""
@@ -102,7 +111,10 @@ class Fields:
                 yield Fields(value)
 
     def texts(self, key: str, wrapped: str) -> tuple[str, ...]:
-        """Return a list of texts; XML has them as `id` of wrapped elements."""
+        """Return a list of texts; XML has them as `id` of wrapped elements.
+
+        Texts after the first 256 are left out.
+        """
         values = self._data.get(key)
         if not values:
             return ()
@@ -113,7 +125,12 @@ class Fields:
         ]
         if not texts:
             texts += [child.text("id") for child in self.children(key, wrapped)]
-        return tuple(filter(None, texts))
+        return tuple(islice(filter(None, texts), _MAX_TEXTS))
+
+
+def is_identifier(text: str) -> bool:
+    """Return whether a text can be the identifier of a server or device."""
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def printable(text: str, length: int = MAX_LINE) -> str:
@@ -148,7 +165,12 @@ def _as_list(value: Json) -> list[Json]:
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a text can be encoded; JSON may contain lone surrogates."""
+    """Return whether a text is not too long, and can be encoded.
+
+    JSON may contain lone surrogates.
+    """
+    if len(value) > _MAX_TEXT:
+        return False
     if value.isascii():
         return True
     try:

@@ -17,9 +17,18 @@ class Interval:
         """Return whether the interval has passed since the last `begin`."""
         return self._end is None or asyncio.get_running_loop().time() >= self._end
 
-    def begin(self) -> None:
-        """Start the interval now."""
-        self._end = asyncio.get_running_loop().time() + self._seconds
+    @property
+    def remaining(self) -> timedelta:
+        """Return the time until the interval is over."""
+        if self._end is None:
+            return timedelta(0)
+        seconds = self._end - asyncio.get_running_loop().time()
+        return timedelta(seconds=max(seconds, 0))
+
+    def begin(self, length: timedelta | None = None) -> None:
+        """Start the interval now, with another length if one is given."""
+        seconds = self._seconds if length is None else length.total_seconds()
+        self._end = asyncio.get_running_loop().time() + seconds
 
     def end(self) -> None:
         """End the interval now."""

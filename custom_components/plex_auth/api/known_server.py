@@ -4,23 +4,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, replace
 from typing import Any, Self
 
+from .connections import Route, rank
 from .fields import Fields
-from .models import Connection, ListedServer, model
+from .models import OWN_ACCOUNT, Connection, ListedServer, model
 
 _NAME = "name"
 _TOKEN = "token"
 _CONNECTIONS = "connections"
 _HTTPS_REQUIRED = "https_required"
+_OWNER = "owner"
+_HOME = "home"
 
 
 @model
 class KnownServer:
-    """A server's name, access token and connections, sorted by URI."""
+    """A server's name, access token, connections sorted by URI, and owner.
+
+    Without an `owner`, as an earlier version has stored it, the owner is not known.
+    """
 
     name: str | None = None
     token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
     https_required: bool
+    owner: int | None = None
+    home: bool = False
 
     @classmethod
     def from_listed(cls, server: ListedServer) -> Self:
@@ -32,6 +40,8 @@ class KnownServer:
                 sorted(server.connections, key=lambda connection: connection.uri)
             ),
             https_required=server.https_required,
+            owner=server.owner,
+            home=server.home,
         )
 
     @classmethod
@@ -43,10 +53,38 @@ class KnownServer:
             token=stored.token(_TOKEN),
             connections=Connection.parse_all(stored.children(_CONNECTIONS)),
             https_required=stored.boolean(_HTTPS_REQUIRED) or False,
+            owner=stored.integer(_OWNER),
+            home=stored.boolean(_HOME) or False,
         )
 
+    @property
+    def ranks(self) -> tuple[tuple[Route, ...], ...]:
+        """Return the routes to try, by rank.
+
+        A shared server's network is another one, where plain http would give its token
+        away; only within the Plex Home it is the same.
+        """
+        return rank(
+            self.connections,
+            https_required=self.https_required,
+            is_trusted=self.home or self.owner == OWN_ACCOUNT,
+        )
+
+    def is_of_owner(self, listed: ListedServer) -> bool:
+        """Return whether a listed server of this identifier is this server.
+
+        Anyone can give a server the identifier of another one. One of another owner is
+        not this server, unless the account itself owns it now.
+        """
+        return listed.owned or self.owner in (None, listed.owner)
+
     def completed(self, before: KnownServer) -> KnownServer:
-        """Return the server with a missing token or connections taken from `before`."""
+        """Return the server with a missing token or connections taken from `before`.
+
+        Nothing is taken from a server of another owner.
+        """
+        if before.owner not in (None, self.owner):
+            return self
         return replace(
             self,
             token=self.token or before.token,
@@ -60,4 +98,6 @@ class KnownServer:
             _TOKEN: self.token,
             _CONNECTIONS: [asdict(connection) for connection in self.connections],
             _HTTPS_REQUIRED: self.https_required,
+            _OWNER: self.owner,
+            _HOME: self.home,
         }

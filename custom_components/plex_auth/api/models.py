@@ -15,8 +15,12 @@ from .errors import UnexpectedAnswerError
 from .fields import MAX_VERSION, Fields, unwrap
 
 _MAX_CONNECTIONS: Final = 128
+_MAX_SERVERS: Final = 1000
+_MAX_ITEMS: Final = 128
+OWN_ACCOUNT: Final = 0
+"""The owner of a server that the account itself owns; Plex's own IDs are above."""
+
 TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
-_MAX_URI: Final = 1024
 
 
 @dataclass_transform(
@@ -75,7 +79,8 @@ class SubscriptionPeriod:
     @classmethod
     def parse_all(cls, account: Fields, key: str) -> tuple[Self, ...]:
         """Parse the list under a key, `subscriptions` or `pastSubscriptions`."""
-        return tuple(map(cls._parse, account.children(key, "subscription")))
+        periods = islice(account.children(key, "subscription"), _MAX_ITEMS)
+        return tuple(map(cls._parse, periods))
 
     @classmethod
     def _parse(cls, fields: Fields) -> Self:
@@ -120,9 +125,15 @@ class Service:
     status: str | None
 
     @classmethod
-    def parse(cls, fields: Fields) -> Self:
-        """Parse an item of `services`."""
-        return cls(identifier=fields.text("identifier"), status=fields.text("status"))
+    def parse_all(cls, account: Fields) -> tuple[Self, ...]:
+        """Parse the first ones of the list `services`."""
+        services = islice(account.children("services", "service"), _MAX_ITEMS)
+        return tuple(
+            [
+                cls(identifier=fields.text("identifier"), status=fields.text("status"))
+                for fields in services
+            ]
+        )
 
 
 @model
@@ -171,7 +182,7 @@ class Account:
         Raises UnexpectedAnswerError if `id` or `uuid` is missing.
         """
         fields = unwrap(data, "user")
-        account_id, uuid = fields.integer("id"), fields.text("uuid")
+        account_id, uuid = fields.integer("id"), fields.identifier("uuid")
         if account_id is None or uuid is None:
             raise UnexpectedAnswerError
         return cls(
@@ -210,7 +221,7 @@ class Account:
             entitlements=fields.texts("entitlements", "entitlement"),
             roles=fields.texts("roles", "role"),
             profile=Profile.parse(fields.child("profile")),
-            services=tuple(map(Service.parse, fields.children("services", "service"))),
+            services=Service.parse_all(fields),
         )
 
     @property
@@ -287,24 +298,35 @@ class Connection:
                     relay=fields.boolean("relay") or False,
                 )
                 for fields in islice(connections, _MAX_CONNECTIONS)
-                if (uri := fields.text("uri")) and len(uri) <= _MAX_URI
+                if (uri := fields.text("uri"))
             ]
         )
 
 
 @model
 class ListedServer:
-    """A server as plex.tv lists it for an account (plex-api.md §5)."""
+    """A server as plex.tv lists it for an account (plex-api.md §5).
+
+    `owner_id` is None if the account itself owns the server, and `home` is whether it is
+    shared within the Plex Home.
+    """
 
     name: str
     machine_identifier: str
     product_version: str | None
     source_title: str | None
     owned: bool
+    owner_id: int | None
+    home: bool
     presence: bool | None
     https_required: bool
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
+
+    @property
+    def owner(self) -> int | None:
+        """Return the owner: OWN_ACCOUNT, the ID of another account, or None if unknown."""
+        return OWN_ACCOUNT if self.owned else self.owner_id or None
 
     @property
     def label(self) -> str:
@@ -315,6 +337,7 @@ class ListedServer:
     def parse_servers(cls, data: Json) -> tuple[Self, ...]:
         """Parse the servers in the response to `GET /resources`, JSON or XML.
 
+        If there are over 1,000, owned ones come first, and the rest is left out.
         Raises UnexpectedAnswerError if the response is not a list.
         """
         if isinstance(data, dict) and isinstance(data.get("resources"), dict):
@@ -323,12 +346,15 @@ class ListedServer:
             listed = map(Fields, data)
         else:
             raise UnexpectedAnswerError
-        return tuple(filter(None, map(cls._parse_server, listed)))
+        servers = list(filter(None, map(cls._parse_server, listed)))
+        if len(servers) > _MAX_SERVERS:
+            servers.sort(key=lambda server: not server.owned)
+        return tuple(servers[:_MAX_SERVERS])
 
     @classmethod
     def _parse_server(cls, fields: Fields) -> Self | None:
         """Parse an item of the list; return None if it is not a server."""
-        machine_identifier = fields.text("clientIdentifier")
+        machine_identifier = fields.identifier("clientIdentifier")
         provides = (fields.text("provides") or "").split(",")
         if machine_identifier is None or "server" not in provides:
             return None
@@ -338,6 +364,8 @@ class ListedServer:
             product_version=fields.line("productVersion", MAX_VERSION),
             source_title=fields.line("sourceTitle"),
             owned=fields.boolean("owned") or False,
+            owner_id=fields.integer("ownerId"),
+            home=fields.boolean("home") or False,
             presence=fields.boolean("presence"),
             https_required=fields.boolean("httpsRequired") or False,
             access_token=fields.token("accessToken"),
@@ -360,7 +388,7 @@ class Identity:
     def parse(cls, data: Json) -> Self:
         """Parse an `/identity` response; raise UnexpectedAnswerError if invalid."""
         fields = require_container(data)
-        machine_identifier = fields.text("machineIdentifier")
+        machine_identifier = fields.identifier("machineIdentifier")
         if machine_identifier is None:
             raise UnexpectedAnswerError
         return cls(
@@ -415,7 +443,7 @@ class Source:
         device = require_container(data).child("Device")
         return cls(
             name=device.line("name"),
-            machine_identifier=device.text("clientIdentifier"),
+            machine_identifier=device.identifier("clientIdentifier"),
             access_token=device.text("accessToken"),
             connections=Connection.parse_all(device.children("Connection")),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import batched
 from typing import Final, NamedTuple
 
 from yarl import URL
@@ -23,6 +24,8 @@ from .server import PlexServer, require_started
 
 HEAD_START: Final = 1.0
 """Seconds until the next rank joins those that are probed already."""
+
+_AT_ONCE: Final = 32
 
 _MOST_HELPFUL_FIRST: Final[tuple[type[PlexError], ...]] = (
     UnavailableError,
@@ -93,13 +96,13 @@ async def race[AnswerT](
 ) -> Race[AnswerT]:
     """Probe routes and return the first that answers.
 
-    The routes of a rank are probed at once; the next rank starts when all so far have
-    failed or after `head_start` seconds. A probe fails by raising PlexError; any other
+    The routes of a rank are probed at once, at most 32 of them; the next ones start when
+    all so far have failed or after `head_start` seconds. A probe fails by raising PlexError; any other
     exception ends the race.
     """
     running: dict[asyncio.Future[AnswerT], Route] = {}
     failures: dict[Route, PlexError] = {}
-    waiting = list(ranks)
+    waiting = [part for rank in ranks for part in batched(rank, _AT_ONCE, strict=False)]
     try:
         while waiting or running:
             if waiting:

@@ -1,6 +1,5 @@
 """Calls to a Plex Media Server, and addresses with a token in them."""
 
-import re
 from typing import Final
 
 from aiohttp import ClientTimeout
@@ -17,14 +16,14 @@ from .errors import (
     WrongServerError,
 )
 from .failures import server_error
-from .fields import is_jwt
+from .fields import is_identifier, is_jwt
 from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
 from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
 CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
 
-_SOURCE: Final = re.compile(r"(server|provider)://[!-~]+")
+_SOURCES: Final = frozenset({"server", "provider"})
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _NO_SUCH_METHOD: Final = frozenset({404, 405, 501})
 _TRANSIENT_TOKEN_PARAMS: Final = {"type": "delegation", "scope": "all"}
@@ -45,7 +44,8 @@ def supports_sources(version: str | None) -> bool:
 
 def is_source(text: str) -> bool:
     """Return whether a text is a source: server://<id> or provider://<id> (§4)."""
-    return _SOURCE.fullmatch(text) is not None
+    kind, _, identifier = text.partition("://")
+    return kind in _SOURCES and is_identifier(identifier)
 
 
 def server_source(machine_identifier: str) -> str:

@@ -69,7 +69,7 @@ class Routing:
 
         A route below the best rank is replaced when a better one answers again.
         """
-        if (route := self.route) is not None:
+        if (route := self._current()) is not None:
             try:
                 identity = await self._identity(route)
             except _FROM_SERVER:
@@ -120,13 +120,19 @@ class Routing:
         if self.route == route:
             self.route = None
 
+    def _current(self) -> Route | None:
+        """Return the route in use, unless it is none of the server's routes any more."""
+        if not any(self.route in rank for rank in self._target.ranks):
+            self.route = None
+        return self.route
+
     async def _verified(self) -> Route:
         """Return the route in use, or a new one if it fails.
 
         Without a valid certificate, the identity is checked again, because another
         machine may have the address now. So is that of an unclaimed server.
         """
-        if (route := self.route) is not None:
+        if (route := self._current()) is not None:
             if self.at(route.url).is_proven and not self.is_unclaimed:
                 return route
             try:
@@ -139,7 +145,7 @@ class Routing:
                 self._use(route, identity)
                 return route
         async with self._lock:
-            if (route := self.route) is None:
+            if (route := self._current()) is None:
                 _, route = await self._choose(now=True)
         return route
 

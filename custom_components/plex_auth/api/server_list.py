@@ -1,20 +1,22 @@
 """The account's servers, fetched once for all callers, and one of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 import logging
+from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
 
 from .addresses import is_private, is_public
-from .connections import ConnectionKind, Route, own_address, rank
+from .connections import ConnectionKind, Route, own_address
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .intervals import Interval
 from .known_server import KnownServer
-from .models import ListedServer
+from .models import OWN_ACCOUNT, ListedServer
 from .shared_request import SharedRequest, Start
 
 _LOGGER = logging.getLogger(__name__)
@@ -32,16 +34,19 @@ class ServerList:
         ask: Callable[[], Awaitable[Iterable[ListedServer]]],
         verify: Callable[[], Awaitable[None]],
         *,
+        owners: Callable[[], Mapping[str, int | None]] = dict,
         on_renewed: Callable[[], None] = lambda: None,
         start: Start = asyncio.create_task,
     ) -> None:
         """Initialize with a way to fetch the servers from plex.tv.
 
-        `verify` raises PlexError unless plex.tv accepts the account token, `on_renewed`
-        is called after each response with servers, and `start` starts a task.
+        `verify` raises PlexError unless plex.tv accepts the account token, `owners`
+        returns the stored owners by machine identifier, `on_renewed` is called after
+        each response with servers, and `start` starts a task.
         """
         self.verify = verify
         self._ask_plex_tv = ask
+        self._owners = owners
         self._on_renewed = on_renewed
         self._servers: dict[str, ListedServer] | None = None
         self._request = SharedRequest(self._ask, start)
@@ -106,21 +111,29 @@ class ServerList:
     async def _ask(self) -> None:
         """Ask plex.tv for the servers."""
         servers = await self._ask_plex_tv()
-        self._servers = _by_identifier(servers)
+        self._servers = by_identifier(servers, self._owners())
         self._since_answer.begin()
         self._on_renewed()
 
 
-def _by_identifier(listed: Iterable[ListedServer]) -> dict[str, ListedServer]:
+def by_identifier(
+    listed: Iterable[ListedServer],
+    owners: Mapping[str, int | None] = MappingProxyType({}),
+) -> dict[str, ListedServer]:
     """Return the servers by their machine identifiers.
 
-    Anyone can give a server the identifier of another one: the owned row wins, else the
-    first one.
+    Anyone can give a server the identifier of another one: the owned row wins, else that
+    of the owner in `owners`, else the first one.
     """
+
+    def preference(server: ListedServer) -> tuple[bool, bool]:
+        owner = owners.get(server.machine_identifier)
+        return server.owned, owner is not None and server.owner == owner
+
     servers: dict[str, ListedServer] = {}
     for server in listed:
-        before = servers.get(server.machine_identifier)
-        if before is None or (server.owned and not before.owned):
+        before = servers.setdefault(server.machine_identifier, server)
+        if preference(server) > preference(before):
             servers[server.machine_identifier] = server
     return servers
 
@@ -152,14 +165,30 @@ class AccountServer:
 
     @property
     def listed(self) -> ListedServer | None:
-        """Return the server as plex.tv lists it now, or None if it does not."""
+        """Return the server as plex.tv lists it now, or None if it does not.
+
+        It may be one of another owner.
+        """
         return self.servers.get(self.machine_identifier)
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether plex.tv lists the server now, and not one of another owner."""
+        listed = self.listed
+        return listed is not None and self._stored().is_of_owner(listed)
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether plex.tv lists the server as another account's, or last did."""
+        if (listed := self.listed) is not None:
+            return not listed.owned
+        return self._stored().owner not in (None, OWN_ACCOUNT)
 
     @property
     def known(self) -> KnownServer:
         """Return the listed server, completed with stored details."""
         stored, listed = self._stored(), self.listed
-        if listed is None:
+        if listed is None or not stored.is_of_owner(listed):
             return stored
         return KnownServer.from_listed(listed).completed(stored)
 
@@ -176,8 +205,7 @@ class AccountServer:
         """Return the routes to try: the typed address alone, or the listed ones."""
         if self.url is not None:
             return ((Route(self.url, ConnectionKind.CUSTOM),),)
-        known = self.known
-        return rank(known.connections, https_required=known.https_required)
+        return self.known.ranks
 
     @property
     def private_ranks(self) -> tuple[tuple[Route, ...], ...]:
@@ -189,14 +217,12 @@ class AccountServer:
         if self.url is not None:
             return () if is_public(self.url.host) else self.ranks
         known = self.known
-        return rank(
-            (
-                connection
-                for connection in known.connections
-                if is_private(own_address(connection)) and not connection.relay
-            ),
-            https_required=known.https_required,
+        near = tuple(
+            connection
+            for connection in known.connections
+            if is_private(own_address(connection)) and not connection.relay
         )
+        return replace(known, connections=near).ranks
 
     def better_ranks(self, route: Route) -> tuple[tuple[Route, ...], ...]:
         """Return the ranks above that of a route, or all if it is no longer listed."""

@@ -8,8 +8,8 @@ from yarl import URL
 
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
-from ..api.addresses import parse_address, typed_addresses
-from ..api.connections import ConnectionKind, Route, rank
+from ..api.addresses import is_private, parse_address, typed_addresses
+from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
     NotClaimedError,
@@ -21,6 +21,7 @@ from ..api.errors import (
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
+from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
 from ..api.race import Race, find_server, most_helpful
 from ..api.server import PlexServer, is_source, require_claimed
@@ -69,8 +70,7 @@ def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
     ]
     if len(named) == 1:
         (server,) = named
-        ranks = rank(server.connections, https_required=server.https_required)
-        return Meant(ranks, server.machine_identifier)
+        return Meant(KnownServer.from_listed(server).ranks, server.machine_identifier)
     if not urls:
         raise FormError("invalid_url", CONF_URL)
     return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
@@ -98,8 +98,17 @@ def advanced(
 ) -> dict[str, str]:
     """Return the API address and client identifier, empty if not typed."""
     api_url = typed.get(CONF_API_URL, "").strip().rstrip("/")
-    if api_url and parse_address(api_url) is None:
-        raise FormError("invalid_url", CONF_API_URL)
+    if api_url:
+        url = parse_address(api_url)
+        if url is None:
+            raise FormError("invalid_url", CONF_API_URL)
+        # Another name may lead to another host later.
+        if (
+            url.scheme == "http"
+            and url.host != "localhost"
+            and not is_private(url.host)
+        ):
+            raise FormError("api_url_not_protected", CONF_API_URL)
     client_identifier = typed.get(CONF_CLIENT_IDENTIFIER, "").strip()
     if not client_identifier.isascii() or not client_identifier.isprintable():
         raise FormError("invalid_client_identifier", CONF_CLIENT_IDENTIFIER)

@@ -120,7 +120,7 @@ class RemoveServerFlow(ConfirmFlow):
                     await target.servers.renew(now=True)
                 except PlexError as err:
                     error = err
-            if target.listed is not None:
+            if target.is_listed:
                 return self._abort("listed_again")
         if not is_agreed or error is not None:
             return self._ask(error)
