@@ -14,7 +14,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .api.errors import PlexError, TokenRejectedError
+from .api.errors import PlexError, TokenRejectedError, cut_frames
 from .api.fields import printable
 from .api.intervals import Interval
 from .api.known_server import KnownServer
@@ -101,6 +101,15 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
             await self._poll.share()
 
     @override
+    async def _async_refresh(self, *args: Any, **kwargs: Any) -> None:
+        """Poll, and keep no frames of a failure."""
+        try:
+            await super()._async_refresh(*args, **kwargs)
+        finally:
+            if self.last_exception is not None:
+                cut_frames(self.last_exception)
+
+    @override
     async def async_request_refresh(self) -> None:
         """Poll for Home Assistant's action `update_entity`, at a limited rate."""
         if self.is_paused:
@@ -177,7 +186,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         """
         await self._poll.share()
         if (failure := self.failure) is not None:
-            raise failure.without_frames()
+            raise failure.again()
 
     async def async_check_now(self) -> None:
         """Poll the account and its list of servers, even if neither is due."""

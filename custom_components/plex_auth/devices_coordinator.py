@@ -180,7 +180,7 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         await self._async_check_account()
         await self._poll.share()
         if self.failure is not None:
-            raise self.failure.without_frames()
+            raise self.failure.again()
         return self.data or {}
 
     def is_own(self, device: Device) -> bool:
@@ -220,10 +220,9 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         async with self._lock:
             try:
                 if (failure := self._account.failure) is not None:
-                    raise failure.without_frames()
+                    raise failure.again()
                 return await self._async_fetch()
             except PlexError as err:
-                # Without its frames, which would keep the request in memory.
                 self.failure = err.without_frames()
                 self._is_late = self._account.failure is not None
                 is_unlisted = isinstance(err, NotPermittedError | TooLargeError)

@@ -75,7 +75,7 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
             try:
                 found[source], _ = await access.source(source)
             except PlexError as err:
-                self.failures[source] = err
+                self.failures[source] = err.without_frames()
                 LOGGER.debug("Unable to get one of the %s: %s", self.name, err)
         return found
 

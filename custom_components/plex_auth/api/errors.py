@@ -7,6 +7,15 @@ email address or response body.
 from typing import ClassVar, Self
 
 
+def cut_frames(error: BaseException) -> None:
+    """Cut the traceback of an error and its causes: variables of frames hold tokens."""
+    chain = [error]
+    for one in chain:
+        one.__traceback__ = None
+        causes = (one.__cause__, one.__context__)
+        chain += [cause for cause in causes if cause and cause not in chain]
+
+
 class PlexError(Exception):
     """Raised when a request to Plex fails.
 
@@ -30,8 +39,15 @@ class PlexError(Exception):
         self.retry_after = retry_after
 
     def without_frames(self) -> Self:
-        """Return the error without its traceback, which would keep the request."""
-        return self.with_traceback(None)
+        """Return the error, to keep it, without the frames of it and its causes."""
+        cut_frames(self)
+        return self
+
+    def again(self) -> Self:
+        """Return an equal error, to raise it, so that a kept one gets no frames."""
+        return type(self)(
+            status=self.status, code=self.code, retry_after=self.retry_after
+        )
 
 
 class CannotConnectError(PlexError):

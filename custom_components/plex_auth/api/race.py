@@ -47,8 +47,8 @@ class Race[AnswerT](NamedTuple):
 
     @property
     def error(self) -> PlexError:
-        """Return the most helpful error."""
-        return most_helpful(self.failures.values())
+        """Return the most helpful error, to raise it."""
+        return most_helpful(self.failures.values()).again()
 
 
 def most_helpful(failures: Iterable[PlexError]) -> PlexError:

@@ -34,7 +34,7 @@ class SharedRequest:
         """Start the request without waiting for it."""
         if (task := self._next) is None or task.done():
             task = self._next = self._start(self._run_after(self._running))
-            task.add_done_callback(_retrieve)
+            task.add_done_callback(self._forget)
         return task
 
     async def join(self) -> None:
@@ -56,8 +56,9 @@ class SharedRequest:
         self._running, self._next = self._next, None
         await self._request()
 
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Retrieve a failure without a waiting caller, so that it is not logged."""
-    if not task.cancelled():
-        task.exception()
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """Keep no failure, and let one that nothing waits for go unlogged."""
+        if self._running is task:
+            self._running = None
+        if not task.cancelled():
+            task.exception()

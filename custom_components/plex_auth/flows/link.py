@@ -20,6 +20,7 @@ from ..api.errors import (
     RateLimitedError,
     TokenRejectedError,
     UnavailableError,
+    cut_frames,
 )
 from ..api.models import Pin, SignIn
 from ..api.plex_tv import PlexTv
@@ -160,6 +161,9 @@ class LinkSignIn:
             )
         except PlexError as err:
             self.outcome = err
+        finally:
+            if isinstance(self.outcome, BaseException):
+                cut_frames(self.outcome)
 
     async def _sign_in(self, token: str) -> LinkOutcome:
         """Check and store the code's token."""
