@@ -236,6 +236,9 @@ def _see_repairs(screen: Screen, simulator: Simulator, names: HostileNames) -> N
     _open_repair(screen, names, Issue.UNCLAIMED, placeholders)
     with dialog.seen(Step.CONFIRM):
         names.look("claim")
+    host = names.own["machine_identifier"]
+    slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 1}
+    control.post("/faults", {**slow, "host": host})
     dialog.walk(ways.claim_server())
     names.look("claimed")
     control.post(f"/servers/{names.shared['machine_identifier']}/unshare")
