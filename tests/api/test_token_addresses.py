@@ -75,7 +75,10 @@ ADDRESSES = (
 )
 
 
-SPOILT = ("address", "port", "host", "user", "path", "scheme", "local", "relay")
+SPOILT = (
+    *("address", "port", "host", "user", "path", "scheme", "local", "relay"),
+    "uri port",
+)
 
 
 def names_of(address: str) -> tuple[str, ...]:
@@ -107,7 +110,7 @@ def connections(draw: st.DrawFn) -> Json:
     scheme = draw(st.sampled_from(("https", "https", "http")))
     scheme = value("scheme", scheme, "HTTP", "ftp", "javascript")
     user = value("user", "", "u@", "u:p@", "192.168.1.2@")
-    uri_port = draw(st.sampled_from((port, 32400, 65536, "x"))) if spoilt else port
+    uri_port = value("uri port", port, 1, 65536, "x")
     path = value("path", "", "/", "/admin", "?a=b", "#c", "/..//", "\\@evil.example")
     return {
         "protocol": scheme,
@@ -125,16 +128,20 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [
         {
             "name": f"Server {number}",
-            "clientIdentifier": draw(st.sampled_from((ME, ME, ME, OTHER))),
+            "clientIdentifier": draw(st.sampled_from((*[ME] * 5, OTHER))),
             "provides": "server",
             "owned": draw(st.sampled_from((True, False, False, None))),
-            "ownerId": draw(st.sampled_from((7, 8, 0, None))),
+            "ownerId": draw(st.sampled_from((7, 7, 8, 0, None))),
             "home": draw(st.sampled_from((False, False, True, None))),
             "httpsRequired": draw(st.sampled_from((False, False, True))),
-            "accessToken": draw(st.sampled_from((f"token {number}", None, "eyJ.a.b"))),
-            "connections": draw(st.lists(connections(), max_size=3)),
+            "accessToken": draw(
+                st.sampled_from((*[f"token {number}"] * 4, None, "eyJ.a.b"))
+            ),
+            "connections": draw(st.lists(connections(), min_size=1, max_size=3))
+            if draw(st.integers(0, 5))
+            else [],
         }
-        for number in range(draw(st.integers(0, 3)))
+        for number in range(draw(st.sampled_from((1, 1, 2, 2, 3, 0))))
     ]
 
 
@@ -142,10 +149,10 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
 def stored_servers(draw: st.DrawFn) -> dict[str, Any]:
     """Return what may be stored, with keys missing as in an earlier version."""
     stored = {
-        "token": draw(st.sampled_from((STORED_TOKEN, None))),
+        "token": draw(st.sampled_from((STORED_TOKEN, STORED_TOKEN, None))),
         "connections": draw(st.lists(connections(), max_size=3)),
         "https_required": draw(st.booleans()),
-        "owner": draw(st.sampled_from((OWN_ACCOUNT, 7, 8, None))),
+        "owner": draw(st.sampled_from((OWN_ACCOUNT, 7, 7, 8, None))),
         "home": draw(st.booleans()),
     }
     for key in draw(st.sets(st.sampled_from(sorted(stored)), max_size=2)):
