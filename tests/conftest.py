@@ -1,6 +1,7 @@
 """What the tests share: a simulated Plex, and Home Assistant with this integration."""
 
 from collections.abc import AsyncIterator, Iterator
+import os
 import re
 import ssl
 from unittest.mock import patch
@@ -46,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="print which error each call ends in at each fault",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let fuzzing run at its full length, before its modules are imported."""
+    if config.getoption("--full"):
+        os.environ.setdefault("HYPOTHESIS_PROFILE", "long")
 
 
 def pytest_terminal_summary(

@@ -1,6 +1,5 @@
 """`scripts/test`: every check of the project."""
 
-import os
 import sys
 
 from .checks import Checks
@@ -23,8 +22,6 @@ def main() -> int:
     """
     arguments = sys.argv[1:]
     is_whole = not set(arguments) - {"--full"}
-    if "--full" in arguments:
-        os.environ.setdefault("HYPOTHESIS_PROFILE", "long")
     prepare(TEST)
     checks = Checks(TEST)
     checks.check_code()

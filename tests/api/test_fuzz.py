@@ -1,7 +1,7 @@
 """Nothing that comes in, from Plex or from a person, ends in anything but our errors.
 
-With `HYPOTHESIS_PROFILE=long` in the environment more than 20,000 examples are run, other
-ones each time; without it a few hundred, always the same.
+With `--full` more than 20,000 examples are run, other ones each time; without it a few
+hundred, always the same.
 """
 
 from collections.abc import Callable
