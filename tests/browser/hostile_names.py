@@ -147,7 +147,7 @@ def _see_dialogs(screen: Screen, simulator: Simulator, names: HostileNames) -> N
         screen.see(reason)
         names.look("link failed")
     account.do(Choose(Step.LINK_FAILED, Step.TOKEN))
-    typed = {Field.TOKEN: ben.token()}
+    typed: ways.Typed = {Field.TOKEN: ben.token()}
     account.do(Submit(Step.TOKEN, typed, {"base": "wrong_account"}))
     names.look("wrong account")
     screen.close_dialog()

@@ -18,6 +18,7 @@ from .rendering import answer, media_container
 from .servers import MediaServer, Way
 from .site import Site, Surroundings
 
+_SHORTEST = 8  # characters of a secret
 _TOKEN = "X-Plex-Token"
 _CLAIM_TOKEN = "token"  # its name in the query, plex-api.md §17.3
 
@@ -144,9 +145,20 @@ class Impostor:
     @property
     def secrets(self) -> set[str]:
         """Return the secrets of the simulator that it got, wherever they were."""
-        got = [_text(request) for request in self.requests]
         return {
-            secret for secret in self._secrets() if any(secret in one for one in got)
+            secret for request in self.requests for secret in self.secrets_in(request)
+        }
+
+    def secrets_in(self, request: RecordedRequest) -> set[str]:
+        """Return the secrets that a request has anywhere in it.
+
+        Link codes are too short to be told from chance.
+        """
+        said = _text(request)
+        return {
+            secret
+            for secret in self._secrets()
+            if len(secret) >= _SHORTEST and secret in said
         }
 
     # Where it answers

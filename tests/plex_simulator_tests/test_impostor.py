@@ -79,8 +79,11 @@ async def test_what_it_got(plex: SimulatedPlex, impostor: Impostor) -> None:
     """It knows the tokens that it got, and each secret of the world wherever it was."""
     token = plex.anna.sign_in_token("a client")
     claim = plex.simulator.claim_tokens.create(plex.anna)
+    code = plex.simulator.pins.create("a client").code
     url = impostor.http_url
     await identity(plex, url)
+    assert code in plex.simulator.secrets()
+    await plex.get(f"{url}/{code}")  # which is too short to be told from chance
     assert (impostor.tokens, impostor.secrets) == (set(), set())
     await plex.get(f"{url}/", "in-a-header")
     await plex.get(f"{url}/?X-Plex-Token=in-a-query")
@@ -92,6 +95,7 @@ async def test_what_it_got(plex: SimulatedPlex, impostor: Impostor) -> None:
     assert impostor.tokens == got
     assert impostor.secrets == {claim, token, plex.anna.password}
     last = impostor.requests[-1]
+    assert impostor.secrets_in(last) == {token, plex.anna.password}
     assert (last.method, last.path) == ("GET", f"/library/{token}")
     assert (last.query, last.secure) == ({"a": f"b {plex.anna.password}"}, False)
     assert not plex.simulator.requests

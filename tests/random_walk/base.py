@@ -12,16 +12,19 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.plex_auth.clients import async_create_transport
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
+from tests.conftest import Dns
 from tests.harness import Harness
 from tests.helpers import subentry_of
 from tests.plex_simulator import MediaServer
 from tests.resource_usage import ResourceUsage
 
+from .adversary import Adversary
 from .consistency import (
     accepts_token,
     added,
@@ -63,13 +66,16 @@ class RandomWalkBase(RuleBasedStateMachine):
         harness: Harness,
         freezer: FrozenDateTimeFactory,
         usages: list[ResourceUsage],
+        dns: Dns,
     ) -> None:
-        """Take the harness, and what was in use after each walk before."""
+        """Take the harness, what was in use after each walk before, and the router."""
         super().__init__()
         self.harness, self.freezer, self.usages = harness, freezer, usages
+        self.dns = dns
         world = harness.world
         self.servers = [world.living_room, world.basement, world.shared]
-        self.dialogs = Dialogs(harness, self.servers)
+        self.adversary = Adversary(harness, self.servers)
+        self.dialogs = Dialogs(harness, self.servers, self.adversary.typed)
         self.stopped = list[MediaServer]()
         self.is_refused = self.is_plex_tv_away = False
         # The transient tokens that actions have given last, by the id of the subentry.
@@ -82,10 +88,14 @@ class RandomWalkBase(RuleBasedStateMachine):
         # Hypothesis starts each walk with the same random numbers, of which Home
         # Assistant makes the ids in its registries.
         random.seed()
+        self.dns.plex_direct = False
         for server in self.servers:
             server.notifications.allowed = True
-        assert await async_setup_component(self.harness.hass, "homeassistant", {})
+        for component in ("homeassistant", "repairs"):
+            assert await async_setup_component(self.harness.hass, component, {})
         self.entry = await self.harness.add(self.harness.anna, self.harness.server)
+        # Of the sessions that all share, one is made by a repair only.
+        async_create_transport(self.harness.hass, "any", verify_ssl=False)
 
     def added(self) -> list[MediaServer]:
         """Return the servers that are added."""
@@ -164,6 +174,7 @@ class RandomWalkBase(RuleBasedStateMachine):
             await self._calm_down()
             await self._check()
         finally:
+            await self.adversary.end()
             for entry in self.harness.hass.config_entries.async_entries(DOMAIN):
                 await self.harness.hass.config_entries.async_remove(entry.entry_id)
             self.dialogs.close_all()
@@ -173,9 +184,12 @@ class RandomWalkBase(RuleBasedStateMachine):
             self.harness.simulator.requests.clear()
         await check_nothing_is_left(self.harness)
         self.usages.append(ResourceUsage.now(self.harness))
-        assert not self.usages[-1].grown_since(self.usages[0])
+        grown = self.usages[-1].grown_since(self.usages[0])
+        assert not grown, grown
 
     async def _calm_down(self) -> None:
+        await self.adversary.end()
+        self.dns.plex_direct = True
         for server in self.stopped:
             await server.start()
         if self.is_plex_tv_away:
@@ -187,21 +201,28 @@ class RandomWalkBase(RuleBasedStateMachine):
             check_servers(self.entry)
         for _ in range(2):
             await self.let_pass(timedelta(hours=1, seconds=1))
+            await self._is_listening()
         await self._listen()
         # A request to sign in that is closed comes again at once, not at the next poll.
         self.dialogs.close_all()
         await self._settle()
 
     async def _listen(self) -> None:
-        """Let time pass until all sockets are open again, for an hour at most.
+        """Let time pass until all sockets are open again, for an hour at most."""
+        for _ in range(13):
+            if await self._is_listening():
+                return
+            await self.let_pass(timedelta(minutes=5))
+
+    async def _is_listening(self) -> bool:
+        """Return whether all sockets are open, or open soon.
 
         A leap of time ends an attempt that is under way.
         """
-        for _ in range(13):
-            with suppress(TimeoutError):
-                await check_sockets(self.harness, self.entry, self.servers, seconds=0.5)
-                return
-            await self.let_pass(timedelta(minutes=5))
+        with suppress(TimeoutError):
+            await check_sockets(self.harness, self.entry, self.servers, seconds=0.5)
+            return True
+        return False
 
     async def _check(self) -> None:
         """Check that everything is what it should be."""

@@ -113,10 +113,18 @@ async def check_sockets(
     Raises TimeoutError otherwise.
     """
     heard = [one for one in added(entry, servers) if one.owner is harness.anna]
-    await until(
-        lambda: all(len(one.notifications) == (one in heard) for one in servers),
-        seconds,
-    )
+
+    def are_open() -> bool:
+        # A socket that is being replaced is still open at the server.
+        return (
+            all(len(one.notifications) == (one in heard) for one in servers)
+            and entry.state is ConfigEntryState.LOADED
+            and all(
+                server_coordinator(entry, one).notifications.is_open for one in heard
+            )
+        )
+
+    await until(are_open, seconds)
 
 
 def check_issues(harness: Harness, entry: MockConfigEntry) -> None:

@@ -8,8 +8,10 @@ from typing import Any, Final
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
+from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.data_entry_flow import FlowManager, InvalidData, UnknownFlow
+from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
 from tests.helpers import async_use_api, source_of
 from tests.plex_simulator import Account, MediaServer
@@ -27,6 +29,8 @@ class Dialogs:
 
     harness: Harness
     servers: list[MediaServer]
+    # Gets the servers for which an address without TLS is typed.
+    typed: set[MediaServer]
 
     async def open_sign_in(self) -> None:
         """Open a dialog that adds an account."""
@@ -49,6 +53,24 @@ class Dialogs:
             (entry.entry_id, SUBENTRY_TYPE_SERVER), context={"source": SOURCE_USER}
         )
 
+    async def open_repair(self, picks: Picks, moves: int) -> None:
+        """Open the dialog of one of the issues that has one, and go on in it."""
+        issues = ir.async_get(self.harness.hass).issues
+        found = sorted(
+            one.issue_id
+            for one in issues.values()
+            if one.domain == DOMAIN and one.active and one.is_fixable
+        )
+        if not found:
+            return
+        result = await self._repairs.async_init(
+            DOMAIN, context={"issue_id": picked(found, picks)}
+        )
+        for _ in range(moves):
+            for repair in self._repairs.async_progress():
+                if repair["flow_id"] == result["flow_id"]:
+                    await self._go_on(self._repairs, repair, picks)
+
     def close_all(self) -> None:
         """Close all dialogs; one that asks to sign in again may come again at once."""
         for manager, flow in list(self._open()):
@@ -67,19 +89,26 @@ class Dialogs:
     async def go_on(self, picks: Picks) -> None:
         """Do the next thing in one of the dialogs, not always the right one."""
         for manager, flow in self._picked(picks):
-            step = flow["step_id"]
-            if step == "link":
-                pins = self.harness.simulator.pins
-                pins.link(pins.latest.code, self._somebody(picks))
-                continue
-            if step == "link_done":
-                await self._look(manager, flow)
-                continue
-            is_server = manager is self.harness.hass.config_entries.subentries
-            answer = self._server_answer if is_server else self._sign_in_answer
-            # A server may be picked that the form does not offer.
-            with suppress(UnknownFlow, InvalidData):
-                await manager.async_configure(flow["flow_id"], answer(step, picks))
+            await self._go_on(manager, flow, picks)
+
+    async def _go_on(self, manager: Manager, flow: Any, picks: Picks) -> None:
+        """Do the next thing in a dialog."""
+        step = flow["step_id"]
+        if step == "link":
+            pins = self.harness.simulator.pins
+            pins.link(pins.latest.code, self._somebody(picks))
+            return
+        if step in ("link_done", "claim"):
+            await self._look(manager, flow)
+            return
+        answer = self._sign_in_answer
+        if manager is self.harness.hass.config_entries.subentries:
+            answer = self._server_answer
+        elif manager is self._repairs:
+            answer = self._repair_answer
+        # A server may be picked that the form does not offer.
+        with suppress(UnknownFlow, InvalidData):
+            await manager.async_configure(flow["flow_id"], answer(step, picks))
 
     async def _look(self, manager: Manager, flow: Any) -> None:
         """Ask for what a page shows, as it does when it is opened again."""
@@ -109,11 +138,21 @@ class Dialogs:
             return {"server": server.machine_identifier}
         automatic: dict[str, Any] = {"verify_ssl": True}
         address = {**automatic, "url": server.http_url}
-        if step == "address":
-            return address
-        assert step == "reconfigure", step
-        sources = [source_of(picked(self.servers, picks))]
-        return {**picked((automatic, address), picks), "sources": sources}
+        if step == "reconfigure":
+            sources = {"sources": [source_of(picked(self.servers, picks))]}
+            address = {**picked((automatic, address), picks), **sources}
+        else:
+            assert step == "address", step
+        if "url" in address:
+            self.typed.add(server)
+        return address
+
+    def _repair_answer(self, step: str, picks: Picks) -> dict[str, Any]:
+        """Return what somebody does in the dialog of a repair: mostly agree."""
+        if step != "token":
+            return {}
+        server = picked(self.servers, picks)
+        return {"token": server.access_token_for(server.owner)}
 
     def _somebody(self, picks: Picks) -> Account:
         """Return Anna or, not so often, Ben."""
@@ -131,6 +170,15 @@ class Dialogs:
             yield entries.flow, sign_in
         for server in entries.subentries.async_progress():
             yield entries.subentries, server
+        for repair in self._repairs.async_progress():
+            yield self._repairs, repair
+
+    @property
+    def _repairs(self) -> Manager:
+        """Return what keeps the dialogs of repairs."""
+        repairs = repairs_flow_manager(self.harness.hass)
+        assert repairs is not None
+        return repairs
 
 
 def picked[T](found: Sequence[T], picks: Picks) -> T:

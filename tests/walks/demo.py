@@ -20,7 +20,7 @@ from scripts.shared.progress import step
 from scripts.shared.simulator import Simulator
 
 from . import ways
-from .names import DOMAIN, Action, Entity, Step
+from .names import DOMAIN, Action, Entity, Field, Step
 from .rest import Api
 from .world import (
     ANNA,
@@ -30,6 +30,7 @@ from .world import (
     FRITZ,
     FRITZ_NAME,
     LIVING_ROOM,
+    MALLORY,
     device_id,
     machine_identifier,
     page,
@@ -123,6 +124,38 @@ class Demo:
         _expect("token expires", found, wanted)
         return list(states.values())
 
+    async def meet_hostile_names(self) -> None:
+        """Add an account with hostile names: they are texts, and nothing follows them."""
+        mallory = self.simulator.account(MALLORY)
+        described = self.simulator.description["servers"]
+        own = [one for one in described if one["owner"] == MALLORY]
+        with step("Adding an account with hostile names"):
+            dialog = await self.api.open_account()
+            chosen = [one["machine_identifier"] for one in own]
+            who = person(self.simulator, MALLORY)
+            await dialog.walk(ways.add_account(who, Step.PASSWORD, chosen))
+            entry = await self.entry(mallory["title"])
+        with step("Reading hostile names"):
+            names = [mallory["title"], *(one["name"] for one in own)]
+            for action, key, name in (
+                (Action.TOKEN_DETAILS, "title", mallory["title"]),
+                (Action.SERVERS, "name", own[0]["name"]),
+                (Action.DEVICES, "name", own[0]["name"]),
+            ):
+                fields: ways.Typed = {Field.ENTRY: entry["entry_id"]}
+                response = (await self.api.call(action, fields))["service_response"]
+                told = f'"{key}": {json.dumps(name)}' in json.dumps(response)
+                _expect(f"{action} has {name}", told, True)
+            shown = [
+                state["attributes"]["friendly_name"]
+                for state in (await self.states()).values()
+            ]
+            for name in names:
+                has_some = any(one.startswith(f"{name} ") for one in shown)
+                _expect(f"{name} has entities", has_some, True)
+            asked = self.simulator.control.get("/beacon")["requests"]
+            _expect("followed names", asked, [])
+
     async def end(self) -> None:
         """Reload the accounts and remove them: all is as before, and nothing is left."""
         with step("Reloading the accounts"):
@@ -137,7 +170,7 @@ class Demo:
             _expect("entries left", await self.entries(), [])
             _expect("entities left", await self.states(), {})
             asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
-            _expect("signed out", [request["status"] for request in asked], [204, 204])
+            _expect("signed out", [request["status"] for request in asked], [204] * 3)
 
     def secrets(self, responses: Mapping[Action, Any]) -> list[str]:
         """Return what has to stay secret of this walk."""
@@ -214,6 +247,7 @@ async def _walk(given: dict[str, Any]) -> dict[str, object]:
             "secrets": demo.secrets(responses),
         }
         if given["check"]:
+            await demo.meet_hostile_names()
             await demo.end()
         return found
 
