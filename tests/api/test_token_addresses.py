@@ -363,6 +363,7 @@ def answers(*kinds: str) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(kinds), min_size=1, max_size=4)
 
 
+@pytest.mark.timeout(1800)
 @given(
     listed=st.lists(rows(), min_size=1, max_size=3),
     stored=stored_servers(),
