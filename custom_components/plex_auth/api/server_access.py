@@ -219,14 +219,17 @@ class ServerAccess:
         self,
         transport: Transport,
         target: AccountServer,
-        on_token_refused: Callable[[], None] = lambda: None,
+        on_news: Callable[[], None] = lambda: None,
     ) -> None:
-        """Initialize; `on_token_refused` is called when `token_refused` changes."""
+        """Initialize; `on_news` is called when `token_refused` changes.
+
+        It is also called when a call finds that the server is not claimed.
+        """
         self.target = target
         self.routing = Routing(transport, target)
         self.token_refused = False
         self._verifies = transport.verify_ssl
-        self._on_token_refused = on_token_refused
+        self._on_news = on_news
 
     @property
     def typed(self) -> tuple[URL | None, str | None, bool]:
@@ -282,6 +285,19 @@ class ServerAccess:
         PlexError, TokenRejectedError if plex.tv itself rejects the account token, and
         NotClaimedError if the server is not claimed.
         """
+        try:
+            return await self._call(call, is_repeatable=is_repeatable)
+        except NotClaimedError:
+            self._on_news()
+            raise
+
+    async def _call[AnswerT](
+        self,
+        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
+        *,
+        is_repeatable: bool,
+    ) -> tuple[AnswerT, Route]:
+        """Call the server on its route, or once on another one."""
         route = await self.routing.connect()
         try:
             return await self._call_on(route, call), route
@@ -330,9 +346,11 @@ class ServerAccess:
     async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
 
-        If the access token is refused too, that proves nothing about the token, and
-        another PlexError is raised.
+        If the access token is refused too, or the server said meanwhile that it is
+        unclaimed, that proves nothing about the token: raises another PlexError.
         """
+        if self.is_unclaimed:
+            raise UnavailableError
         try:
             await self.at(route.url).check_token(token)
         except NotPermittedError:
@@ -411,4 +429,4 @@ class ServerAccess:
         """Update whether the server refuses the typed token, and report a change."""
         if self.token_refused != refused:
             self.token_refused = refused
-            self._on_token_refused()
+            self._on_news()
