@@ -199,12 +199,12 @@ class LocalAddressFlow(ConfirmFlow):
         if result.winner is None:
             return self._ask(result.error, url=str(addresses[0]))
         url = str(result.winner[0].url)
+        if self._is_removed():
+            return self._abort("server_removed")
         # Another one than the user has seen may answer first by now.
         if not is_agreed or url != self._url:
             self._url = url
             return self._ask(url=url)
-        if self._is_removed():
-            return self._abort("server_removed")
         self._store({**self._subentry.data, CONF_URL: url, CONF_VERIFY_SSL: False})
         return self._done()
 
