@@ -1,5 +1,6 @@
 """Diagnostics say what helps and name nobody."""
 
+from dataclasses import replace
 import json
 
 import pytest
@@ -14,7 +15,13 @@ from syrupy.assertion import SnapshotAssertion
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .helpers import async_add_account, device_of, server_coordinator, until
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    device_of,
+    server_coordinator,
+    until,
+)
 from .plex_simulator import Fault, PlexSimulator
 from .plex_simulator.worlds import FixedWorld, async_fixed_world
 
@@ -93,3 +100,23 @@ async def test_trouble(
         "NotReachedError",
         "DnsError",
     }
+
+
+async def test_what_a_server_says_is_no_fact(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    fixed: FixedWorld,
+    paula: MockConfigEntry,
+) -> None:
+    """A version or a protocol of any wording is left out: it may name somebody."""
+    fixed.attic.version = "1.43 of paula@example.com"
+    fixed.attic.connections = [
+        replace(one, protocol="of paula@example.com") for one in fixed.attic.connections
+    ]
+    await account_coordinator(paula).async_check_now()
+    await server_coordinator(paula, fixed.attic).async_check_now()
+    found = await get_diagnostics_for_config_entry(hass, hass_client, paula)
+    assert server_coordinator(paula, fixed.attic).access.version == fixed.attic.version
+    assert "paula" not in json.dumps(found)
+    (server,) = found["servers"]
+    assert server["version"] is None

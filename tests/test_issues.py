@@ -252,7 +252,7 @@ async def test_unclaimed_server_is_no_matter_of_tokens(harness: Harness) -> None
     harness.server.trusts_network = False
     failure = await harness.failure("get_transient_token")
     assert failure.translation_key == "not_claimed"
-    assert issues(harness.hass, entry, harness.server) == []
+    assert issues(harness.hass, entry, harness.server) == ["server_unclaimed"]
 
 
 async def test_plain_http_instead_of_plex_direct(harness: Harness) -> None:

@@ -21,7 +21,7 @@ from .helpers import (
     subentry_of,
     with_typed_token,
 )
-from .plex_simulator import Certificate, Fault, MediaServer
+from .plex_simulator import Certificate, Connection, Fault, MediaServer
 from .plex_simulator.worlds import PODCASTS
 from .repair_dialog import OpenRepair, RepairDialog
 
@@ -195,6 +195,36 @@ async def test_use_the_local_address(harness: Harness, unresolved: Unresolved) -
     assert (data["url"], data["verify_ssl"]) == (url, False)
     assert server_coordinator(entry, server).data.route.kind == "custom"
     assert not ir.async_get(harness.hass).issues
+
+
+async def test_another_local_address_than_the_one_agreed_to(
+    harness: Harness, unresolved: Unresolved
+) -> None:
+    """Nothing is used that nobody agreed to: the owner may list another address."""
+    entry, server, dialog = unresolved
+    agreed = dialog.result["description_placeholders"]["url"]
+    impostor = await harness.simulator.add_impostor(server)
+    added = Connection(
+        protocol="https",
+        address="127.0.0.1",
+        port=impostor.port,
+        uri=impostor.https_url,
+        local=True,
+    )
+    server.connections = [*server.connections, added]
+    await server_coordinator(entry, server).account.servers.renew(now=True)
+    await server.stop()
+    await dialog.submit()
+    assert (dialog.result["step_id"], dialog.errors) == ("confirm", {})
+    other = f"https://127.0.0.1:{impostor.port}"
+    assert other != agreed
+    assert dialog.result["description_placeholders"]["url"] == other
+    await harness.settle()
+    assert "url" not in subentry_of(entry, server).data
+    assert not impostor.tokens
+    await dialog.submit()
+    assert dialog.result["type"] == "create_entry"
+    assert subentry_of(entry, server).data["url"] == other
 
 
 async def test_removed_while_the_local_address_is_asked(

@@ -85,7 +85,7 @@ def async_create_server_access(
     entry: ConfigEntry[Any],
     subentry: ConfigSubentry,
     servers: ServerList,
-    on_token_refused: Callable[[], None],
+    on_news: Callable[[], None],
 ) -> ServerAccess:
     """Return access to a server; typed settings take precedence over listed ones."""
     data = subentry.data
@@ -103,7 +103,7 @@ def async_create_server_access(
             url=URL(data[CONF_URL]) if CONF_URL in data else None,
             typed_token=data.get(CONF_TOKEN),
         ),
-        on_token_refused,
+        on_news,
     )
 
 

@@ -1,6 +1,7 @@
 """Diagnostics: allow-listed facts that identify no person."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
@@ -17,6 +18,10 @@ from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .devices_coordinator import DevicesCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
+
+# Owners of servers choose these texts; any other wording could name a person.
+_VERSION: Final = re.compile(r"[0-9.]+(?:-[0-9a-f]+)?")
+_PROTOCOL: Final = re.compile(r"https?")
 
 
 async def async_get_config_entry_diagnostics(
@@ -112,10 +117,13 @@ def _listed_server(server: ListedServer) -> dict[str, Any]:
     return {
         "owned": server.owned,
         "presence": server.presence,
-        "version": server.product_version,
+        "version": _plain(_VERSION, server.product_version),
         "https_required": server.https_required,
         "connections": [
-            {"kind": connection_kind(connection), "protocol": connection.protocol}
+            {
+                "kind": connection_kind(connection),
+                "protocol": _plain(_PROTOCOL, connection.protocol),
+            }
             for connection in server.connections
         ],
     }
@@ -131,7 +139,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         "listed": listed is not None,
         "owned": listed.owned if listed is not None else None,
         "claimed": access.identity.claimed if access.identity is not None else None,
-        "version": access.version,
+        "version": _plain(_VERSION, access.version),
         "connection": route.kind if route else None,
         "connection_scheme": route.url.scheme if route else None,
         "failed_addresses": [
@@ -166,6 +174,11 @@ def _update(coordinator: SharedPollCoordinator[Any]) -> dict[str, Any]:
         "last_update_success": coordinator.last_update_success,
         "failure": _class_name(coordinator.cause),
     }
+
+
+def _plain(expected: re.Pattern[str], text: str | None) -> str | None:
+    """Return a text from Plex, None if it has another form than expected."""
+    return text if expected.fullmatch(text or "") else None
 
 
 def _class_name(failure: BaseException | None) -> str | None:

@@ -162,8 +162,15 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             self.config_entry,
             self.subentry,
             self.account.servers,
-            self.async_update_listeners,
+            self._async_handle_access_news,
         )
+
+    @callback
+    def _async_handle_access_news(self) -> None:
+        """Close the socket of a server that says it is unclaimed; notify listeners."""
+        if self.access.is_unclaimed:
+            self.notifications.stop()
+        self.async_update_listeners()
 
     @callback
     def _async_handle_news(self, answers: bool) -> None:
@@ -208,7 +215,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 await access.target.renew(now=True)
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
-            if access is self.access:
+            if access is self.access and not access.is_unclaimed:
                 self._listen(route, is_back=not was_reached)
         return ServerData(route, identity)
 

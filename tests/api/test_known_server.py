@@ -128,3 +128,16 @@ def test_stored_data_has_the_bounds_of_listed_data() -> None:
     assert server.name == "N" * 128
     assert len(server.connections) == 128
     assert server.https_required is False
+
+
+def test_nothing_of_an_unknown_owner_goes_to_a_shared_server() -> None:
+    """What 0.2.0 stored without an owner may be of an own server: it stays with it."""
+    stored = known(owned=True, ownerId=None).as_stored()
+    del stored["owner"], stored["home"]
+    before = KnownServer.from_stored(stored)
+    shared = known(accessToken=None, connections=[])
+    assert shared.completed(before) == shared
+    own = known(owned=True, ownerId=None, accessToken=None, connections=[])
+    completed = own.completed(before)
+    assert completed.token == "a secret token"
+    assert completed.connections == before.connections

@@ -625,7 +625,15 @@ NOTHING_IN_CONTAINERS: tuple[Json, ...] = (
                 *(ACCOUNT_JSON | {"authToken": token} for token in NO_TOKENS),
             ],
         ),
-        (Pin.parse, [None, [], {}, {"id": 7}, {"code": "A"}, {"pin": 1}]),
+        (
+            Pin.parse,
+            [
+                *(None, [], {}, {"id": 7}, {"code": "A"}, {"pin": 1}),
+                # The dialog shows a code in Markdown, and in an element.
+                *({"id": 7, "code": code} for code in ('"><img src=x>', "[A](//x)")),
+                {"id": 7, "code": "A" * 129},
+            ],
+        ),
         (
             ListedServer.parse_servers,
             [None, 5, "x", {}, {"resources": None}, {"resources": 5}, {"user": {}}],

@@ -1,5 +1,7 @@
 """The calls of a server, against simulated ones."""
 
+import json
+
 import pytest
 from yarl import URL
 
@@ -40,6 +42,28 @@ async def test_identity(
     with pytest.raises(errors.WrongServerError):
         await server.identity(population.other.machine_identifier)
     assert all("X-Plex-Token" not in request.headers for request in plex.requests)
+
+
+async def test_identity_is_small(server: PlexServer, population: Population) -> None:
+    """What any listed address may answer is not read as if it were a list.
+
+    Reading 128 answers of 1 MiB each would hold up all else for seconds.
+    """
+
+    async def size_is_read(size: int) -> bool:
+        says = {"machineIdentifier": population.server.machine_identifier, "pad": ""}
+        says["pad"] = "x" * (size - len(json.dumps({"MediaContainer": says})))
+        body = json.dumps({"MediaContainer": says})
+        assert len(body) == size
+        population.server.faults.set("identity", Fault.body(body))
+        try:
+            await server.identity()
+        except errors.TooLargeError:
+            return False
+        return True
+
+    assert await size_is_read(32 * 1024)
+    assert not await size_is_read(32 * 1024 + 1)
 
 
 async def test_boot(server: PlexServer, population: Population) -> None:

@@ -1,5 +1,6 @@
 """Reach a server and call it, without Home Assistant, over real HTTP."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 import json
@@ -39,6 +40,15 @@ UNKNOWN = KnownServer(token=None, connections=(), https_required=False)
 def issue(server: PlexServer, token: str) -> Awaitable[TransientToken]:
     """Ask for a transient token, which only the right access token gives."""
     return server.transient_token(token)
+
+
+def tokens_of(scene: Scene) -> set[str]:
+    """Return the tokens that servers got."""
+    return {
+        one.headers["X-Plex-Token"]
+        for one in scene.plex.requests
+        if one.host != PLEX_TV and "X-Plex-Token" in one.headers
+    }
 
 
 @dataclass
@@ -406,6 +416,53 @@ async def test_server_that_said_it_is_unclaimed_gets_no_token(
     scene.server.faults.clear()
     scene.server.claim(scene.server.owner)
     await access.call(issue)
+
+
+@pytest.mark.parametrize("state", ["starting", "startingPlugins"])
+async def test_unclaimed_server_that_starts_gets_no_token(
+    scene: Scene, state: str
+) -> None:
+    """What a server says while it starts up is no news of it, but holds tokens back."""
+    access = scene.access()
+    await access.identify()
+    scene.server.unclaim(listed=True)
+    await scene.server.restart(boot_state=state)
+    access.routing.route = None
+    scene.plex.requests.clear()
+    for attempt in (access.call(issue), access.check_token("typed")):
+        with pytest.raises(StartingUpError):
+            await attempt
+    assert not access.is_unclaimed
+    assert not tokens_of(scene)
+
+
+async def test_unclaimed_while_the_token_is_renewed(scene: Scene) -> None:
+    """What a poll hears while plex.tv is asked for a new token holds that one back."""
+    access = scene.access()
+    await access.call(issue)
+    scene.server.rotate_access_tokens()
+    renewed = scene.server.access_token_for(scene.server.owner)
+    scene.plex.faults.set("resources", Fault.delay(0.5))
+    calling = asyncio.create_task(access.call(issue))
+    while not scene.plex.requests_to("resources")[1:]:
+        await asyncio.sleep(0.01)
+    scene.server.unclaim(listed=True)
+    await access.identify()
+    assert access.is_unclaimed
+    with pytest.raises(NotClaimedError):
+        await calling
+    assert renewed not in tokens_of(scene)
+
+
+async def test_typed_token_is_not_shown_to_another_server(scene: Scene) -> None:
+    """A server that names itself as another one gets no token, nor refuses it."""
+    access = scene.access()
+    await access.identify()
+    scene.server.machine_identifier = "another"
+    scene.plex.requests.clear()
+    with pytest.raises(WrongServerError):
+        await access.check_token("typed")
+    assert not tokens_of(scene)
 
 
 async def test_first_call_meets_an_unclaimed_server(scene: Scene) -> None:

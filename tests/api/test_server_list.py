@@ -293,7 +293,7 @@ def test_private_ranks(plex: PlexTv) -> None:
         ({"owned": True}, None, "stored"),
         ({"owned": True}, 7, None),
         ({"owner_id": 7}, 7, "stored"),
-        ({"owner_id": 7}, None, "stored"),
+        ({"owner_id": 7}, None, None),
         ({}, None, "stored"),
     ],
 )

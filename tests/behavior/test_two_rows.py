@@ -11,8 +11,9 @@ from custom_components.plex_auth.api.models import OWN_ACCOUNT
 from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_TOKEN
+from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
-from tests.helpers import account_coordinator, subentry_of
+from tests.helpers import account_coordinator, server_coordinator, subentry_of
 from tests.plex_simulator import Account, Fault
 from tests.repair_dialog import OpenRepair
 
@@ -112,6 +113,39 @@ async def test_only_a_row_of_another_owner(
     assert dialog.result["type"] == "create_entry"
     await harness.settle()
     assert not entry.subentries
+
+
+async def test_unclaimed_beside_a_row_of_another_owner(
+    harness: Harness, open_repair: OpenRepair
+) -> None:
+    """Nobody can hide that an own server is unclaimed by listing one like it.
+
+    It is not claimed from here, since plex.tv lists that identifier for another owner.
+    """
+    entry = await harness.add(harness.anna, harness.server)
+    identifier = harness.server.machine_identifier
+    await async_list(
+        harness,
+        harness.anna,
+        lambda rows: [
+            mallorys(row) if row["clientIdentifier"] == identifier else row
+            for row in rows
+        ],
+    )
+    harness.server.unclaim()
+    await account_coordinator(entry).async_check_now()
+    await server_coordinator(entry, harness.server).async_check_now()
+    await harness.settle()
+    assert server_coordinator(entry, harness.server).access.is_unclaimed
+    keys = {
+        issue.translation_key
+        for issue in ir.async_get(harness.hass).issues.values()
+        if issue.domain == DOMAIN
+    }
+    assert keys == {"server_unclaimed"}
+    dialog = await open_repair(entry, harness.server, "server_unclaimed")
+    assert dialog.result["reason"] == "not_owner"
+    assert not harness.simulator.claim_tokens.given
 
 
 async def test_signing_in(harness: Harness) -> None:

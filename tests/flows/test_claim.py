@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+import json
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -276,6 +277,37 @@ async def test_server_of_nobody_gets_no_token(
     asked = [one for one in harness.simulator.requests if one.host != "plex.tv"]
     assert {one.endpoint for one in asked} == {"identity"}
     assert not any("X-Plex-Token" in one.headers for one in asked)
+
+
+async def test_unclaimed_while_a_token_is_checked(harness: Harness) -> None:
+    """What a server says in the middle of a poll keeps the socket closed as well."""
+    entry = await harness.add(harness.anna, harness.server)
+    await harness.transient_token()
+    harness.server.notifications.allowed = True
+    identifier = harness.server.machine_identifier
+    says = {"machineIdentifier": identifier, "claimed": True}
+    claimed = Fault.body(json.dumps({"MediaContainer": says}))
+    harness.server.unclaim(listed=True)
+    harness.server.faults.set("root", Fault.status(401))
+    harness.server.faults.set("identity", claimed, times=1)
+    harness.simulator.requests.clear()
+    await harness.reload(entry)
+    assert server_coordinator(entry, harness.server).access.is_unclaimed
+    assert harness.simulator.requests_to("root")
+    assert not harness.simulator.requests_to("notifications")
+
+
+async def test_unclaimed_as_an_action_finds(harness: Harness) -> None:
+    """What an action hears is told at once, and closes the socket."""
+    harness.server.notifications.allowed = True
+    entry = await harness.add(harness.anna, harness.server)
+    notifications = server_coordinator(entry, harness.server).notifications
+    await until(lambda: notifications.is_open)
+    harness.server.claimed = False
+    await harness.failure("get_transient_token")
+    await harness.settle()
+    assert issue_keys(harness) == {UNCLAIMED}
+    await until(lambda: not harness.server.notifications)
 
 
 async def test_closed_dialog(

@@ -75,9 +75,10 @@ async def require_claimable(server: PlexServer, target: AccountServer) -> None:
     proves the answer, and the errors of `ServerList.renew`.
     """
     await target.servers.renew(now=True)
-    if target.is_shared:
+    listed = target.listed
+    if target.is_shared or (listed is not None and not listed.owned):
         raise NotOwnerError
-    if target.listed is not None and not _is_vouched_for(server, target.listed):
+    if listed is not None and not _is_vouched_for(server, listed):
         raise StillListedError
 
 

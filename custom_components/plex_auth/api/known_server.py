@@ -81,9 +81,11 @@ class KnownServer:
     def completed(self, before: KnownServer) -> KnownServer:
         """Return the server with a missing token or connections taken from `before`.
 
-        Nothing is taken from a server of another owner.
+        Nothing is taken from a server of another owner, and nothing of an unknown one
+        for a shared server: it may be of an own server with the same identifier.
         """
-        if before.owner not in (None, self.owner):
+        is_own = before.owner is None and self.owner == OWN_ACCOUNT
+        if before.owner != self.owner and not is_own:
             return self
         return replace(
             self,

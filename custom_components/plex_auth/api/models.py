@@ -260,10 +260,10 @@ class Pin:
 
     @classmethod
     def parse(cls, data: Json) -> Self:
-        """Parse a PIN; raise UnexpectedAnswerError without an ID or code."""
+        """Parse a PIN; raise UnexpectedAnswerError without an ID or a plain code."""
         fields = unwrap(data, "pin")
-        pin_id, code = fields.integer("id"), fields.text("code")
-        if pin_id is None or code is None:
+        pin_id, code = fields.integer("id"), fields.identifier("code")
+        if pin_id is None or code is None or not code.replace("-", "").isalnum():
             raise UnexpectedAnswerError
         return cls(
             id=pin_id,

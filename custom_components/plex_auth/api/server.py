@@ -19,10 +19,12 @@ from .failures import server_error
 from .fields import is_identifier, is_jwt
 from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
-from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
+from .transport import LARGEST_BODY, PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
 CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
 
+# Any listed address may answer, and many at once: reading must not hold up all else.
+_LARGEST_IDENTITY: Final = 32 * 1024
 _SOURCES: Final = frozenset({"server", "provider"})
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)
 _NO_SUCH_METHOD: Final = frozenset({404, 405, 501})
@@ -109,7 +111,12 @@ class PlexServer:
         Raises WrongServerError if it is not the expected machine identifier.
         """
         identity = Identity.parse(
-            await self._request("GET", self.url / "identity", timeout=PROBE_TIMEOUT)
+            await self._request(
+                "GET",
+                self.url / "identity",
+                timeout=PROBE_TIMEOUT,
+                largest=_LARGEST_IDENTITY,
+            )
         )
         if expected is not None and identity.machine_identifier != expected:
             raise WrongServerError
@@ -220,6 +227,7 @@ class PlexServer:
         token: str | None = None,
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
+        largest: int = LARGEST_BODY,
     ) -> Json:
         """Send a request to a URL of the server; return its parsed body, or None."""
         if token is not None:
@@ -232,6 +240,7 @@ class PlexServer:
                 token=token,
                 timeout=timeout,
                 parse=parse,
+                largest=largest,
             )
         except ConnectionClosedError:
             if self.url.scheme != "http":

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 import logging
@@ -25,6 +24,7 @@ from .errors import (
     ServerTooOldError,
     StartingUpError,
     UnavailableError,
+    WrongServerError,
 )
 from .intervals import Interval
 from .models import Identity, ListedServer, Source
@@ -99,11 +99,24 @@ class Routing:
         return route
 
     async def require_claimed(self, route: Route) -> None:
-        """Raise NotClaimedError if the server says that it is unclaimed (§6.1)."""
-        with suppress(PlexError):
+        """Raise NotClaimedError if the server says that it is unclaimed (§6.1).
+
+        Raises StartingUpError and WrongServerError; another failure is no answer.
+        """
+        try:
             self._note(await self._identity(route))
+        except StartingUpError, WrongServerError:
+            raise
+        except PlexError as err:
+            _LOGGER.debug("Could not check whether the server is claimed: %s", err)
         if self.is_unclaimed:
             raise NotClaimedError
+
+    def for_token(self, route: Route) -> PlexServer:
+        """Return the server on a route, for a token; raise NotClaimedError for none."""
+        if self.is_unclaimed:
+            raise NotClaimedError
+        return self.at(route.url)
 
     async def is_confirmed(self, route: Route) -> bool:
         """Return whether the server itself answers on the route in use."""
@@ -192,9 +205,11 @@ class Routing:
     async def _identity(self, route: Route) -> Identity:
         """Return the identity on a route, without sending a token.
 
-        Raises WrongServerError if another server answers.
+        Raises WrongServerError if another server answers, and StartingUpError if the
+        server says while it starts up that it is unclaimed: it gets no token either.
         """
-        return await self.at(route.url).identity(self._target.machine_identifier)
+        identity = await self.at(route.url).identity(self._target.machine_identifier)
+        return require_started(identity) if identity.claimed is False else identity
 
 
 class ServerAccess:
@@ -204,14 +219,17 @@ class ServerAccess:
         self,
         transport: Transport,
         target: AccountServer,
-        on_token_refused: Callable[[], None] = lambda: None,
+        on_news: Callable[[], None] = lambda: None,
     ) -> None:
-        """Initialize; `on_token_refused` is called when `token_refused` changes."""
+        """Initialize; `on_news` is called when `token_refused` changes.
+
+        It is also called when a call finds that the server is not claimed.
+        """
         self.target = target
         self.routing = Routing(transport, target)
         self.token_refused = False
         self._verifies = transport.verify_ssl
-        self._on_token_refused = on_token_refused
+        self._on_news = on_news
 
     @property
     def typed(self) -> tuple[URL | None, str | None, bool]:
@@ -267,6 +285,19 @@ class ServerAccess:
         PlexError, TokenRejectedError if plex.tv itself rejects the account token, and
         NotClaimedError if the server is not claimed.
         """
+        try:
+            return await self._call(call, is_repeatable=is_repeatable)
+        except NotClaimedError:
+            self._on_news()
+            raise
+
+    async def _call[AnswerT](
+        self,
+        call: Callable[[PlexServer, str], Awaitable[AnswerT]],
+        *,
+        is_repeatable: bool,
+    ) -> tuple[AnswerT, Route]:
+        """Call the server on its route, or once on another one."""
         route = await self.routing.connect()
         try:
             return await self._call_on(route, call), route
@@ -310,14 +341,16 @@ class ServerAccess:
         """
         route = await self.routing.connect()
         await self.routing.require_claimed(route)
-        await self.at(route.url).check_token(token)
+        await self.routing.for_token(route).check_token(token)
 
     async def check_transient_token(self, route: Route, token: str) -> None:
         """Raise NotPermittedError if the server, just identified, refuses a token.
 
-        If the access token is refused too, that proves nothing about the token, and
-        another PlexError is raised.
+        If the access token is refused too, or the server said meanwhile that it is
+        unclaimed, that proves nothing about the token: raises another PlexError.
         """
+        if self.is_unclaimed:
+            raise UnavailableError
         try:
             await self.at(route.url).check_token(token)
         except NotPermittedError:
@@ -370,7 +403,7 @@ class ServerAccess:
         call: Callable[[PlexServer, str], Awaitable[AnswerT]],
     ) -> AnswerT:
         """Call the server with its access token, renewed once if refused."""
-        server, token = self.at(route.url), self.target.token
+        server, token = self.routing.for_token(route), self.target.token
         try:
             return await call(server, token)
         except NotPermittedError:
@@ -378,12 +411,14 @@ class ServerAccess:
                 await self._check_typed_token(route, token)
                 raise
             token = await self.target.renewed_token(token)
-        return await call(server, token)
+        # Renewing takes a while, and a poll may have heard news of the server.
+        return await call(self.routing.for_token(route), token)
 
     async def _check_typed_token(self, route: Route, token: str) -> None:
         """Check whether the server refuses the token itself or only the request."""
+        server = self.routing.for_token(route)
         try:
-            await self.at(route.url).check_token(token)
+            await server.check_token(token)
         except NotPermittedError:
             await self.routing.require_claimed(route)
             self._set_token_refused(True)
@@ -394,4 +429,4 @@ class ServerAccess:
         """Update whether the server refuses the typed token, and report a change."""
         if self.token_refused != refused:
             self.token_refused = refused
-            self._on_token_refused()
+            self._on_news()

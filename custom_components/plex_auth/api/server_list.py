@@ -180,9 +180,10 @@ class AccountServer:
     @property
     def is_shared(self) -> bool:
         """Return whether plex.tv lists the server as another account's, or last did."""
-        if (listed := self.listed) is not None:
+        stored, listed = self._stored(), self.listed
+        if listed is not None and stored.is_of_owner(listed):
             return not listed.owned
-        return self._stored().owner not in (None, OWN_ACCOUNT)
+        return stored.owner not in (None, OWN_ACCOUNT)
 
     @property
     def known(self) -> KnownServer:

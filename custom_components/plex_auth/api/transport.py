@@ -125,6 +125,7 @@ class Transport:
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
+        largest: int = LARGEST_BODY,
     ) -> Json:
         """Send a request; return its parsed body, or None if `parse` is false.
 
@@ -132,7 +133,7 @@ class Transport:
         so the token never reaches another host. Raises CannotConnectError or a
         subclass, the error of `failure_reader` for an unsuccessful response,
         BadRequestError if the request cannot be sent, TooLargeError for a body over
-        LARGEST_BODY bytes and UnexpectedAnswerError for one that is not JSON or XML.
+        `largest` bytes and UnexpectedAnswerError for one that is not JSON or XML.
         """
         body: bytes | None = None
         error: PlexError | None = None
@@ -148,7 +149,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:
-                body = await _read(response)
+                body = await _read(response, largest)
         except (ClientError, TimeoutError, OSError, ValueError) as err:
             outcome = type(err).__name__
             error = _connection_error(err)
@@ -231,8 +232,8 @@ async def _refuse_redirect(
     return response
 
 
-async def _read(response: ClientResponse) -> bytes | None:
-    """Return the body, or None if it has more than LARGEST_BODY bytes.
+async def _read(response: ClientResponse, largest: int) -> bytes | None:
+    """Return the body, or None if it has more than `largest` bytes.
 
     An exception raised here would keep the partial body in memory.
     """
@@ -241,7 +242,7 @@ async def _read(response: ClientResponse) -> bytes | None:
     while chunk := await response.content.readany():
         chunks.append(chunk)
         size += len(chunk)
-        if size > LARGEST_BODY:
+        if size > largest:
             response.close()
             return None
     return b"".join(chunks)

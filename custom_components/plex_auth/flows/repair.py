@@ -180,6 +180,9 @@ class NewTokenFlow(ServerRepairFlow):
 class LocalAddressFlow(ConfirmFlow):
     """A flow that uses a server's local address, which needs no name resolution."""
 
+    _url: str | None = None
+    """The address that the user is asked about."""
+
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
         """Use the address after confirmation, if the server answers there."""
@@ -188,14 +191,20 @@ class LocalAddressFlow(ConfirmFlow):
         if not addresses:
             return self._abort("no_local_address")
         routes = [Route(url, ConnectionKind.CUSTOM) for url in addresses]
-        result = await find_server([routes], self._server_at, self._subentry.unique_id)
+        seen = [route for route in routes if str(route.url) == self._url]
+        others = [route for route in routes if route not in seen]
+        result = await find_server(
+            [seen, others], self._server_at, self._subentry.unique_id
+        )
         if result.winner is None:
             return self._ask(result.error, url=str(addresses[0]))
         url = str(result.winner[0].url)
-        if not is_agreed:
-            return self._ask(url=url)
         if self._is_removed():
             return self._abort("server_removed")
+        # Another one than the user has seen may answer first by now.
+        if not is_agreed or url != self._url:
+            self._url = url
+            return self._ask(url=url)
         self._store({**self._subentry.data, CONF_URL: url, CONF_VERIFY_SSL: False})
         return self._done()
 
