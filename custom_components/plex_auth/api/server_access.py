@@ -25,6 +25,7 @@ from .errors import (
     ServerTooOldError,
     StartingUpError,
     UnavailableError,
+    UnprotectedOnlyError,
 )
 from .intervals import Interval
 from .models import Identity, ListedServer, Source
@@ -156,6 +157,8 @@ class Routing:
             result = await race(self._target.ranks, self._identity)
         self.failures = result.failures
         if result.winner is None:
+            if not result.failures and self._target.unused:
+                raise UnprotectedOnlyError
             raise result.error
         self._comparison.begin()
         route, identity = result.winner
