@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth import names
+from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -134,16 +135,22 @@ async def test_too_old(harness: Harness, freezer: FrozenDateTimeFactory) -> None
 
 
 @pytest.mark.usefixtures("plex_direct")
+@pytest.mark.parametrize("addresses", [(), ("0.0.0.0",), ("::",), ("0.0.0.0", "::")])
 async def test_not_reached_as_no_name_resolves(
-    harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
+    harness: Harness,
+    dns: Dns,
+    freezer: FrozenDateTimeFactory,
+    addresses: tuple[str, ...],
 ) -> None:
     """A server with names that do not resolve is told of after a while, until they do."""
     server = await harness.add_hidden_server()
-    dns.plex_direct = False
+    dns.names["*.plex.direct"] = addresses
     entry = await harness.add(server.owner, server)
     assert issues(harness.hass, entry, server) == []
     await harness.lose(freezer)
     assert issues(harness.hass, entry, server) == ["server_not_reached"]
+    failures = server_coordinator(entry, server).access.failures.values()
+    assert {type(failure) for failure in failures} == {DnsError}
     dns.plex_direct = True
     await harness.wait(freezer, SERVER_POLL)
     assert harness.state("sensor.connection", server.owner, server) == "local"
