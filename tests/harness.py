@@ -129,6 +129,11 @@ class Harness:
         """Let time pass, and wait for what is due by then."""
         await async_pass(self.hass, freezer, step)
 
+    async def lose(self, freezer: FrozenDateTimeFactory) -> None:
+        """Let the time pass after which a server counts as not reached."""
+        for _ in range(5):
+            await self.wait(freezer, timedelta(minutes=5, seconds=10))
+
     async def call(
         self, action: str, context: Context | None = None, /, **data: Any
     ) -> dict[str, Any]:

@@ -27,13 +27,15 @@ class RepairDialog:
         self._texts = texts_of(f"issues.{key}.fix_flow")
         self._issue_id = issue_id
         self.result: Mapping[str, Any] = {}
+        self._typed: Mapping[str, object] = {}
 
     async def start(self) -> None:
         """Open the dialog."""
         await self._post(URL, {"handler": DOMAIN, "issue_id": self._issue_id})
 
-    async def submit(self, **typed: str) -> None:
+    async def submit(self, **typed: object) -> None:
         """Submit the form."""
+        self._typed = typed
         await self._post(f"{URL}/{self.result['flow_id']}", typed)
 
     @property
@@ -54,7 +56,7 @@ class RepairDialog:
         """Close the dialog."""
         await self._client.delete(f"{URL}/{self.result['flow_id']}")
 
-    async def _post(self, url: str, data: Mapping[str, str]) -> None:
+    async def _post(self, url: str, data: Mapping[str, object]) -> None:
         await self._take(await self._client.post(url, json=data))
 
     async def _take(self, response: ClientResponse) -> None:
@@ -67,8 +69,12 @@ class RepairDialog:
             for field in self.result["data_schema"]:
                 assert texts["data"][field["name"]]
                 assert texts["data_description"][field["name"]]
-                assert "default" not in field
-                assert "description" not in field
+                # What was typed is shown again, secrets excepted.
+                is_secret = field["name"] == "token"
+                typed = None if is_secret else self._typed.get(field["name"])
+                shown = field.get("description", {}).get("suggested_value")
+                assert shown == typed
+                assert not (is_secret and "default" in field)
             for key in self.errors.values():
                 assert _placeholders(self._texts["error"][key]) <= given.keys()
         elif self.result["type"] == "progress":

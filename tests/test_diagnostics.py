@@ -96,10 +96,9 @@ async def test_trouble(
     [server] = found["servers"]
     assert server["last_update_success"] is False
     assert server["connection"] is None
-    assert {address["failure"] for address in server["failed_addresses"]} == {
-        "NotReachedError",
-        "DnsError",
-    }
+    found = {(one["failure"], one["used"]) for one in server["addresses"]}
+    assert found == {("NotReachedError", False), ("DnsError", False)}
+    assert {one["rank"] for one in server["addresses"]} == {0, 1, 2, 3}
 
 
 async def test_what_a_server_says_is_no_fact(

@@ -1,5 +1,6 @@
 """Repairs come when their cause does, and go away by themselves when it does."""
 
+from dataclasses import replace
 from datetime import timedelta
 import socket
 from unittest.mock import patch
@@ -13,13 +14,13 @@ from custom_components.plex_auth import names
 from custom_components.plex_auth.api.errors import DnsError
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .conftest import Dns
 from .harness import Harness
 from .helpers import (
+    account_coordinator,
     refuse_tokens,
     server_coordinator,
     server_data,
@@ -27,7 +28,7 @@ from .helpers import (
     subentry_of,
     with_typed_token,
 )
-from .plex_simulator import Fault, MediaServer, Way
+from .plex_simulator import Connection, Fault, MediaServer, Way
 from .walks.markdown import check_names
 from .walks.texts import texts_of
 
@@ -39,7 +40,7 @@ FIXABLE = {
     "server_unclaimed",
     "server_not_listed",
     "server_token_refused",
-    "plex_direct_not_resolved",
+    "server_not_reached",
     "server_address_fails",
 }
 
@@ -134,76 +135,182 @@ async def test_too_old(harness: Harness, freezer: FrozenDateTimeFactory) -> None
 
 
 @pytest.mark.usefixtures("plex_direct")
-@pytest.mark.parametrize("has_relay", [False, True])
-async def test_plex_direct_not_resolved(
-    harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory, has_relay: bool
+@pytest.mark.parametrize("addresses", [(), ("0.0.0.0",), ("::",), ("0.0.0.0", "::")])
+async def test_not_reached_as_no_name_resolves(
+    harness: Harness,
+    dns: Dns,
+    freezer: FrozenDateTimeFactory,
+    addresses: tuple[str, ...],
 ) -> None:
-    """A server not reached locally for want of names is told of, until they resolve."""
-    server = await harness.add_hidden_server(relay=has_relay)
-    if has_relay:
-        listed = server.connections
-        relay = next(connection for connection in listed if connection.relay)
-        local = next(connection for connection in listed if connection.local)
-        localhost = relay.uri.replace(server.plex_direct_name("127.0.0.1"), "localhost")
-        relay = type(relay)(
-            protocol="https",
-            address="127.0.0.1",
-            port=relay.port,
-            uri=localhost,
-            local=False,
-            relay=True,
-        )
-        server.connections = [local, relay]
-        server._site.set_certificate(("localhost", *server._names()))
-    dns.plex_direct = False
-    hugo = server.owner
-    entry = await harness.add(hugo, server)
-    before = harness.state("sensor.connection", hugo, server)
-    assert before == ("relay" if has_relay else STATE_UNAVAILABLE)
-    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
+    """A server with names that do not resolve is told of after a while, until they do."""
+    server = await harness.add_hidden_server()
+    dns.names["*.plex.direct"] = addresses
+    entry = await harness.add(server.owner, server)
+    assert issues(harness.hass, entry, server) == []
+    await harness.lose(freezer)
+    assert issues(harness.hass, entry, server) == ["server_not_reached"]
+    failures = server_coordinator(entry, server).access.failures.values()
+    assert {type(failure) for failure in failures} == {DnsError}
     dns.plex_direct = True
-    if has_relay:
-        await server.close_way(Way.RELAY)
     await harness.wait(freezer, SERVER_POLL)
-    assert harness.state("sensor.connection", hugo, server) == "local"
+    assert harness.state("sensor.connection", server.owner, server) == "local"
     assert issues(harness.hass, entry, server) == []
 
 
-@pytest.mark.usefixtures("plex_direct")
-@pytest.mark.parametrize("missing", ["all names", "plex.tv"])
-async def test_internet_that_is_missing(
-    harness: Harness, dns: Dns, missing: str
-) -> None:
-    """Without internet no name resolves: no router is to blame."""
-    every_way = missing == "all names"
-    server = await harness.add_hidden_server(remote_access=every_way, relay=every_way)
-    if missing == "plex.tv":
-        harness.simulator.faults.set("user", Fault.html(502))
+@pytest.fixture
+async def outside(harness: Harness, dns: Dns, plex_direct: None) -> MockConfigEntry:
+    """Set up a server of Hugo's that is reached by its relay only."""
+    server = await harness.add_hidden_server(relay=True)
+    relay = next(listed for listed in server.connections if listed.relay)
+    local = next(listed for listed in server.connections if listed.local)
+    localhost = relay.uri.replace(server.plex_direct_name("127.0.0.1"), "localhost")
+    server.connections = [local, replace(relay, uri=localhost)]
+    server._site.set_certificate(("localhost", *server._names()))
     dns.plex_direct = False
     entry = await harness.add(server.owner, server)
-    failures = server_coordinator(entry, server).access.routing.failures.values()
-    assert any(isinstance(failure, DnsError) for failure in failures)
-    assert issues(harness.hass, entry, server) == []
+    assert server_coordinator(entry, server).data.route.kind == "relay"
+    return entry
+
+
+async def test_reached_only_from_outside(
+    harness: Harness, dns: Dns, outside: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server that is reached by relay for want of a local name is told of."""
+    server = harness.simulator.servers[next(iter(unique_ids(outside)))]
+    assert issues(harness.hass, outside, server) == []
+    await harness.lose(freezer)
+    assert issues(harness.hass, outside, server) == ["server_not_reached"]
+    dns.plex_direct = True
+    await server.close_way(Way.RELAY)
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, outside, server) == []
+
+
+async def test_server_in_another_house(
+    harness: Harness, outside: MockConfigEntry, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server in another network cannot be reached directly: there is nothing to do."""
+    server = harness.simulator.servers[next(iter(unique_ids(outside)))]
+    server.public_address_matches = False
+    await account_coordinator(outside).servers.renew(now=True)
+    await harness.lose(freezer)
+    assert issues(harness.hass, outside, server) == []
+
+
+async def test_not_reached_as_nothing_answers(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server that plex.tv sees but no listed address leads to is told of."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.presence = True
+    await harness.server.stop()
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == []
+    await harness.lose(freezer)
+    assert issues(harness.hass, entry, harness.server) == ["server_not_reached"]
+    await harness.server.start()
+    await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, harness.server) == []
+
+
+async def test_server_that_is_off_for_a_night(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server that plex.tv says is away is nothing to repair, however long."""
+    entry = await harness.add(harness.anna, harness.server)
+    await harness.server.stop()
+    for _ in range(3):
+        await harness.lose(freezer)
+        assert issues(harness.hass, entry, harness.server) == []
+
+
+async def test_plex_tv_notices_late_that_a_server_is_off(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """What plex.tv says at the moment of the loss is too old."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.presence = True
+    await harness.server.stop()
+    for _ in range(2):
+        await harness.wait(freezer, SERVER_POLL)
+        assert issues(harness.hass, entry, harness.server) == []
+    harness.server.presence = None
+    await harness.lose(freezer)
+    assert issues(harness.hass, entry, harness.server) == []
+
+
+async def test_short_outages(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
+    """Outages of less than 15 minutes are nothing to repair, however many."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.presence = True
+    for _ in range(5):
+        await harness.server.stop()
+        for _ in range(2):
+            await harness.wait(freezer, SERVER_POLL)
+            assert issues(harness.hass, entry, harness.server) == []
+        await harness.server.start()
+        await harness.wait(freezer, SERVER_POLL)
+        assert issues(harness.hass, entry, harness.server) == []
+
+
+async def test_not_reached_while_plex_tv_is_away(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """Without internet no name resolves: no router is to blame."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.presence = True
+    harness.simulator.faults.set("*", Fault.html(502))
+    await harness.server.stop()
+    await harness.lose(freezer)
+    assert issues(harness.hass, entry, harness.server) == []
 
 
 @pytest.mark.usefixtures("plex_direct")
-async def test_internet_is_no_reason_to_ask_again(
+async def test_ignored_over_outages_of_plex_tv(
     harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:
-    """While plex.tv is away the issue stays as it is, ignored or not."""
+    """While it cannot be said whether a server is reached the issue stays ignored."""
     server = await harness.add_hidden_server()
     dns.plex_direct = False
     entry = await harness.add(server.owner, server)
-    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
+    await harness.lose(freezer)
     ignore(harness.hass)
     harness.simulator.faults.set("user", Fault.html(502))
     await harness.wait(freezer, SOURCE_POLL)
     harness.simulator.faults.clear()
     await harness.wait(freezer, SOURCE_POLL)
     assert is_ignored(harness.hass)
+    await harness.reload(entry)
+    assert is_ignored(harness.hass)
+    await harness.lose(freezer)
+    assert is_ignored(harness.hass)
     server.owner.revoke_tokens()
     await harness.wait(freezer, SOURCE_POLL)
-    assert issues(harness.hass, entry, server) == ["plex_direct_not_resolved"]
+    assert issues(harness.hass, entry, server) == ["server_not_reached"]
+
+
+async def test_only_unprotected_addresses(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server with nothing but plain http on the internet is told of, and the reason."""
+    public = Connection(
+        protocol="http",
+        address="8.8.8.8",
+        port=32400,
+        uri="http://8.8.8.8:32400",
+        local=False,
+    )
+    harness.server.connections = [public]
+    entry = await harness.add(harness.anna, harness.server)
+    failure = await harness.failure("get_transient_token")
+    assert failure.translation_key == "unprotected_only"
+    await harness.lose(freezer)
+    assert issues(harness.hass, entry, harness.server) == ["server_not_reached"]
+
+
+def unique_ids(entry: MockConfigEntry) -> list[str]:
+    """Return the machine identifiers of an entry's servers."""
+    return [str(subentry.unique_id) for subentry in entry.subentries.values()]
 
 
 def ignore(hass: HomeAssistant) -> None:
@@ -253,25 +360,6 @@ async def test_unclaimed_server_is_no_matter_of_tokens(harness: Harness) -> None
     failure = await harness.failure("get_transient_token")
     assert failure.translation_key == "not_claimed"
     assert issues(harness.hass, entry, harness.server) == ["server_unclaimed"]
-
-
-async def test_plain_http_instead_of_plex_direct(harness: Harness) -> None:
-    """A server that is reached locally over plain http lacks no name."""
-    entry = await harness.add(harness.ben, harness.server)
-    assert server_coordinator(entry, harness.server).data.route.kind == "local"
-    assert issues(harness.hass, entry, harness.server) == []
-
-
-async def test_no_local_address(harness: Harness) -> None:
-    """Where no local address is listed there is none to use instead."""
-    hugo = harness.world.three_servers
-    server = await harness.simulator.add_server(
-        "Afar", hugo, https_required=True, relay=False
-    )
-    server.connections = [listed for listed in server.connections if not listed.local]
-    entry = await harness.add(hugo, server)
-    assert not server_coordinator(entry, server).last_update_success
-    assert issues(harness.hass, entry, server) == []
 
 
 async def test_server_that_is_down(harness: Harness) -> None:

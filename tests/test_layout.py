@@ -30,6 +30,7 @@ API = (
     "server_list",
     "claim",
     "server_access",
+    "reachability",
 )
 MOST_LINES = 350
 MOST_METHODS = 15
@@ -38,7 +39,7 @@ MOST_ATTRIBUTES = 8
 
 # What is longer than that, and why it stands together all the same.
 LONGER_MODULES = {
-    "api.models": (450, "a list of fields"),
+    "api.models": (460, "a list of fields"),
     "api.server_access": (440, "a route is chosen and given up by what its calls meet"),
 }
 LARGER_CLASSES = {

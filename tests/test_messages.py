@@ -33,6 +33,7 @@ KEYS = {
     "TokenRejectedError": "invalid_token",
     "TooLargeError": "unknown",
     "UnavailableError": "unavailable",
+    "UnprotectedOnlyError": "unprotected_only",
     "UnexpectedAnswerError": "unknown",
     "VerificationCodeRequiredError": "unknown",
     "VerificationCodeWrongError": "invalid_code",

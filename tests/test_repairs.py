@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from typing import NamedTuple
+from ipaddress import ip_network
+from typing import Any, NamedTuple
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.plex_auth.api import addresses
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
@@ -18,10 +21,12 @@ from .helpers import (
     device_of,
     refuse_tokens,
     server_coordinator,
+    server_data,
     subentry_of,
     with_typed_token,
 )
 from .plex_simulator import Certificate, Connection, Fault, MediaServer
+from .plex_simulator.recording import RecordedRequest
 from .plex_simulator.worlds import PODCASTS
 from .repair_dialog import OpenRepair, RepairDialog
 
@@ -154,39 +159,33 @@ class Unresolved(NamedTuple):
 
 @pytest.fixture
 async def unresolved(
-    harness: Harness, dns: Dns, plex_direct: None, open_repair: OpenRepair
+    harness: Harness,
+    dns: Dns,
+    plex_direct: None,
+    open_repair: OpenRepair,
+    freezer: FrozenDateTimeFactory,
 ) -> Unresolved:
     """Open the repair of a server that wants TLS and whose names do not resolve."""
     dns.plex_direct = False
     server = await harness.add_hidden_server()
     entry = await harness.add(server.owner, server)
     assert not server_coordinator(entry, server).last_update_success
-    dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    await harness.lose(freezer)
+    dialog = await open_repair(entry, server, "server_not_reached")
     return Unresolved(entry, server, dialog)
 
 
-async def test_use_the_local_address(harness: Harness, unresolved: Unresolved) -> None:
-    """The local address is used once somebody agrees and the server answers there."""
+async def test_use_the_address_that_answers(
+    harness: Harness, unresolved: Unresolved
+) -> None:
+    """The address is used once somebody agrees and the server still answers there."""
     entry, server, dialog = unresolved
     url = f"https://127.0.0.1:{server.port}"
     assert dialog.result["step_id"] == "confirm"
-    assert dialog.result["description_placeholders"]["url"] == url
-    identifier = server.machine_identifier
-    for fault, key in (
-        (Fault.status(503), "unavailable"),
-        (Fault.status(401), "not_permitted"),
-        (Fault.body("{}"), "unknown"),
-        (Fault.reset(), "cannot_connect"),
-    ):
-        server.faults.set("identity", fault)
-        await dialog.submit()
-        assert dialog.errors == {"base": key}
-    server.faults.clear()
-    server.machine_identifier = "another"
-    await dialog.submit()
-    assert dialog.errors == {"base": "wrong_server"}
-    server.machine_identifier = identifier
-    assert "url" not in subentry_of(entry, server).data
+    given = dialog.result["description_placeholders"]
+    assert given["url"] == url
+    assert "does not resolve plex.direct names" in given["reasons_md"]
+    assert "does not answer" not in given["reasons_md"]
     server.set_certificate(Certificate.EXPIRED)
     await dialog.submit()
     assert dialog.result["type"] == "create_entry"
@@ -227,6 +226,103 @@ async def test_another_local_address_than_the_one_agreed_to(
     assert subentry_of(entry, server).data["url"] == other
 
 
+async def test_type_an_address(harness: Harness, unresolved: Unresolved) -> None:
+    """Where no address answers one is typed, which is asked before it is stored."""
+    entry, server, dialog = unresolved
+    identifier = server.machine_identifier
+    server.machine_identifier = "another"
+    await dialog.submit()
+    assert (dialog.result["step_id"], dialog.errors) == ("address", {})
+    typed = {"url": f"https://127.0.0.1:{server.port}", "verify_ssl": False}
+    await dialog.submit(**typed)
+    assert dialog.errors == {"url": "wrong_server"}
+    server.machine_identifier = identifier
+    for wrong, errors in (
+        ({"url": "http://me:secret@nas"}, {"url": "invalid_url"}),
+        ({"url": "http://127.0.0.1:1"}, {"base": "cannot_connect"}),
+        ({"verify_ssl": True}, {"base": "certificate_error"}),
+    ):
+        await dialog.submit(**{**typed, **wrong})
+        assert dialog.errors == errors
+    assert "url" not in subentry_of(entry, server).data
+    await dialog.submit(**typed)
+    assert dialog.result["type"] == "create_entry"
+    await harness.settle()
+    data = subentry_of(entry, server).data
+    assert (data["url"], data["verify_ssl"]) == (typed["url"], False)
+    assert not ir.async_get(harness.hass).issues
+
+
+async def test_reached_again_meanwhile(
+    harness: Harness, dns: Dns, unresolved: Unresolved
+) -> None:
+    """A server that is reached again needs no address."""
+    entry, server, dialog = unresolved
+    dns.plex_direct = True
+    await server_coordinator(entry, server).async_check_now()
+    await dialog.submit()
+    assert dialog.result["reason"] == "reached"
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        ({"uri": "http://8.8.8.8:32400", "protocol": "http"}, "plain http"),
+        ({"uri": "https://127.0.0.1:1", "protocol": "https"}, "does not answer"),
+        (None, "lists no address"),
+    ],
+)
+async def test_reasons(
+    harness: Harness,
+    open_repair: OpenRepair,
+    freezer: FrozenDateTimeFactory,
+    listed: dict[str, Any] | None,
+    reason: str,
+) -> None:
+    """The dialog says why no listed address is used."""
+    harness.server.presence = True
+    only = replace(harness.server.connections[0], port=1, local=False)
+    harness.server.connections = [] if listed is None else [replace(only, **listed)]
+    data = server_data(harness.server, harness.anna)
+    data["data"] = {**data["data"], "last_known": {}}
+    entry = await harness.add(harness.anna, data)
+    await harness.lose(freezer)
+    dialog = await open_repair(entry, harness.server, "server_not_reached")
+    assert dialog.result["step_id"] == "address"
+    given = dialog.result["description_placeholders"]["reasons_md"]
+    assert given.count("- ") == 1
+    assert reason in given
+
+
+async def test_address_of_a_tailnet_is_offered(
+    harness: Harness,
+    open_repair: OpenRepair,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An address of 100.64.0.0/10 is used once somebody agrees, never before."""
+    monkeypatch.setattr(addresses, "_SHARED", ip_network("127.0.0.0/8"))
+    monkeypatch.setattr(addresses, "_PRIVATE", ())
+    monkeypatch.setattr(addresses, "_LOOPBACK", ())
+    harness.server.presence = True
+    entry = await harness.add(harness.anna, harness.server)
+    assert harness.state("binary_sensor.reachable") == "off"
+    await harness.lose(freezer)
+    assert not any("X-Plex-Token" in one.headers for one in to_server(harness))
+    dialog = await open_repair(entry, harness.server, "server_not_reached")
+    assert dialog.result["step_id"] == "confirm"
+    await dialog.submit()
+    await harness.settle()
+    assert harness.state("binary_sensor.reachable") == "on"
+    await harness.call("get_transient_token")
+
+
+def to_server(harness: Harness) -> list[RecordedRequest]:
+    """Return the requests to the server."""
+    identifier = harness.server.machine_identifier
+    return [one for one in harness.simulator.requests if one.host == identifier]
+
+
 async def test_removed_while_the_local_address_is_asked(
     harness: Harness, unresolved: Unresolved
 ) -> None:
@@ -241,18 +337,6 @@ async def test_removed_while_the_local_address_is_asked(
     assert not entry.subentries
 
 
-async def test_no_local_address_any_more(
-    harness: Harness, unresolved: Unresolved
-) -> None:
-    """An address that plex.tv lists no longer cannot be used."""
-    entry, server, dialog = unresolved
-    server.connections = [replace(listed, local=False) for listed in server.connections]
-    await server_coordinator(entry, server).account.servers.renew(now=True)
-    await dialog.submit()
-    assert dialog.result["type"] == "abort"
-    assert dialog.result["reason"] == "no_local_address"
-
-
 async def test_local_address_while_the_account_is_not_loaded(
     harness: Harness, unresolved: Unresolved
 ) -> None:
@@ -260,5 +344,5 @@ async def test_local_address_while_the_account_is_not_loaded(
     entry, server, dialog = unresolved
     await harness.hass.config_entries.async_unload(entry.entry_id)
     await dialog.submit()
-    assert dialog.result["reason"] == "no_local_address"
+    assert dialog.result["reason"] == "entry_not_loaded"
     assert "url" not in subentry_of(entry, server).data

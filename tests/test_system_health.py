@@ -25,7 +25,12 @@ async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
     info = await get_system_health_info(hass, DOMAIN)
     reach = await info.pop("can_reach_plex_tv")
     assert reach == {"type": "failed", "error": "unreachable"}
-    assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "1/2"}
+    assert info == {
+        "accounts": 1,
+        "accounts_rejected": 0,
+        "addresses_failed": 5,
+        "servers_reachable": "1/2",
+    }
 
 
 async def test_server_that_has_not_answered_yet(
@@ -40,7 +45,12 @@ async def test_server_that_has_not_answered_yet(
     await hass.config_entries.async_setup(entry.entry_id)
     info = await get_system_health_info(hass, DOMAIN)
     assert (await info.pop("can_reach_plex_tv"))["type"] == "failed"
-    assert info == {"accounts": 1, "accounts_rejected": 0, "servers_reachable": "0/1"}
+    assert info == {
+        "accounts": 1,
+        "accounts_rejected": 0,
+        "addresses_failed": 0,
+        "servers_reachable": "0/1",
+    }
 
 
 async def test_rejected(hass: HomeAssistant, simulator: PlexSimulator) -> None:
@@ -60,7 +70,12 @@ async def test_rejected(hass: HomeAssistant, simulator: PlexSimulator) -> None:
     )
     info = await get_system_health_info(hass, DOMAIN)
     assert (await info.pop("can_reach_plex_tv"))["type"] == "failed"
-    assert info == {"accounts": 2, "accounts_rejected": 2, "servers_reachable": "1/1"}
+    assert info == {
+        "accounts": 2,
+        "accounts_rejected": 2,
+        "addresses_failed": 1,
+        "servers_reachable": "1/1",
+    }
 
 
 async def test_plex_tv_is_there(

@@ -38,6 +38,7 @@ CONNECTION_ERRORS = (
 SERVER_ERRORS = (
     errors.NotClaimedError,
     errors.SecureConnectionRequiredError,
+    errors.UnprotectedOnlyError,
     errors.WrongServerError,
 )
 
@@ -392,7 +393,8 @@ def test_steps_of_repairs() -> None:
 def test_errors_of_the_claim() -> None:
     """Each error that a claim can meet has its text, and no text is left over.
 
-    It ends where the account has to sign in, and where somebody else has claimed.
+    It ends where the account has to sign in, and where somebody else has claimed. An
+    unprotected address is none in the server's own network.
     """
     needed = PLEX_TV_KEYS | SERVER_KEYS | {error_key(kind()) for kind in CLAIM_ERRORS}
     ends = {
@@ -401,6 +403,7 @@ def test_errors_of_the_claim() -> None:
             errors.ClaimedElsewhereError,
             errors.NotClaimedError,
             errors.TokenRejectedError,
+            errors.UnprotectedOnlyError,
         )
     }
     texts = TEXTS["issues"]["server_unclaimed"]["fix_flow"]

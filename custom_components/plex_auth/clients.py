@@ -2,9 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
-from aiohttp import ClientSession, DummyCookieJar
+from aiohttp import (
+    ClientConnectorDNSError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    DummyCookieJar,
+)
 from yarl import URL
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -16,9 +24,13 @@ from homeassistant.const import (
     __version__ as HA_VERSION,
 )
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.helpers.aiohttp_client import (
+    HomeAssistantTCPConnector,
+    async_create_clientsession,
+)
 from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.network import is_ip_address
 
 from .api.fields import printable
 from .api.known_server import KnownServer
@@ -107,6 +119,24 @@ def async_create_server_access(
     )
 
 
+async def _refuse_unspecified(
+    request: ClientRequest, handler: ClientHandlerType
+) -> ClientResponse:
+    """Send a request; raise an error for a name with no address but 0.0.0.0 or ::.
+
+    Blockers answer so. A connection would be made to this machine.
+    """
+    host, connector = request.url.raw_host or "", request.session.connector
+    if isinstance(connector, HomeAssistantTCPConnector) and not is_ip_address(host):
+        try:
+            found = await connector.async_resolve_host(host)
+        except OSError as err:
+            raise ClientConnectorDNSError(request.connection_key, err) from err
+        if all(ip_address(one["host"]).is_unspecified for one in found):
+            raise ClientConnectorDNSError(request.connection_key, OSError(host))
+    return await handler(request)
+
+
 @callback
 def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
     """Return the session shared by all transports with this certificate setting."""
@@ -115,7 +145,11 @@ def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
     sessions = hass.data.setdefault(_DATA_SESSIONS, {})
     if verify_ssl not in sessions:
         session = sessions[verify_ssl] = async_create_clientsession(
-            hass, verify_ssl, auto_cleanup=False, cookie_jar=DummyCookieJar()
+            hass,
+            verify_ssl,
+            auto_cleanup=False,
+            cookie_jar=DummyCookieJar(),
+            middlewares=(_refuse_unspecified,),
         )
 
         @callback

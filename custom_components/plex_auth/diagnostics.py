@@ -1,5 +1,6 @@
 """Diagnostics: allow-listed facts that identify no person."""
 
+from collections.abc import Iterator
 import re
 from typing import Any, Final
 
@@ -8,7 +9,8 @@ from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .api.connections import connection_kind
+from .api.connections import Route, connection_kind
+from .api.errors import UnprotectedOnlyError
 from .api.models import ListedServer
 from .api.notifications import Notifications
 from .api.plex_tv import PLEX_TV_API
@@ -142,14 +144,7 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         "version": _plain(_VERSION, access.version),
         "connection": route.kind if route else None,
         "connection_scheme": route.url.scheme if route else None,
-        "failed_addresses": [
-            {
-                "kind": tried.kind,
-                "scheme": tried.url.scheme,
-                "failure": _class_name(failure),
-            }
-            for tried, failure in access.failures.items()
-        ],
+        "addresses": list(_addresses(server, route)),
         "failed_sources": sorted(
             type(failure).__name__ for failure in server.sources.failures.values()
         ),
@@ -157,6 +152,30 @@ def _server(server: ServerCoordinator) -> dict[str, Any]:
         "transient_token": server.issued_token.token is not None,
         **_update(server),
     }
+
+
+def _addresses(
+    server: ServerCoordinator, used: Route | None
+) -> Iterator[dict[str, Any]]:
+    """Yield facts about each address of a server, and why it is not used."""
+    target = server.access.target
+    for rank, routes in enumerate(target.ranks):
+        for route in routes:
+            yield {
+                "kind": route.kind,
+                "rank": rank,
+                "scheme": route.url.scheme,
+                "used": route == used,
+                "failure": _class_name(server.access.failures.get(route)),
+            }
+    for connection in target.unused:
+        yield {
+            "kind": connection_kind(connection),
+            "rank": None,
+            "scheme": _plain(_PROTOCOL, connection.protocol),
+            "used": False,
+            "failure": UnprotectedOnlyError.__name__,
+        }
 
 
 def _notifications(notifications: Notifications) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import names
-from .api.addresses import PLEX_DIRECT, is_public
-from .api.connections import ConnectionKind, Route, local_url
-from .api.errors import DnsError
+from .api.addresses import is_public
+from .api.reachability import Reach
 from .api.server import supports_sources
 from .const import DOMAIN
 from .server_coordinator import ServerCoordinator
@@ -29,7 +28,7 @@ class Issue(StrEnum):
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     TOO_OLD = "server_too_old"
-    PLEX_DIRECT = "plex_direct_not_resolved"
+    NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
     PLAIN_HTTP = "plain_http"
 
@@ -41,7 +40,7 @@ _FIXABLE: Final = frozenset(
         Issue.UNCLAIMED,
         Issue.NOT_LISTED,
         Issue.TOKEN_REFUSED,
-        Issue.PLEX_DIRECT,
+        Issue.NOT_REACHED,
         Issue.ADDRESS_FAILS,
     }
 )
@@ -105,17 +104,6 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def local_addresses(server: ServerCoordinator) -> list[URL]:
-    """Return the listed local IP addresses; their https certificates are not valid."""
-    known = server.access.target.known
-    scheme = "https" if known.https_required else "http"
-    return [
-        url
-        for connection in known.connections
-        if (url := local_url(connection, scheme)) is not None
-    ]
-
-
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield the current issues of a server."""
     data, target = server.subentry.data, server.access.target
@@ -131,8 +119,8 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
         yield Issue.TOKEN_REFUSED
     if server.sources.watched and not supports_sources(server.access.version):
         yield Issue.TOO_OLD
-    if CONF_URL not in data and _lacks_plex_direct(server):
-        yield Issue.PLEX_DIRECT
+    if _is_lost(server):
+        yield Issue.NOT_REACHED
     if CONF_URL in data:
         listed = target.listed if target.is_listed else None
         if not server.last_update_success and listed is not None and listed.connections:
@@ -145,13 +133,11 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
 def _undecided(server: ServerCoordinator) -> set[Issue]:
     """Return the issues that cannot be judged now; they stay unchanged.
 
-    DNS also fails without internet, and a server not yet reached may be unclaimed.
+    A server not yet reached may be unclaimed.
     """
     undecided = set[Issue]()
-    account = server.account
-    is_answered = account.last_update_success or account.token_rejected
-    if not is_answered and not _is_local(server):
-        undecided.add(Issue.PLEX_DIRECT)
+    if _is_lost(server) is None:
+        undecided.add(Issue.NOT_REACHED)
     if server.access.identity is None:
         undecided.add(Issue.UNCLAIMED)
         if server.last_update_success:
@@ -159,26 +145,12 @@ def _undecided(server: ServerCoordinator) -> set[Issue]:
     return undecided
 
 
-def _lacks_plex_direct(server: ServerCoordinator) -> bool:
-    """Return whether DNS prevents local access: only local plex.direct names fail."""
-    if _is_local(server) or any(
-        isinstance(failure, DnsError) and route.kind is not ConnectionKind.LOCAL
-        for route, failure in server.access.failures.items()
+def _is_lost(server: ServerCoordinator) -> bool | None:
+    """Return whether the server is not reached directly, None if that is not known."""
+    reachability = server.reachability
+    if (
+        reachability.reach is not Reach.DIRECT
+        and not server.account.last_update_success
     ):
-        return False
-    return bool(local_addresses(server)) and any(
-        _is_local_plex_direct(route) and isinstance(failure, DnsError)
-        for route, failure in server.access.failures.items()
-    )
-
-
-def _is_local(server: ServerCoordinator) -> bool:
-    """Return whether the server is reached locally."""
-    return server.is_reached and server.data.route.kind is ConnectionKind.LOCAL
-
-
-def _is_local_plex_direct(route: Route) -> bool:
-    """Return whether a route is local and uses a plex.direct name."""
-    return route.kind is ConnectionKind.LOCAL and (route.url.host or "").endswith(
-        PLEX_DIRECT
-    )
+        return None
+    return reachability.is_lost(server.access.target)

@@ -43,6 +43,7 @@ _KEYS: Final[dict[type[BaseException], str]] = {
     errors.StartingUpError: "starting_up",
     errors.TokenRejectedError: "invalid_token",
     errors.UnavailableError: "unavailable",
+    errors.UnprotectedOnlyError: "unprotected_only",
     errors.VerificationCodeWrongError: "invalid_code",
     errors.WrongCredentialsError: "invalid_auth",
     errors.WrongServerError: "wrong_server",

@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant
 from .flows.claim import ClaimServerFlow
 from .flows.repair import (
     AutomaticAddressFlow,
-    LocalAddressFlow,
     NewTokenFlow,
+    NotReachedFlow,
     RemoveServerFlow,
     ServerRepairFlow,
 )
@@ -18,7 +18,7 @@ from .issues import Issue
 _FLOWS: Final[dict[Issue, type[ServerRepairFlow]]] = {
     Issue.ADDRESS_FAILS: AutomaticAddressFlow,
     Issue.NOT_LISTED: RemoveServerFlow,
-    Issue.PLEX_DIRECT: LocalAddressFlow,
+    Issue.NOT_REACHED: NotReachedFlow,
     Issue.TOKEN_REFUSED: NewTokenFlow,
     Issue.UNCLAIMED: ClaimServerFlow,
 }

@@ -13,6 +13,7 @@ from .api.connections import Route
 from .api.errors import NotPermittedError, PlexError
 from .api.models import Identity, Source
 from .api.notifications import Notifications
+from .api.reachability import Reachability
 from .api.server_access import ServerAccess
 from .clients import async_create_server_access
 from .const import CONF_SOURCES, LOGGER
@@ -110,6 +111,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             hass, entry, subentry, lambda: self.access if self.is_reached else None
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
+        self.reachability = Reachability()
         self._on_shutdown = [
             self.issued_token.watch(self.async_update_listeners),
             hass.bus.async_listen(
@@ -149,7 +151,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """Apply the changes of the subentry."""
         self.name = f"Plex server {self.subentry.title}"
         if (access := self._new_access()).typed != self.access.typed:
-            self.access = access
+            self.access, self.reachability = access, Reachability()
             self.notifications.stop()
             self.async_poll_now()
         self.sources.async_follow()
@@ -240,6 +242,13 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     @override
     @callback
     def _async_refresh_finished(self) -> None:
-        """Poll overdue sources once the server is reached."""
+        """Note how the server is reached, and poll overdue sources once it is.
+
+        The base class does not notify listeners when one failure follows another.
+        """
+        route = self.data.route if self.is_reached else None
+        self.reachability.note(self.access, route, self.cause)
+        if not self.last_update_success:
+            self.async_update_listeners()
         if self.last_update_success and self.sources.is_late:
             self.sources.async_poll_now()

@@ -39,6 +39,10 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "servers_reachable": (
             f"{sum(server.is_reached for server in servers)}/{len(servers)}"
         ),
+        "addresses_failed": sum(
+            len(server.access.failures) + len(server.access.target.unused)
+            for server in servers
+        ),
     }
 
 

@@ -411,6 +411,7 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
         owner_id=None,
         home=False,
         presence=True,
+        public_address_matches=None,
         https_required=False,
         access_token="marker-server-token",
         connections=(

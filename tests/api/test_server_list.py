@@ -40,6 +40,7 @@ def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
         owner_id=None,
         home=False,
         presence=None,
+        public_address_matches=None,
         https_required=False,
         access_token=token,
         connections=(

@@ -5,6 +5,7 @@ The dialogs check each page that they show: `check_names`.
 
 from collections.abc import Awaitable, Callable
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -165,7 +166,7 @@ async def too_old(harness: Harness) -> MockConfigEntry:
     return await harness.add(harness.anna, added)
 
 
-async def not_resolved(harness: Harness) -> MockConfigEntry:
+async def not_reached(harness: Harness) -> MockConfigEntry:
     """Let no name of plex.direct be resolved, nor the server be reached otherwise."""
     harness.server = await harness.add_hidden_server()
     harness.server.name = NAME
@@ -186,7 +187,7 @@ async def address_fails(harness: Harness) -> MockConfigEntry:
         (not_listed, [Issue.NOT_LISTED]),
         (token_refused, [Issue.TOKEN_REFUSED]),
         (too_old, ["server_too_old"]),
-        (not_resolved, [Issue.NOT_RESOLVED]),
+        (not_reached, [Issue.NOT_REACHED]),
         (address_fails, ["plain_http", Issue.ADDRESS_FAILS]),
     ],
 )
@@ -195,12 +196,15 @@ async def test_repairs(
     dns: Dns,
     plex_direct: None,
     open_repair: OpenRepair,
+    freezer: FrozenDateTimeFactory,
     meet: Callable[[Harness], Awaitable[MockConfigEntry]],
     keys: list[str],
 ) -> None:
     """An issue has the names, and so has each page of its repair up to the end."""
-    dns.plex_direct = meet is not not_resolved
+    dns.plex_direct = meet is not not_reached
     entry = await meet(harness)
+    if meet is not_reached:
+        await harness.lose(freezer)
     await harness.settle()
     issues = ir.async_get(harness.hass).issues.values()
     assert sorted(str(issue.translation_key) for issue in issues) == keys

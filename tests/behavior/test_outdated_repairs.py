@@ -108,17 +108,20 @@ async def test_server_of_an_account_that_is_not_loaded_is_removed(
 
 
 async def test_server_is_removed_while_its_local_address_is_asked(
-    harness: Harness,
+    harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:
     """The address of a server that is gone by then is not stored."""
     server = await harness.add_hidden_server()
     entry = await harness.add(server.owner, server)
-    flow = await open_repair(harness, entry, server, "plex_direct_not_resolved")
+    await harness.lose(freezer)
+    flow = await open_repair(harness, entry, server, "server_not_reached")
     reason = await removed_meanwhile(harness, entry, flow, server)
     assert reason == "server_removed"
 
 
-async def test_local_address_that_answers_is_offered(harness: Harness) -> None:
+async def test_local_address_that_answers_is_offered(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
     """Of several local addresses, as Docker adds them, one that answers is used."""
     server = await harness.add_hidden_server()
     with socket.socket() as unused:
@@ -129,8 +132,9 @@ async def test_local_address_that_answers_is_offered(harness: Harness) -> None:
     bridge = replace(local, port=dead, uri=f"https://{name}:1")
     server.connections = [bridge, replace(local, uri=f"https://{name}:9")]
     entry = await harness.add(server.owner, server)
-    assert "plex_direct_not_resolved" in issue_keys(harness)
-    flow = await open_repair(harness, entry, server, "plex_direct_not_resolved")
+    await harness.lose(freezer)
+    assert "server_not_reached" in issue_keys(harness)
+    flow = await open_repair(harness, entry, server, "server_not_reached")
     url = f"https://127.0.0.1:{server.port}"
     shown = await flow.async_step_init()  # type: ignore[attr-defined]
     assert shown["description_placeholders"]["url"] == url

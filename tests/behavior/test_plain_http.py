@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp.abc import ResolveResult
 from aiohttp.connector import TCPConnector
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.plex_auth.const import CONF_LAST_KNOWN
@@ -93,11 +94,15 @@ async def test_shared_server(harness: Harness, server: MediaServer) -> None:
 
 
 async def test_shared_server_after_consent(
-    harness: Harness, server: MediaServer, open_repair: OpenRepair
+    harness: Harness,
+    server: MediaServer,
+    open_repair: OpenRepair,
+    freezer: FrozenDateTimeFactory,
 ) -> None:
     """Plain http to a shared server is offered in a repair, and used once agreed to."""
     entry = await harness.add(harness.ben, server)
-    dialog = await open_repair(entry, server, "plex_direct_not_resolved")
+    await harness.lose(freezer)
+    dialog = await open_repair(entry, server, "server_not_reached")
     url = f"http://{ADDRESS}:{server.port}"
     assert dialog.result["description_placeholders"]["url"] == url
     assert plain_tokens(harness, server) == {False}

@@ -57,6 +57,27 @@ def test_jwt(text: str, key: str | None) -> None:
     assert caught.value.errors == {"token": key}
 
 
+def test_name_of_a_server_with_unprotected_addresses_only() -> None:
+    """There is no address to ask where a token would be unprotected at all of them."""
+    row: Json = {
+        "name": "Afar",
+        "clientIdentifier": "0123",
+        "provides": "server",
+        "owned": True,
+        "connections": [
+            {
+                "protocol": "http",
+                "address": "8.8.8.8",
+                "port": 32400,
+                "uri": "http://8.8.8.8:32400",
+            }
+        ],
+    }
+    with pytest.raises(FormError) as caught:
+        checks.address("Afar", ListedServer.parse_servers([row]))
+    assert caught.value.errors == {"url": "unprotected_only"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -80,7 +80,7 @@ class Issue(StrEnum):
     UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
-    NOT_RESOLVED = "plex_direct_not_resolved"
+    NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
 
 

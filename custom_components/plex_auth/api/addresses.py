@@ -133,6 +133,15 @@ def is_loopback(host: str | None) -> bool:
     return address is not None and any(address in network for network in _LOOPBACK)
 
 
+def is_agreeable(host: str | None) -> bool:
+    """Return whether a host is an address that a person may agree to use.
+
+    That is a private or loopback address, or one of 100.64.0.0/10, as in a tailnet.
+    """
+    address = _ip_address(host)
+    return is_private(host) or (address is not None and address in _SHARED)
+
+
 def is_public(host: str | None) -> bool:
     """Return whether a host is an address or name on the internet.
 
@@ -140,8 +149,7 @@ def is_public(host: str | None) -> bool:
     """
     address = _ip_address(host)
     if address is not None:
-        is_near = is_private(host) or address.is_link_local or address in _SHARED
-        return not is_near
+        return not (is_agreeable(host) or address.is_link_local)
     name = (host or "").rstrip(".").lower()
     return "." in name and not name.endswith(_LOCAL_DOMAINS)
 

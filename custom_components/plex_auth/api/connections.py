@@ -1,12 +1,13 @@
 """Kinds and ranks of listed connections, and the routes they give."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
 from yarl import URL
 
 from .addresses import (
+    is_agreeable,
     is_loopback,
     is_private,
     names_address,
@@ -59,9 +60,21 @@ def own_address(connection: Connection) -> str | None:
 
 def local_url(connection: Connection, scheme: str) -> URL | None:
     """Return the private address of a local connection, which needs no name."""
-    address = own_address(connection)
-    if address is None or not connection.local or not is_private(address):
+    if not connection.local or not is_private(own_address(connection)):
         return None
+    return _numeric_url(connection, scheme)
+
+
+def agreeable_url(connection: Connection, scheme: str) -> URL | None:
+    """Return the address of a connection, without a name, that a person may agree to."""
+    if connection.relay or not is_agreeable(own_address(connection)):
+        return None
+    return _numeric_url(connection, scheme)
+
+
+def _numeric_url(connection: Connection, scheme: str) -> URL | None:
+    """Return the URL of a connection's own address and port."""
+    address = connection.address or ""
     host = f"[{address}]" if ":" in address else address
     return parse_address(f"{scheme}://{host}:{connection.port}")
 
@@ -72,8 +85,9 @@ def rank(
     """Return the routes to try, by rank: local https, local http, remote, relay.
 
     Plain http is used only if the server allows it, for loopback addresses, and for
-    private ones of a server that is trusted in the home network. Such routes are also derived from https connections, for networks that do
-    not resolve plex.direct names (plex-api.md §5.1, §13.11).
+    private ones of a server that is trusted in the home network. Such routes are also
+    derived from https connections, for networks that do not resolve plex.direct names
+    (plex-api.md §5.1, §13.11).
     """
     secure: dict[ConnectionKind, dict[URL, Route]] = {
         ConnectionKind.LOCAL: {},
@@ -82,15 +96,25 @@ def rank(
     }
     plain: dict[URL, Route] = {}
     for connection in connections:
-        url = parse_listed_address(connection.uri)
-        if url is not None and url.scheme == "https":
-            kind = connection_kind(connection)
-            secure[kind][url] = Route(url, kind)
-        plain_url = None if https_required else _plain_url(connection, url)
-        if plain_url is not None and (is_trusted or is_loopback(plain_url.host)):
-            plain[plain_url] = Route(plain_url, ConnectionKind.LOCAL)
+        for route in routes(
+            connection, https_required=https_required, is_trusted=is_trusted
+        ):
+            ranked = secure[route.kind] if route.url.scheme == "https" else plain
+            ranked[route.url] = route
     local, *others = secure.values()
     return tuple(tuple(found.values()) for found in (local, plain, *others) if found)
+
+
+def routes(
+    connection: Connection, *, https_required: bool, is_trusted: bool
+) -> Iterator[Route]:
+    """Yield the routes that a connection gives: over https, and over plain http."""
+    url = parse_listed_address(connection.uri)
+    if url is not None and url.scheme == "https":
+        yield Route(url, connection_kind(connection))
+    plain_url = None if https_required else _plain_url(connection, url)
+    if plain_url is not None and (is_trusted or is_loopback(plain_url.host)):
+        yield Route(plain_url, ConnectionKind.LOCAL)
 
 
 def _order(connection: Connection) -> tuple[bool, bool, bool]:

@@ -80,6 +80,12 @@ class CertificateError(NotReachedError):
     message = "The certificate is not valid for this address"
 
 
+class UnprotectedOnlyError(CannotConnectError):
+    """Raised when plex.tv lists only addresses where a token would be unprotected."""
+
+    message = "All listed addresses are unprotected"
+
+
 class ConnectionTimeoutError(CannotConnectError):
     """Raised when the response does not arrive in time."""
 

@@ -10,6 +10,8 @@ class Interval:
     def __init__(self, length: timedelta) -> None:
         """Initialize an interval that is over."""
         self._seconds = length.total_seconds()
+        self.begun_at: float | None = None
+        """The time of the last `begin`, by the loop clock."""
         self._end: float | None = None
 
     @property
@@ -28,7 +30,8 @@ class Interval:
     def begin(self, length: timedelta | None = None) -> None:
         """Start the interval now, with another length if one is given."""
         seconds = self._seconds if length is None else length.total_seconds()
-        self._end = asyncio.get_running_loop().time() + seconds
+        self.begun_at = asyncio.get_running_loop().time()
+        self._end = self.begun_at + seconds
 
     def end(self) -> None:
         """End the interval now."""

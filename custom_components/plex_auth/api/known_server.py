@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, field, replace
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
-from .connections import Route, rank
+from yarl import URL
+
+from .connections import Route, agreeable_url, rank, routes
 from .fields import Fields
 from .models import OWN_ACCOUNT, Connection, ListedServer, model
 
@@ -14,6 +16,13 @@ _CONNECTIONS = "connections"
 _HTTPS_REQUIRED = "https_required"
 _OWNER = "owner"
 _HOME = "home"
+
+
+class _Rules(TypedDict):
+    """What decides where plain http is used."""
+
+    https_required: bool
+    is_trusted: bool
 
 
 @model
@@ -64,8 +73,29 @@ class KnownServer:
         A shared server's network is another one, where plain http would give its token
         away; only within the Plex Home it is the same.
         """
-        return rank(
-            self.connections,
+        return rank(self.connections, **self._rules)
+
+    @property
+    def unused(self) -> tuple[Connection, ...]:
+        """Return the connections that give no route, as no token may be sent there."""
+        return tuple(
+            connection
+            for connection in self.connections
+            if not any(routes(connection, **self._rules))
+        )
+
+    @property
+    def agreeable_urls(self) -> tuple[URL, ...]:
+        """Return the addresses without names that a person may agree to, local first."""
+        scheme = "https" if self.https_required else "http"
+        connections = sorted(self.connections, key=lambda one: not one.local)
+        urls = (agreeable_url(one, scheme) for one in connections)
+        return tuple(dict.fromkeys(filter(None, urls)))
+
+    @property
+    def _rules(self) -> _Rules:
+        """Return what decides about plain http."""
+        return _Rules(
             https_required=self.https_required,
             is_trusted=self.home or self.owner == OWN_ACCOUNT,
         )

@@ -319,6 +319,7 @@ class ListedServer:
     owner_id: int | None
     home: bool
     presence: bool | None
+    public_address_matches: bool | None
     https_required: bool
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
@@ -367,6 +368,7 @@ class ListedServer:
             owner_id=fields.integer("ownerId"),
             home=fields.boolean("home") or False,
             presence=fields.boolean("presence"),
+            public_address_matches=fields.boolean("publicAddressMatches"),
             https_required=fields.boolean("httpsRequired") or False,
             access_token=fields.token("accessToken"),
             connections=Connection.parse_all(

@@ -24,6 +24,7 @@ from .errors import (
     ServerTooOldError,
     StartingUpError,
     UnavailableError,
+    UnprotectedOnlyError,
     WrongServerError,
 )
 from .intervals import Interval
@@ -169,6 +170,8 @@ class Routing:
             result = await race(self._target.ranks, self._identity)
         self.failures = result.failures
         if result.winner is None:
+            if not result.failures and self._target.unused:
+                raise UnprotectedOnlyError
             raise result.error
         self._comparison.begin()
         route, identity = result.winner

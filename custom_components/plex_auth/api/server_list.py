@@ -16,7 +16,7 @@ from .connections import ConnectionKind, Route, own_address
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .intervals import Interval
 from .known_server import KnownServer
-from .models import OWN_ACCOUNT, ListedServer
+from .models import OWN_ACCOUNT, Connection, ListedServer
 from .shared_request import SharedRequest, Start
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,6 +57,11 @@ class ServerList:
     def is_known(self) -> bool:
         """Return whether plex.tv has listed the servers."""
         return self._servers is not None
+
+    def has_answered_since(self, moment: float) -> bool:
+        """Return whether plex.tv has listed the servers since a time of the loop's clock."""
+        begun_at = self._since_answer.begun_at
+        return begun_at is not None and begun_at >= moment
 
     def __iter__(self) -> Iterator[ListedServer]:
         """Iterate over the servers; there are none until they are known."""
@@ -207,6 +212,11 @@ class AccountServer:
         if self.url is not None:
             return ((Route(self.url, ConnectionKind.CUSTOM),),)
         return self.known.ranks
+
+    @property
+    def unused(self) -> tuple[Connection, ...]:
+        """Return the listed connections where no token may be sent."""
+        return () if self.url is not None else self.known.unused
 
     @property
     def private_ranks(self) -> tuple[tuple[Route, ...], ...]:

@@ -69,8 +69,10 @@ def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
         and (not urls or (name.isidentifier() and server.owned))
     ]
     if len(named) == 1:
-        (server,) = named
-        return Meant(KnownServer.from_listed(server).ranks, server.machine_identifier)
+        known = KnownServer.from_listed(named[0])
+        if known.unused and not known.ranks:
+            raise FormError("unprotected_only", CONF_URL)
+        return Meant(known.ranks, named[0].machine_identifier)
     if not urls:
         raise FormError("invalid_url", CONF_URL)
     return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
@@ -129,6 +131,16 @@ async def async_identity(
     if isinstance(error, (NotFoundError, PageError, UnexpectedAnswerError)):
         raise FormError("not_a_plex_server", CONF_URL)
     raise FormError(error_key(error))
+
+
+async def async_typed_server(
+    typed: str, at: Callable[[URL], PlexServer], machine_identifier: str | None
+) -> tuple[URL, Identity]:
+    """Return the address that was typed for a server, and the server's identity."""
+    url, identity = await async_identity(address(typed), at)
+    if identity.machine_identifier != machine_identifier:
+        raise FormError("wrong_server", CONF_URL)
+    return url, identity
 
 
 def _error_of_typed(found: Race[Identity]) -> PlexError:

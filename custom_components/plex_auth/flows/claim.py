@@ -25,7 +25,6 @@ from ..api.race import find_server
 from ..api.server import PlexServer
 from ..clients import async_create_plex_tv
 from ..const import DOMAIN, LOGGER
-from ..issues import local_addresses
 from ..server_coordinator import ServerCoordinator
 from . import checks
 from .repair import ConfirmFlow
@@ -168,8 +167,8 @@ class ClaimServerFlow(ConfirmFlow):
         """
         if (server := self._server) is None:
             return _OWN_URL
-        typed = server.access.target.url
-        addresses = [*filter(None, [typed]), *local_addresses(server)]
+        target = server.access.target
+        addresses = [*filter(None, [target.url]), *target.known.agreeable_urls]
         return addresses[0] / "web" if addresses else _OWN_URL
 
     async def _async_claim(

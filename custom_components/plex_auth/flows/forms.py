@@ -76,6 +76,9 @@ _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
 }
 
 EMPTY_SCHEMA: Final = vol.Schema({})
+ADDRESS_SCHEMA: Final = vol.Schema(
+    {vol.Required(CONF_URL): _URL_SELECTOR, **_VERIFY_SSL_FIELD}
+)
 TOKEN_SCHEMA: Final = vol.Schema(_TOKEN_FIELD)
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, override
 
 from yarl import URL
@@ -9,20 +10,23 @@ from yarl import URL
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.helpers.translation import async_get_translations
 
 from .. import names
 from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
+    DnsError,
     NotClaimedError,
     NotPermittedError,
     PlexError,
 )
 from ..api.race import find_server
+from ..api.reachability import Reach
 from ..api.server import PlexServer
 from ..clients import async_create_transport
-from ..const import CONF_CLIENT_IDENTIFIER
-from ..issues import local_addresses
+from ..const import CONF_CLIENT_IDENTIFIER, DOMAIN
+from ..issues import Issue
 from ..runtime_data import PlexAuthConfigEntry
 from ..server_coordinator import ServerCoordinator
 from . import checks, forms
@@ -177,41 +181,109 @@ class NewTokenFlow(ServerRepairFlow):
         return token
 
 
-class LocalAddressFlow(ConfirmFlow):
-    """A flow that uses a server's local address, which needs no name resolution."""
+class NotReachedFlow(ConfirmFlow):
+    """A flow that uses an address at which the server answers: a listed or typed one."""
 
-    _url: str | None = None
+    _url: URL | None = None
     """The address that the user is asked about."""
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Use the address after confirmation, if the server answers there."""
-        server = self._server
-        addresses = local_addresses(server) if server is not None else []
-        if not addresses:
-            return self._abort("no_local_address")
-        routes = [Route(url, ConnectionKind.CUSTOM) for url in addresses]
-        seen = [route for route in routes if str(route.url) == self._url]
-        others = [route for route in routes if route not in seen]
-        result = await find_server(
-            [seen, others], self._server_at, self._subentry.unique_id
+        """Use an address that needs no name after confirmation, or ask for another."""
+        if (server := self._server) is None:
+            return self._abort("entry_not_loaded")
+        if server.reachability.reach is Reach.DIRECT:
+            return self._abort("reached")
+        urls = server.access.target.known.agreeable_urls
+        routes = [Route(url, ConnectionKind.CUSTOM) for url in urls]
+        found = await find_server(
+            [
+                [route for route in routes if route.url == self._url],
+                [route for route in routes if route.url != self._url],
+            ],
+            partial(self._server_at, verify_ssl=False),
+            self._subentry.unique_id,
         )
-        if result.winner is None:
-            return self._ask(result.error, url=str(addresses[0]))
-        url = str(result.winner[0].url)
+        if found.winner is None:
+            return await self.async_step_address()
+        url = found.winner[0].url
         if self._is_removed():
             return self._abort("server_removed")
         # Another one than the user has seen may answer first by now.
         if not is_agreed or url != self._url:
             self._url = url
-            return self._ask(url=url)
-        self._store({**self._subentry.data, CONF_URL: url, CONF_VERIFY_SSL: False})
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=forms.EMPTY_SCHEMA,
+                description_placeholders=self._placeholders(url=str(url))
+                | await self._async_reasons(server),
+            )
+        return self._use(url, verify_ssl=False)
+
+    async def async_step_address(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Use an address that the user types, if the server answers there."""
+        if self._is_removed():
+            return self._abort("server_removed")
+        if (server := self._server) is None:
+            return self._abort("entry_not_loaded")
+        error: FormError | None = None
+        if user_input is not None:
+            verify_ssl = user_input[CONF_VERIFY_SSL]
+            try:
+                url, _ = await checks.async_typed_server(
+                    user_input[CONF_URL],
+                    partial(self._server_at, verify_ssl=verify_ssl),
+                    self._subentry.unique_id,
+                )
+                return self._use(url, verify_ssl=verify_ssl)
+            except FormError as err:
+                error = err
+        return self.async_show_form(
+            step_id="address",
+            data_schema=self.add_suggested_values_to_schema(
+                forms.ADDRESS_SCHEMA, user_input
+            ),
+            errors=checks.form_errors(error),
+            description_placeholders=self._placeholders()
+            | await self._async_reasons(server),
+        )
+
+    async def _async_reasons(self, server: ServerCoordinator) -> dict[str, str]:
+        """Return why no listed address is used, a line for each kind.
+
+        It is in Home Assistant's language, because a form has one text.
+        """
+        failures = server.access.failures.values()
+        known = server.access.target.known
+        kinds = {
+            "names_not_resolved": any(isinstance(one, DnsError) for one in failures),
+            "no_answer": any(not isinstance(one, DnsError) for one in failures),
+            "unprotected_only": bool(known.unused),
+            "no_addresses": not known.connections,
+        }
+        texts = await async_get_translations(
+            self.hass, self.hass.config.language, "issues", [DOMAIN]
+        )
+        path = f"component.{DOMAIN}.issues.{Issue.NOT_REACHED}.fix_flow.error"
+        lines = [f"- {texts[f'{path}.{key}']}" for key in kinds if kinds[key]]
+        return {"reasons_md": "\n".join(lines)}
+
+    def _use(self, url: URL, *, verify_ssl: bool) -> RepairsFlowResult:
+        """Store an address."""
+        if self._is_removed():
+            return self._abort("server_removed")
+        changes = {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
+        self._store({**self._subentry.data, **changes})
         return self._done()
 
-    def _server_at(self, url: URL) -> PlexServer:
-        """Return an unverified client: certificates are valid only for names."""
+    def _server_at(self, url: URL, *, verify_ssl: bool) -> PlexServer:
+        """Return a client; certificates are valid only for names."""
         transport = async_create_transport(
-            self.hass, self._entry.data[CONF_CLIENT_IDENTIFIER], verify_ssl=False
+            self.hass,
+            self._entry.data[CONF_CLIENT_IDENTIFIER],
+            verify_ssl=verify_ssl,
         )
         return PlexServer(transport, url)
 

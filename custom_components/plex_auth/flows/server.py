@@ -201,10 +201,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if not has_changed and not typed_token:
             return data
         server_at = partial(self._server_at, verify_ssl=verify_ssl)
-        meant = checks.address(typed_url)
-        url, identity = await checks.async_identity(meant, server_at)
-        if identity.machine_identifier != subentry.unique_id:
-            raise FormError("wrong_server", CONF_URL)
+        url, identity = await checks.async_typed_server(
+            typed_url, server_at, subentry.unique_id
+        )
         if token := typed_token or subentry.data.get(CONF_TOKEN):
             await checks.async_check_token(server_at(url), identity, token)
         return data | {CONF_URL: str(url)}
