@@ -6,7 +6,7 @@ import shutil
 
 from .browser_chromium import find_chromium
 from .checks import LEFT_OUT
-from .environment import BROWSER, DEMO, prepare
+from .environment import BROWSER, DEMO, DEMO_OLDEST, prepare
 from .failure import Failure
 from .home_assistant_with_plex import run_home_assistant_with_plex
 from .paths import CACHE
@@ -28,6 +28,16 @@ def main() -> int:
         help="only add an account, call an action, sign in again, claim a server, remove it",
     )
     parser.add_argument(
+        "--names",
+        action="store_true",
+        help="only add an account, and look at one with hostile names everywhere",
+    )
+    parser.add_argument(
+        "--oldest",
+        action="store_true",
+        help="use the oldest Home Assistant that is supported, not the newest",
+    )
+    parser.add_argument(
         "--screenshots",
         action="store_true",
         help="write the pictures of the documentation to docs/images",
@@ -38,6 +48,7 @@ def main() -> int:
         help="take each picture on a dark page and on a phone as well",
     )
     options = vars(parser.parse_args())
+    environment = DEMO_OLDEST if options.pop("oldest") else DEMO
     try:
         chromium = find_chromium()
     except Failure as error:
@@ -45,11 +56,11 @@ def main() -> int:
             raise
         print(f"left out: {error}")
         return LEFT_OUT
-    prepare(DEMO)
+    prepare(environment)
     prepare(BROWSER)
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
-    with run_home_assistant_with_plex(DEMO) as running:
+    with run_home_assistant_with_plex(environment) as running:
         code = running.run_module(
             "tests.browser", BROWSER, chromium=str(chromium), **options
         )

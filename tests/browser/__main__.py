@@ -60,7 +60,11 @@ def main() -> int:
         simulator = Simulator(given["simulator"])
         sign_in.open_home_assistant(screen, given["username"], given["password"])
         sign_in.add_account(screen, simulator)
-        tour = _main if given["main"] else _whole
+        tour = _whole
+        if given["main"]:
+            tour = _main
+        elif given["names"]:
+            tour = hostile_names.see_hostile_names
         tour(screen, simulator)
         entry.remove_account(screen, ANNAS_NAME, left=0)
         for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
