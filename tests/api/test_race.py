@@ -169,14 +169,24 @@ async def test_next_32_start_when_the_first_have_failed() -> None:
     assert list(result.failures) == MANY[:-1]
 
 
-async def test_next_32_join_those_that_are_slow() -> None:
-    """After the head start the next ones of the rank are probed, before another rank."""
-    script: Script = {one: (0 if one is MANY[40] else 60, None) for one in MANY}
-    prober = Prober(script)
+async def test_slow_routes_keep_only_their_own_places() -> None:
+    """The others of a rank take the places of those that fail; other ranks have theirs."""
+    slow = MANY[:31]
+    script: Script = dict.fromkeys(slow, (60, None))
+    script |= dict.fromkeys(MANY[31:-1], (0, DnsError()))
+    prober = Prober(script | {MANY[-1]: (0, None), A: (60, None)})
+    result = await run(prober, MANY, [A], head_start=60)
+    assert result.winner == (MANY[-1], "a99.example")
+    assert prober.started == MANY
+    assert prober.cancelled == slow
+
+
+async def test_next_rank_does_not_wait_for_a_place() -> None:
+    """Many slow addresses of a rank do not hold up the next rank."""
+    prober = Prober({**dict.fromkeys(MANY, (60, None)), A: (0, None)})
     result = await run(prober, MANY, [A], head_start=0.01)
-    assert result.winner == (MANY[40], "a40.example")
-    assert prober.started == MANY[:64]
-    assert len(prober.cancelled) == 63
+    assert result.winner == (A, "a.example")
+    assert prober.started == [*MANY[:32], A]
 
 
 async def test_all_fail() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import batched
 from typing import Final, NamedTuple
 
 from yarl import URL
@@ -96,18 +95,20 @@ async def race[AnswerT](
 ) -> Race[AnswerT]:
     """Probe routes and return the first that answers.
 
-    The routes of a rank are probed at once, at most 32 of them; the next ones start when
-    all so far have failed or after `head_start` seconds. A probe fails by raising PlexError; any other
-    exception ends the race.
+    The routes of a rank are probed at once, at most 32 of them at a time; the next rank
+    starts when all so far have failed or after `head_start` seconds. A probe fails by
+    raising PlexError; any other exception ends the race.
     """
     running: dict[asyncio.Future[AnswerT], Route] = {}
     failures: dict[Route, PlexError] = {}
-    waiting = [part for rank in ranks for part in batched(rank, _AT_ONCE, strict=False)]
+    waiting = list(ranks)
     try:
         while waiting or running:
             if waiting:
+                slots = asyncio.Semaphore(_AT_ONCE)
                 for route in waiting.pop(0):
-                    running[asyncio.ensure_future(probe(route))] = route
+                    attempt = _probe_in_turn(slots, probe, route)
+                    running[asyncio.ensure_future(attempt)] = route
             deadline = asyncio.get_running_loop().time() + head_start
             while running:
                 timeout = None
@@ -129,3 +130,11 @@ async def race[AnswerT](
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
     return Race(None, failures)
+
+
+async def _probe_in_turn[AnswerT](
+    slots: asyncio.Semaphore, probe: Callable[[Route], Awaitable[AnswerT]], route: Route
+) -> AnswerT:
+    """Probe a route once one of the slots of its rank is free."""
+    async with slots:
+        return await probe(route)
