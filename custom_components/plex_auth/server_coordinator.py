@@ -10,7 +10,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from .api.connections import Route
-from .api.errors import NotPermittedError, PlexError
+from .api.errors import NotPermittedError, NotReachedError, PlexError
 from .api.models import Identity, Source
 from .api.notifications import Notifications
 from .api.reachability import Reachability
@@ -217,7 +217,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 await access.target.renew(now=True)
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
-            if access is self.access and not access.is_unclaimed:
+            if access is self.access:
                 self._listen(route, is_back=not was_reached)
         return ServerData(route, identity)
 
@@ -228,12 +228,14 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """
         if self._shutdown_requested or self.hass.is_stopping:
             return
+        access = self.access
         try:
-            token = self.access.target.token
-        except NotPermittedError:
+            # The checks of tokens may have found another server there meanwhile.
+            server, token = access.routing.for_token(route), access.target.token
+        except NotPermittedError, NotReachedError:
             self.notifications.stop()
             return
-        self.notifications.listen(self.access.at(route.url), token)
+        self.notifications.listen(server, token)
         if self.notifications.is_open:
             self.update_interval = LISTENING_INTERVAL
         elif is_back:
