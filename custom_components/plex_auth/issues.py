@@ -107,7 +107,8 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield the current issues of a server."""
     data, target = server.subentry.data, server.access.target
-    if server.access.is_unclaimed and not target.is_shared:
+    # Of a server with a typed token, a row of its identifier proves no owner.
+    if server.access.is_unclaimed and (CONF_TOKEN in data or not target.is_shared):
         yield Issue.UNCLAIMED
     elif (
         CONF_TOKEN not in data
