@@ -1,8 +1,9 @@
 """Sessions and client information for calls to Plex."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
@@ -16,10 +17,14 @@ from homeassistant.const import (
     __version__ as HA_VERSION,
 )
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers.aiohttp_client import async_create_clientsession
+from homeassistant.helpers.aiohttp_client import (
+    HomeAssistantTCPConnector,
+    async_create_clientsession,
+)
 from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
 
+from .api.addresses import is_public
 from .api.fields import printable
 from .api.known_server import KnownServer
 from .api.plex_tv import PlexTv
@@ -33,6 +38,8 @@ from .const import (
     DOMAIN,
     SUBENTRY_TYPE_SERVER,
 )
+
+_RESOLVE_TIMEOUT_SECONDS: Final = 5
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -64,6 +71,21 @@ def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv
     return PlexTv(
         async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
     )
+
+
+async def async_is_public(hass: HomeAssistant, url: URL) -> bool | None:
+    """Return whether the host of a URL is on the internet, whatever its name.
+
+    None means that its name does not resolve, at least not in time.
+    """
+    connector = _async_get_session(hass, verify_ssl=True).connector
+    assert isinstance(connector, HomeAssistantTCPConnector)
+    try:
+        async with asyncio.timeout(_RESOLVE_TIMEOUT_SECONDS):
+            found = await connector.async_resolve_host(url.raw_host or "")
+    except OSError, ValueError:
+        return None
+    return is_public(result["host"] for result in found)
 
 
 def stored_server(subentry: ConfigSubentry) -> KnownServer:

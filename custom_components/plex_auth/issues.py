@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import names
-from .api.addresses import PLEX_DIRECT, is_public
+from .api.addresses import PLEX_DIRECT
 from .api.connections import ConnectionKind, Route, local_url
 from .api.errors import DnsError
 from .api.server import supports_sources
@@ -137,8 +137,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
         listed = target.listed if target.is_listed else None
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
-        url = URL(data[CONF_URL])
-        if url.scheme == "http" and is_public(url.host):
+        if _is_exposed(server):
             yield Issue.PLAIN_HTTP
 
 
@@ -152,11 +151,22 @@ def _undecided(server: ServerCoordinator) -> set[Issue]:
     is_answered = account.last_update_success or account.token_rejected
     if not is_answered and not _is_local(server):
         undecided.add(Issue.PLEX_DIRECT)
+    if _is_exposed(server) is None:
+        undecided.add(Issue.PLAIN_HTTP)
     if server.access.identity is None:
         undecided.add(Issue.UNCLAIMED)
         if server.last_update_success:
             undecided.add(Issue.NOT_LISTED)
     return undecided
+
+
+def _is_exposed(server: ServerCoordinator) -> bool | None:
+    """Return whether tokens go unencrypted over the internet, None if not known yet."""
+    url = server.access.target.url
+    if url is None or url.scheme == "https":
+        return False
+    is_known = server.data is not None and server.data.route.url == url
+    return server.data.is_exposed if is_known else None
 
 
 def _lacks_plex_direct(server: ServerCoordinator) -> bool:

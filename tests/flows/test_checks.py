@@ -1,5 +1,7 @@
 """What a person typed, checked."""
 
+from unittest.mock import AsyncMock
+
 import pytest
 
 from custom_components.plex_auth.api.bodies import Json
@@ -151,9 +153,12 @@ def listed_server(name: str, *, owned: bool) -> ListedServer:
         ("fd00::1", True, False),
     ],
 )
-def test_address_comes_before_a_name(name: str, owned: bool, is_name: bool) -> None:
+async def test_address_comes_before_a_name(
+    name: str, owned: bool, is_name: bool
+) -> None:
     """A friend cannot name a server like an address that is typed."""
-    meant = checks.address(name, [listed_server(name, owned=owned)])
+    listed = [listed_server(name, owned=owned)]
+    meant = await checks.async_address(name, AsyncMock(return_value=None), listed)
     assert (meant.machine_identifier == "abc") is is_name
     hosts = {route.url.host for routes in meant.ranks for route in routes}
     assert ("listed.example" in hosts) is is_name
