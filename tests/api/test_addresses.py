@@ -1,11 +1,14 @@
 """Which addresses may be asked, which are private or public, and what a person typed."""
 
+import time
+
 import pytest
 
 from custom_components.plex_auth.api.addresses import (
     is_private,
     is_public,
     parse_address,
+    parse_listed_address,
     typed_addresses,
 )
 
@@ -217,3 +220,14 @@ OF_NO_SERVER = (
 def test_typed_addresses_of_no_server() -> None:
     """What no server can be at is not guessed at."""
     assert [text for text in OF_NO_SERVER if typed_addresses(text)] == []
+
+
+@pytest.mark.parametrize("letter", ["\u00fc", "\u0660", "\ufdfa", "\U0001f468"])
+def test_listed_name_in_other_letters(letter: str) -> None:
+    """Only plain letters are read: encoding 128 long names would take up to 9 seconds."""
+    assert parse_listed_address(f"https://{letter}.example:32400") is None
+    began = time.perf_counter()
+    for number in range(128):
+        assert parse_listed_address(f"https://{number}{letter * 1000}:32400") is None
+    assert time.perf_counter() - began < 0.1
+    assert parse_listed_address("https://xn--bcher-kva.example:32400") is not None

@@ -77,8 +77,11 @@ def parse_address(text: str) -> URL | None:
 
 
 def parse_listed_address(text: str) -> URL | None:
-    """Return a listed address that requests may go to: only a host and a port."""
-    url = parse_address(text)
+    """Return a listed address that requests may go to: only a host and a port.
+
+    It is ASCII: encoding other letters of many long names takes seconds each time.
+    """
+    url = parse_address(text) if text.isascii() else None
     return url if url is not None and url.path in ("", "/") else None
 
 
