@@ -231,3 +231,11 @@ def test_listed_name_in_other_letters(letter: str) -> None:
         assert parse_listed_address(f"https://{number}{letter * 1000}:32400") is None
     assert time.perf_counter() - began < 0.1
     assert parse_listed_address("https://xn--bcher-kva.example:32400") is not None
+
+
+def test_listed_name_that_is_long() -> None:
+    """No name is longer in DNS; decoding those of 1,000 characters takes a while."""
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert parse_listed_address(f"https://{longest}:32400") is not None
+    assert parse_listed_address(f"https://{'a.' * 145}a:1") is None
+    assert parse_listed_address(f"https://xn--{'a' * 980}:1") is None

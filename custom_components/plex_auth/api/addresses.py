@@ -28,6 +28,7 @@ _PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
 # A token pasted as an address (plex-api.md §1.1, §3, §17.2) would be looked up in DNS
 # and logged.
 _TOKEN: Final = re.compile(r"(?=.*[A-Z])[\w-]{20}|(?:transient|claim)-.*", re.ASCII)
+_LONGEST_LISTED: Final = 300
 _LOCAL_DOMAINS: Final = (
     ".home.arpa",
     ".internal",
@@ -79,9 +80,11 @@ def parse_address(text: str) -> URL | None:
 def parse_listed_address(text: str) -> URL | None:
     """Return a listed address that requests may go to: only a host and a port.
 
-    It is ASCII: encoding other letters of many long names takes seconds each time.
+    It is ASCII and no longer than a name of DNS with its port: encoding and decoding the
+    letters of many long names takes seconds each time.
     """
-    url = parse_address(text) if text.isascii() else None
+    is_short = text.isascii() and len(text) <= _LONGEST_LISTED
+    url = parse_address(text) if is_short else None
     return url if url is not None and url.path in ("", "/") else None
 
 
