@@ -1,11 +1,13 @@
 """Which addresses may be asked, which are private or public, and what a person typed."""
 
+
 import pytest
 
 from custom_components.plex_auth.api.addresses import (
     is_private,
     is_public,
     parse_address,
+    parse_listed_address,
     shown_address,
     typed_addresses,
 )
@@ -348,3 +350,19 @@ TOKEN = "yFq2Xx_8kL-0aBcDeFgH"
 def test_shown_address(text: str, shown: str) -> None:
     """What a form shows again of an address has no password and no token in it."""
     assert shown_address(text) == shown
+
+
+@pytest.mark.parametrize("letter", ["\u00fc", "\u0660", "\ufdfa", "\U0001f468"])
+def test_listed_name_in_other_letters(letter: str) -> None:
+    """Only plain letters are read: encoding 128 long names would take up to 9 seconds."""
+    assert parse_listed_address(f"https://{letter}.example:32400") is None
+    assert parse_listed_address(f"https://{letter * 1000}:32400") is None
+    assert parse_listed_address("https://xn--bcher-kva.example:32400") is not None
+
+
+def test_listed_name_that_is_long() -> None:
+    """No name is longer in DNS; decoding those of 1,000 characters takes a while."""
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert parse_listed_address(f"https://{longest}:32400") is not None
+    assert parse_listed_address(f"https://{'a.' * 145}a:1") is None
+    assert parse_listed_address(f"https://xn--{'a' * 980}:1") is None

@@ -24,6 +24,7 @@ _NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 # Plex's own web sites; no server answers there.
 _PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
+_LONGEST_LISTED: Final = 300
 _SCHEMES: Final = ("http", "https")
 # An address without its query and fragment. Some put the port after a slash.
 _TYPED: Final = re.compile(
@@ -83,8 +84,13 @@ def parse_address(text: str) -> URL | None:
 
 
 def parse_listed_address(text: str) -> URL | None:
-    """Return a listed address that requests may go to: only a host and a port."""
-    url = parse_address(text)
+    """Return a listed address that requests may go to: only a host and a port.
+
+    It is ASCII and no longer than a name of DNS with its port: encoding and decoding the
+    letters of many long names takes seconds each time.
+    """
+    is_short = text.isascii() and len(text) <= _LONGEST_LISTED
+    url = parse_address(text) if is_short else None
     return url if url is not None and url.path in ("", "/") else None
 
 
