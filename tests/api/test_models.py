@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.bodies import Json, decode, rows
 from custom_components.plex_auth.api.errors import UnexpectedAnswerError
 from custom_components.plex_auth.api.models import (
     Account,
@@ -400,7 +400,9 @@ RESOURCES_XML = """<resources>
 def test_resources_are_the_same_in_json_and_xml() -> None:
     """All servers are read, whatever else they are, and nothing that is none."""
     servers = ListedServer.parse_servers(RESOURCES_JSON)
-    assert servers == ListedServer.parse_servers(decode(RESOURCES_XML.encode()))
+    assert servers == ListedServer.parse_servers(
+        rows(RESOURCES_XML.encode(), "resources")
+    )
     first, second = servers
     assert first == ListedServer(
         name="Küche",
@@ -483,14 +485,6 @@ def test_account_without_end() -> None:
     assert account.subscription.features == ("pass",)
     assert len(account.subscriptions) == len(account.past_subscriptions) == 128
     assert account.services == (Service(identifier=None, status=None),) * 128
-
-
-@pytest.mark.parametrize(
-    "data", [[], {"resources": {}}, decode(b"<resources>\n</resources>")]
-)
-def test_no_resources(data: Json) -> None:
-    """An account without servers has none."""
-    assert ListedServer.parse_servers(data) == ()
 
 
 IDENTITY_JSON: Json = {
@@ -626,15 +620,11 @@ NOTHING_IN_CONTAINERS: tuple[Json, ...] = (
             ],
         ),
         (Pin.parse, [None, [], {}, {"id": 7}, {"code": "A"}, {"pin": 1}]),
-        (
-            ListedServer.parse_servers,
-            [None, 5, "x", {}, {"resources": None}, {"resources": 5}, {"user": {}}],
-        ),
         (Identity.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
         (TransientToken.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
         (Source.parse, NO_CONTAINERS),
     ],
-    ids=["account", "sign-in", "pin", "servers", "identity", "token", "source"],
+    ids=["account", "sign-in", "pin", "identity", "token", "source"],
 )
 def test_what_is_no_answer(
     parse: Callable[[Json], object], answers: Iterable[Json]

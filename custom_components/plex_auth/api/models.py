@@ -334,19 +334,12 @@ class ListedServer:
         return f"{self.name} ({self.source_title})" if self.source_title else self.name
 
     @classmethod
-    def parse_servers(cls, data: Json) -> tuple[Self, ...]:
-        """Parse the servers in the response to `GET /resources`, JSON or XML.
+    def parse_servers(cls, rows: Iterable[Json]) -> tuple[Self, ...]:
+        """Parse the servers among the rows of `GET /resources`.
 
         If there are over 1,000, owned ones come first, and the rest is left out.
-        Raises UnexpectedAnswerError if the response is not a list.
         """
-        if isinstance(data, dict) and isinstance(data.get("resources"), dict):
-            listed = Fields(data["resources"]).children("resource")
-        elif isinstance(data, list):
-            listed = map(Fields, data)
-        else:
-            raise UnexpectedAnswerError
-        servers = list(filter(None, map(cls._parse_server, listed)))
+        servers = list(filter(None, map(cls._parse_server, map(Fields, rows))))
         if len(servers) > _MAX_SERVERS:
             servers.sort(key=lambda server: not server.owned)
         return tuple(servers[:_MAX_SERVERS])
