@@ -1,6 +1,6 @@
 """Config flow: sign in to a Plex account and select its servers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
@@ -17,6 +17,7 @@ from homeassistant.exceptions import HomeAssistantError
 from . import names
 from .api.errors import (
     PlexError,
+    TooManyDevicesError,
     VerificationCodeRequiredError,
     VerificationCodeWrongError,
     WrongCredentialsError,
@@ -205,13 +206,15 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
-        name = self._sign_in.account.name
-        shown = names.placeholders(name=name)
+        shown = names.placeholders(name=self._sign_in.account.name)
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
                 listed = await plex.servers(self._sign_in.data[CONF_TOKEN])
                 self._servers = tuple(by_identifier(listed).values())
+            except TooManyDevicesError:
+                # Only fewer devices help, which may take a while.
+                return self._create_entry("too_many_devices")
             except PlexError as err:
                 return self.async_show_form(
                     step_id="servers",
@@ -226,11 +229,27 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 data_schema=forms.servers_schema(self._servers),
                 description_placeholders=shown,
             )
+        if not self._servers:
+            return self._create_entry("no_servers")
+        return self._create_entry(
+            servers=[
+                server
+                for server in self._servers
+                if server.machine_identifier in typed[CONF_SERVERS]
+            ]
+        )
+
+    def _create_entry(
+        self, description: str | None = None, servers: Iterable[ListedServer] = ()
+    ) -> ConfigFlowResult:
+        """Create the entry with some servers; `description` is the text of its page."""
+        assert self._sign_in is not None
+        name = self._sign_in.account.name
         return self.async_create_entry(
             title=name,
             data=self._sign_in.data,
-            description=None if self._servers else "no_servers",
-            description_placeholders=shown,
+            description=description,
+            description_placeholders=names.placeholders(name=name),
             subentries=[
                 ConfigSubentryData(
                     subentry_type=SUBENTRY_TYPE_SERVER,
@@ -238,8 +257,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                     title=server.name,
                     data=listed_server_data(server),
                 )
-                for server in self._servers
-                if server.machine_identifier in typed[CONF_SERVERS]
+                for server in servers
             ],
         )
 

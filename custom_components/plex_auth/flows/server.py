@@ -24,7 +24,7 @@ from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
 from ..clients import async_create_transport
 from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
-from ..messages import error_key
+from ..messages import plex_tv_error_key
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
@@ -56,7 +56,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             return self.async_show_form(
                 step_id="listed",
                 data_schema=forms.EMPTY_SCHEMA,
-                errors=checks.form_errors(err),
+                errors={"base": plex_tv_error_key(err)},
                 description_placeholders=self._placeholders,
             )
         servers = self._not_added
@@ -238,7 +238,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             listed = self._listed.get(identity.machine_identifier)
         if listed is None and not typed_token:
             if failure is not None:
-                raise FormError(error_key(failure))
+                raise FormError(plex_tv_error_key(failure))
             if identity.claimed is False:
                 raise FormError("not_claimed", CONF_URL)
             raise FormError("token_required", CONF_TOKEN)
