@@ -50,6 +50,13 @@ class Race[AnswerT](NamedTuple):
         """Return the most helpful error."""
         return most_helpful(self.failures.values())
 
+    def error_after(self, last: Route | None) -> PlexError:
+        """Return the most helpful error; if nothing answers, that of the last route."""
+        error = self.error
+        if last is not None and isinstance(error, CannotConnectError):
+            return self.failures.get(last, error)
+        return error
+
 
 def most_helpful(failures: Iterable[PlexError]) -> PlexError:
     """Return the most helpful of some errors to show to a user."""

@@ -9,6 +9,7 @@ from yarl import URL
 from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigSubentry,
+    ConfigSubentryData,
     ConfigSubentryFlow,
     SubentryFlowResult,
     UnknownSubEntry,
@@ -23,7 +24,13 @@ from ..api.models import Identity, ListedServer
 from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
 from ..clients import async_create_transport
-from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
+from ..const import (
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    CONF_SERVER,
+    CONF_SOURCES,
+    SUBENTRY_TYPE_SERVER,
+)
 from ..messages import plex_tv_error_key
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
@@ -290,6 +297,16 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Abort if the account is not loaded."""
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
+
+
+def listed_server_subentry(server: ListedServer) -> ConfigSubentryData:
+    """Return the subentry of a server that plex.tv lists."""
+    return ConfigSubentryData(
+        subentry_type=SUBENTRY_TYPE_SERVER,
+        unique_id=server.machine_identifier,
+        title=server.name,
+        data=listed_server_data(server),
+    )
 
 
 def listed_server_data(server: ListedServer) -> dict[str, Any]:
