@@ -17,7 +17,7 @@ from .models import Connection
 
 
 class ConnectionKind(StrEnum):
-    """Ways to reach a server."""
+    """Ways to reach a server, best first; a custom one is never compared."""
 
     LOCAL = "local"
     REMOTE = "remote"
@@ -43,10 +43,13 @@ def best_connection(connections: Iterable[Connection]) -> Connection | None:
 
 
 def connection_kind(connection: Connection) -> ConnectionKind:
-    """Return the kind of a listed connection."""
+    """Return the kind of a listed connection.
+
+    Plex also lists public addresses and names as local: only a private address is.
+    """
     if connection.relay:
         return ConnectionKind.RELAY
-    is_local = connection.local and own_address(connection) is not None
+    is_local = connection.local and is_private(own_address(connection))
     return ConnectionKind.LOCAL if is_local else ConnectionKind.REMOTE
 
 
@@ -60,7 +63,7 @@ def own_address(connection: Connection) -> str | None:
 def local_url(connection: Connection, scheme: str) -> URL | None:
     """Return the private address of a local connection, which needs no name."""
     address = own_address(connection)
-    if address is None or not connection.local or not is_private(address):
+    if address is None or connection_kind(connection) is not ConnectionKind.LOCAL:
         return None
     host = f"[{address}]" if ":" in address else address
     return parse_address(f"{scheme}://{host}:{connection.port}")
@@ -93,9 +96,10 @@ def rank(
     return tuple(tuple(found.values()) for found in (local, plain, *others) if found)
 
 
-def _order(connection: Connection) -> tuple[bool, bool, bool]:
+def _order(connection: Connection) -> tuple[int, bool]:
     """Return the sort key: local before remote before relay, https before http."""
-    return connection.relay, not connection.local, connection.protocol != "https"
+    kind = connection_kind(connection)
+    return list(ConnectionKind).index(kind), connection.protocol != "https"
 
 
 def _plain_url(connection: Connection, url: URL | None) -> URL | None:
