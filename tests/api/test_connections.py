@@ -205,7 +205,11 @@ def test_best_connection_and_kind() -> None:
 @pytest.mark.parametrize(
     ("address", "uri", "kind"),
     [
-        ("192.168.1.2", "https://192-168-1-2.x.plex.direct:32400", ConnectionKind.LOCAL),
+        (
+            "192.168.1.2",
+            "https://192-168-1-2.x.plex.direct:32400",
+            ConnectionKind.LOCAL,
+        ),
         ("127.0.0.1", "https://127-0-0-1.x.plex.direct:32400", ConnectionKind.LOCAL),
         ("fd00::1", "https://fd00--1.x.plex.direct:32400", ConnectionKind.LOCAL),
         ("10.0.0.2", "http://10.0.0.2:32400", ConnectionKind.LOCAL),
