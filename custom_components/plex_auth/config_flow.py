@@ -226,7 +226,9 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if user_input is None or CONF_SERVERS not in user_input:
             return self.async_show_form(
                 step_id="servers",
-                data_schema=forms.servers_schema(self._servers),
+                data_schema=forms.servers_schema(
+                    self._servers, await forms.async_away_label(self.hass)
+                ),
                 description_placeholders=shown,
             )
         return self._create_entry(selected=user_input[CONF_SERVERS])

@@ -359,6 +359,7 @@ RESOURCES_JSON: list[Json] = [
         "accessToken": "marker-server-token",
         "owned": True,
         "presence": True,
+        "lastSeenAt": "2026-11-23T08:09:10Z",
         "httpsRequired": False,
         "connections": [
             {
@@ -382,7 +383,8 @@ RESOURCES_JSON: list[Json] = [
 RESOURCES_XML = """<resources>
   <resource name="Küche" product="Plex Media Server" productVersion="1.43.2"
     clientIdentifier="m1" provides="client,server" accessToken="marker-server-token"
-    owned="1" presence="1" httpsRequired="0">
+    owned="1" presence="1" httpsRequired="0"
+    lastSeenAt="2026-11-23T08:09:10Z">
     <connections>
       <connection protocol="https" address="192.168.1.2" port="32400"
         uri="https://192-168-1-2.x.plex.direct:32400" local="1" relay="0" IPv6="0"/>
@@ -413,6 +415,7 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
         owner_id=None,
         home=False,
         presence=True,
+        last_seen_at=datetime(2026, 11, 23, 8, 9, 10, tzinfo=UTC),
         https_required=False,
         access_token="marker-server-token",
         connections=(

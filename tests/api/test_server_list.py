@@ -40,6 +40,7 @@ def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
         owner_id=None,
         home=False,
         presence=None,
+        last_seen_at=None,
         https_required=False,
         access_token=token,
         connections=(

@@ -258,7 +258,7 @@ class PlexTvRoutes:
             "device": "PC" if server.platform else None,
             "clientIdentifier": server.machine_identifier,
             "createdAt": iso(server.created_at),
-            "lastSeenAt": iso(self._clock.now()),
+            "lastSeenAt": iso(server.last_seen_at or self._clock.now()),
             "provides": "server",
             "ownerId": None if owned else server.owner.id,
             "sourceTitle": None if owned else server.owner.title,

@@ -17,6 +17,7 @@ from .fields import MAX_VERSION, Fields, unwrap
 _MAX_CONNECTIONS: Final = 128
 _MAX_SERVERS: Final = 1000
 _MAX_ITEMS: Final = 128
+_LONG_AWAY: Final = timedelta(days=30)
 OWN_ACCOUNT: Final = 0
 """The owner of a server that the account itself owns; Plex's own IDs are above."""
 
@@ -319,6 +320,7 @@ class ListedServer:
     owner_id: int | None
     home: bool
     presence: bool | None
+    last_seen_at: datetime | None
     https_required: bool
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
@@ -332,6 +334,11 @@ class ListedServer:
     def label(self) -> str:
         """Return the server's name, with its owner's if it is shared."""
         return f"{self.name} ({self.source_title})" if self.source_title else self.name
+
+    def has_been_away_long(self, now: datetime) -> bool:
+        """Return whether the server is away and was not seen for 30 days."""
+        seen = self.last_seen_at
+        return self.presence is False and seen is not None and now - seen > _LONG_AWAY
 
     @classmethod
     def parse_servers(cls, rows: Iterable[Json]) -> tuple[Self, ...]:
@@ -360,6 +367,7 @@ class ListedServer:
             owner_id=fields.integer("ownerId"),
             home=fields.boolean("home") or False,
             presence=fields.boolean("presence"),
+            last_seen_at=fields.moment("lastSeenAt"),
             https_required=fields.boolean("httpsRequired") or False,
             access_token=fields.token("accessToken"),
             connections=Connection.parse_all(

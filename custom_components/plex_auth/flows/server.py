@@ -80,7 +80,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 )
         return self.async_show_form(
             step_id="listed",
-            data_schema=forms.server_schema(servers),
+            data_schema=forms.server_schema(
+                servers, await forms.async_away_label(self.hass)
+            ),
             description_placeholders=self._placeholders,
         )
 
