@@ -425,6 +425,12 @@ def test_errors_of_the_claim() -> None:
     assert set(texts["abort"]) >= reasons("flows/claim.py")
 
 
+def test_errors_of_a_server_that_is_not_listed() -> None:
+    """Each error that the list of servers can meet has its text, and none is left over."""
+    texts = TEXTS["issues"]["server_not_listed"]["fix_flow"]
+    assert set(texts["error"]) == PLEX_TV_KEYS | {LIST_KEY}
+
+
 def test_entities() -> None:
     """Each entity has a name and an icon, and none of both is left over."""
     for content in (TEXTS["entity"], ICONS["entity"]):
