@@ -32,6 +32,7 @@ KEYS = {
     "StillListedError": "unknown",
     "TokenRejectedError": "invalid_token",
     "TooLargeError": "unknown",
+    "TooManyDevicesError": "too_many_devices",
     "UnavailableError": "unavailable",
     "UnprotectedOnlyError": "unprotected_only",
     "UnexpectedAnswerError": "unknown",
