@@ -1,6 +1,6 @@
 """The integration's own transport, and what Plex answered through it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -142,14 +142,10 @@ class _RecordingTransport(Transport):
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
     ) -> Json:
-        def read(failure: Failure) -> PlexError:
-            self._keep(failure.body)
-            return failure_reader(failure)
-
         data = await super().request(
             method,
             url,
-            read,
+            self._keeping(failure_reader),
             token=token,
             form=form,
             timeout=timeout,
@@ -157,6 +153,30 @@ class _RecordingTransport(Transport):
         )
         self._last.data = data
         return data
+
+    @override
+    async def get_list[ItemsT](
+        self,
+        url: URL,
+        failure_reader: FailureReader,
+        parse: Callable[[bytes], ItemsT],
+        *,
+        token: str,
+    ) -> ItemsT:
+        def read(body: bytes) -> ItemsT:
+            self._keep(body)
+            return parse(body)
+
+        return await super().get_list(
+            url, self._keeping(failure_reader), read, token=token
+        )
+
+    def _keeping(self, failure_reader: FailureReader) -> FailureReader:
+        def read(failure: Failure) -> PlexError:
+            self._keep(failure.body)
+            return failure_reader(failure)
+
+        return read
 
     def _keep(self, body: bytes) -> None:
         with suppress(PlexError):
