@@ -25,6 +25,7 @@ KEYS = {
     "PageError": "unavailable",
     "PlexError": "unknown",
     "RateLimitedError": "rate_limited",
+    "RedirectedError": "unknown",
     "SecureConnectionRequiredError": "secure_connection_required",
     "ServerTooOldError": "server_too_old",
     "SignInBlockedError": "sign_in_blocked",
