@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 import os
 import re
+import socket
 import ssl
+from typing import Any
 from unittest.mock import patch
 
+import aiohappyeyeballs
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component import common
@@ -33,6 +36,9 @@ from .plex_simulator.worlds import DemoWorld, demo
 from .repair_dialog import OpenRepair, RepairDialog
 
 _PLEX_DIRECT = "*.plex.direct"
+
+type Network = dict[tuple[str, int], int]
+"""Where addresses lead: an IP address and a port, to a port of this machine."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -207,6 +213,31 @@ def dns() -> Iterator[Dns]:
         return_value=resolver,
     ):
         yield resolver
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Return the ports of this machine to which addresses elsewhere lead; none yet.
+
+    Connections to other addresses are refused.
+    """
+    leads: Network = {}
+    start = aiohappyeyeballs.start_connection
+
+    async def _start(addr_infos: list[Any], **options: Any) -> socket.socket:
+        found = []
+        for _, kind, protocol, name, (host, port, *_) in addr_infos:
+            port = port if host == "127.0.0.1" else leads.get((host, port))
+            if port is not None:
+                found.append(
+                    (socket.AF_INET, kind, protocol, name, ("127.0.0.1", port))
+                )
+        if not found:
+            raise ConnectionRefusedError
+        return await start(found, **options)
+
+    monkeypatch.setattr(aiohappyeyeballs, "start_connection", _start)
+    return leads
 
 
 @pytest.fixture

@@ -258,7 +258,8 @@ def _bodies() -> Iterable[FaultCase]:
     ):
         yield _answer(f"body {body}", Fault.body(body), wrong, others=_NO_DATA)
     for status, url in ((302, "/identity"), (307, "http://127.0.0.1:1/")):
-        yield _answer(f"redirect {status}", Fault.redirect(url, status), wrong)
+        fault, server = Fault.redirect(url, status), errors.RedirectedError
+        yield _answer(f"redirect {status}", fault, wrong, server)
 
 
 def _statuses() -> Iterable[FaultCase]:
@@ -383,9 +384,9 @@ _OUTAGES: Final = (
     "HTML with 502",
     "429",
 )
-_NONSENSE: Final = ("HTML with 200", "body null", "redirect 307", "huge body")
+_NONSENSE: Final = ("HTML with 200", "body null", "huge body")
 PLEX_TV_CAUSES: Final = _causes(
-    *_OUTAGES, *_NONSENSE, "429 1003", "401 1031", "403 1009"
+    *_OUTAGES, *_NONSENSE, "redirect 307", "429 1003", "401 1031", "403 1009"
 )
 # What an address can answer when it is asked who it is: told of the whole form,
 SERVER_CAUSES: Final = _causes(
@@ -397,3 +398,4 @@ SERVER_CAUSES: Final = _causes(
 NO_SERVER_CAUSES: Final = _causes(
     "404", *_NONSENSE, key="not_a_plex_server", at_server=True
 )
+REDIRECTED_CAUSES: Final = _causes("redirect 307", key="redirected", at_server=True)

@@ -2,10 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-import socket
-from unittest.mock import patch
 
-from aiohttp.abc import ResolveResult
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -17,7 +14,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .conftest import Dns
+from .conftest import Dns, Network
 from .harness import Harness
 from .helpers import (
     account_coordinator,
@@ -34,6 +31,7 @@ from .walks.texts import texts_of
 
 HOUR = timedelta(hours=1, minutes=1)
 SERVER_POLL = timedelta(minutes=5, seconds=10)
+NAMES_ARE_FORGOTTEN = timedelta(seconds=12)
 SOURCE_POLL = timedelta(minutes=30, seconds=10)
 
 FIXABLE = {
@@ -380,29 +378,37 @@ async def test_server_that_is_down(harness: Harness) -> None:
     assert issues(harness.hass, entry, harness.server) == []
 
 
-@pytest.mark.parametrize(
-    ("host", "is_told"),
-    [
-        ("plex.example.org", True),
-        ("plex.home.arpa", False),
-        ("plex", False),
-        ("127.0.0.1", False),
-    ],
-)
-async def test_plain_http(harness: Harness, dns: Dns, host: str, is_told: bool) -> None:
-    """A typed plain address in the internet is told of, until it is changed."""
-    resolve = dns.resolve
+HOMES = {
+    "plex.example.org": (("203.0.113.9",), True),
+    "nas.local": (("203.0.113.9",), True),
+    "both.example.org": (("192.168.1.5", "203.0.113.9"), True),
+    "nas.fritz.box": (("192.168.1.5",), False),
+    "plex.home.example.com": (("192.168.1.5", "fd00::5"), False),
+    "nas.tail1234.ts.net": (("100.64.1.5",), False),
+    "203.0.113.9": ((), True),
+    "192.168.1.5": ((), False),
+}
 
-    async def resolve_all(
-        host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return await resolve("localhost", port, family)
 
+@pytest.fixture
+def homes(harness: Harness, dns: Dns, network: Network) -> None:
+    """Let names stand for addresses that all lead to Anna's server."""
+    port = harness.server.port
+    for host, (addresses, _) in HOMES.items():
+        if addresses:
+            dns.names[host] = addresses
+        for address in addresses or [host]:
+            network[address, port] = port
+
+
+@pytest.mark.parametrize("host", HOMES)
+async def test_plain_http(harness: Harness, homes: None, host: str) -> None:
+    """A typed plain address is told of where it leads to the internet, until changed."""
+    _, is_told = HOMES[host]
     url = f"http://{host}:{harness.server.port}"
-    with patch.object(dns, "resolve", resolve_all):
-        data = server_data(harness.server, harness.ben, url=url, verify_ssl=True)
-        entry = await harness.add(harness.ben, data)
-        assert server_coordinator(entry, harness.server).last_update_success
+    data = server_data(harness.server, harness.ben, url=url, verify_ssl=True)
+    entry = await harness.add(harness.ben, data)
+    assert server_coordinator(entry, harness.server).last_update_success
     assert issues(harness.hass, entry, harness.server) == (
         ["plain_http"] if is_told else []
     )
@@ -412,6 +418,52 @@ async def test_plain_http(harness: Harness, dns: Dns, host: str, is_told: bool) 
             entry, subentry, data={**subentry.data, "url": address}
         )
         await harness.settle()
+        assert "plain_http" not in issues(harness.hass, entry, harness.server)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_plain_http_while_unknown(
+    harness: Harness,
+    dns: Dns,
+    homes: None,
+    freezer: FrozenDateTimeFactory,
+    is_told: bool,
+) -> None:
+    """What was said of an address stands while its name does not resolve."""
+    name, port = "plex.example.org", harness.server.port
+    dns.names[name] = ("203.0.113.9",) if is_told else ("192.168.1.5",)
+    url = f"http://{name}:{port}"
+    data = server_data(harness.server, harness.ben, url=url, verify_ssl=True)
+    entry = await harness.add(harness.ben, data)
+    told = ["plain_http"] if is_told else []
+    assert issues(harness.hass, entry, harness.server) == told
+    # An open connection needs no name, a new one does.
+    dns.names[name] = ()
+    coordinator = server_coordinator(entry, harness.server)
+    for wait, is_reached in ((NAMES_ARE_FORGOTTEN, True), (SERVER_POLL, False)):
+        freezer.tick(wait)
+        await coordinator.async_refresh()
+        assert coordinator.last_update_success is is_reached
+        assert ("plain_http" in issues(harness.hass, entry, harness.server)) is is_told
+    dns.names[name] = ("192.168.1.5",) if is_told else ("203.0.113.9",)
+    await harness.wait(freezer, SERVER_POLL)
+    assert coordinator.last_update_success
+    assert issues(harness.hass, entry, harness.server) == (
+        [] if is_told else ["plain_http"]
+    )
+
+
+async def test_plain_http_at_another_address(harness: Harness, homes: None) -> None:
+    """What is known of an address says nothing of the next one."""
+    port = harness.server.port
+    url = f"http://203.0.113.9:{port}"
+    data = server_data(harness.server, harness.ben, url=url, verify_ssl=True)
+    entry = await harness.add(harness.ben, data)
+    assert issues(harness.hass, entry, harness.server) == ["plain_http"]
+    for url in (f"https://192.168.1.5:{port}", f"http://nas.fritz.box:{port + 1}"):
+        harness.change_server(entry, harness.server, url=url)
+        await harness.settle()
+        assert not server_coordinator(entry, harness.server).last_update_success
         assert "plain_http" not in issues(harness.hass, entry, harness.server)
 
 

@@ -40,7 +40,7 @@ MOST_ATTRIBUTES = 8
 # What is longer than that, and why it stands together all the same.
 LONGER_MODULES = {
     "api.models": (460, "a list of fields"),
-    "api.server_access": (440, "a route is chosen and given up by what its calls meet"),
+    "api.server_access": (450, "a route is chosen and given up by what its calls meet"),
 }
 LARGER_CLASSES = {
     "api.server_access.ServerAccess": (20, "callers ask it instead of what it holds"),

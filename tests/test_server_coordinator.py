@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+import json
 import logging
 
 from aiohttp import web
@@ -429,6 +430,25 @@ async def test_poll_that_outlives_home_assistant(
     assert harness.simulator.requests_to("identity")
     assert not harness.simulator.requests_to("notifications")
     harness.hass.set_state(CoreState.running)
+
+
+async def test_another_server_while_a_token_is_checked(
+    harness: Harness,
+) -> None:
+    """An address that another server has in the middle of a poll gets no socket."""
+    entry = await harness.add(harness.anna, harness.server)
+    await harness.transient_token()
+    harness.server.notifications.allowed = True
+    says = {"machineIdentifier": harness.server.machine_identifier, "claimed": True}
+    right = Fault.body(json.dumps({"MediaContainer": says}))
+    harness.server.faults.set("identity", right, times=1)
+    harness.server.faults.set("root", Fault.status(401))
+    harness.server.machine_identifier = "another"
+    harness.simulator.requests.clear()
+    await harness.reload(entry)
+    assert harness.simulator.requests_to("root")
+    assert len(harness.simulator.requests_to("identity")) > 1
+    assert not harness.simulator.requests_to("notifications")
 
 
 async def test_address_changes_while_it_is_polled(

@@ -488,6 +488,7 @@ NO_PATHS = [
     "library/metadata/1",
     " /library",
     "//evil.example/library",
+    "//[]@",
     "/\\evil.example/library",
     "\\\\evil.example",
     "http://evil.example/",

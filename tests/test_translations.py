@@ -338,7 +338,7 @@ def test_errors_of_the_server_flow() -> None:
         | form_errors("flows/server.py")
         | form_errors(
             "flows/checks.py",
-            "address",
+            "async_address",
             "async_check_token",
             "async_identity",
             "require_claimed",

@@ -1,9 +1,11 @@
 """Sessions and client information for calls to Plex."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import (
     ClientConnectorDNSError,
@@ -13,6 +15,7 @@ from aiohttp import (
     ClientSession,
     DummyCookieJar,
 )
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -32,6 +35,7 @@ from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.network import is_ip_address
 
+from .api.addresses import is_public
 from .api.fields import printable
 from .api.known_server import KnownServer
 from .api.plex_tv import PlexTv
@@ -45,6 +49,8 @@ from .const import (
     DOMAIN,
     SUBENTRY_TYPE_SERVER,
 )
+
+_RESOLVE_TIMEOUT_SECONDS: Final = 5
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -76,6 +82,21 @@ def async_create_plex_tv(hass: HomeAssistant, data: Mapping[str, Any]) -> PlexTv
     return PlexTv(
         async_create_transport(hass, data[CONF_CLIENT_IDENTIFIER]), data[CONF_API_URL]
     )
+
+
+async def async_is_public(hass: HomeAssistant, url: URL) -> bool | None:
+    """Return whether the host of a URL is on the internet, whatever its name.
+
+    None means that its name does not resolve, at least not in time.
+    """
+    connector = _async_get_session(hass, verify_ssl=True).connector
+    assert isinstance(connector, HomeAssistantTCPConnector)
+    try:
+        async with asyncio.timeout(_RESOLVE_TIMEOUT_SECONDS):
+            found = await connector.async_resolve_host(url.raw_host or "")
+    except OSError, ValueError:
+        return None
+    return is_public(result["host"] for result in found)
 
 
 def stored_server(subentry: ConfigSubentry) -> KnownServer:
@@ -127,13 +148,12 @@ async def _refuse_unspecified(
     Blockers answer so. A connection would be made to this machine.
     """
     host, connector = request.url.raw_host or "", request.session.connector
+    found: list[ResolveResult] = []
     if isinstance(connector, HomeAssistantTCPConnector) and not is_ip_address(host):
-        try:
+        with suppress(OSError):  # an open connection needs no name
             found = await connector.async_resolve_host(host)
-        except OSError as err:
-            raise ClientConnectorDNSError(request.connection_key, err) from err
-        if all(ip_address(one["host"]).is_unspecified for one in found):
-            raise ClientConnectorDNSError(request.connection_key, OSError(host))
+    if found and all(ip_address(one["host"]).is_unspecified for one in found):
+        raise ClientConnectorDNSError(request.connection_key, OSError(host))
     return await handler(request)
 
 

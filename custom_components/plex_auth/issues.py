@@ -7,14 +7,11 @@ from collections.abc import Iterator, Set as AbstractSet
 from enum import StrEnum
 from typing import Final
 
-from yarl import URL
-
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import names
-from .api.addresses import is_public
 from .api.reachability import Reach
 from .api.server import supports_sources
 from .const import DOMAIN
@@ -107,7 +104,8 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
 def _issues(server: ServerCoordinator) -> Iterator[Issue]:
     """Yield the current issues of a server."""
     data, target = server.subentry.data, server.access.target
-    if server.access.is_unclaimed and not target.is_shared:
+    # Of a server with a typed token, a row of its identifier proves no owner.
+    if server.access.is_unclaimed and (CONF_TOKEN in data or not target.is_shared):
         yield Issue.UNCLAIMED
     elif (
         CONF_TOKEN not in data
@@ -125,8 +123,7 @@ def _issues(server: ServerCoordinator) -> Iterator[Issue]:
         listed = target.listed if target.is_listed else None
         if not server.last_update_success and listed is not None and listed.connections:
             yield Issue.ADDRESS_FAILS
-        url = URL(data[CONF_URL])
-        if url.scheme == "http" and is_public(url.host):
+        if _is_exposed(server):
             yield Issue.PLAIN_HTTP
 
 
@@ -138,11 +135,22 @@ def _undecided(server: ServerCoordinator) -> set[Issue]:
     undecided = set[Issue]()
     if _is_lost(server) is None:
         undecided.add(Issue.NOT_REACHED)
+    if _is_exposed(server) is None:
+        undecided.add(Issue.PLAIN_HTTP)
     if server.access.identity is None:
         undecided.add(Issue.UNCLAIMED)
         if server.last_update_success:
             undecided.add(Issue.NOT_LISTED)
     return undecided
+
+
+def _is_exposed(server: ServerCoordinator) -> bool | None:
+    """Return whether tokens go unencrypted over the internet, None if not known yet."""
+    url = server.access.target.url
+    if url is None or url.scheme == "https":
+        return False
+    is_known = server.data is not None and server.data.route.url == url
+    return server.data.is_exposed if is_known else None
 
 
 def _is_lost(server: ServerCoordinator) -> bool | None:

@@ -9,13 +9,13 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from .api.connections import Route
-from .api.errors import NotPermittedError, PlexError
+from .api.connections import ConnectionKind, Route
+from .api.errors import NotPermittedError, NotReachedError, PlexError
 from .api.models import Identity, Source
 from .api.notifications import Notifications
 from .api.reachability import Reachability
 from .api.server_access import ServerAccess
-from .clients import async_create_server_access
+from .clients import async_create_server_access, async_is_public
 from .const import CONF_SOURCES, LOGGER
 from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .messages import update_failed
@@ -82,10 +82,15 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
 
 
 class ServerData(NamedTuple):
-    """A server's route and identity; any change notifies the listeners."""
+    """A server's route and identity; any change notifies the listeners.
+
+    `is_exposed` is whether the route sends the token over the internet unencrypted, None
+    if unknown: only a typed address may.
+    """
 
     route: Route
     identity: Identity
+    is_exposed: bool | None
 
 
 class ServerCoordinator(SharedPollCoordinator[ServerData]):
@@ -217,9 +222,9 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 await access.target.renew(now=True)
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
-            if access is self.access and not access.is_unclaimed:
+            if access is self.access:
                 self._listen(route, is_back=not was_reached)
-        return ServerData(route, identity)
+        return ServerData(route, identity, await _async_is_exposed(self.hass, route))
 
     def _listen(self, route: Route, *, is_back: bool) -> None:
         """Open the notification socket on a route that has just been verified.
@@ -228,12 +233,14 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """
         if self._shutdown_requested or self.hass.is_stopping:
             return
+        access = self.access
         try:
-            token = self.access.target.token
-        except NotPermittedError:
+            # The checks of tokens may have found another server there meanwhile.
+            server, token = access.routing.for_token(route), access.target.token
+        except NotPermittedError, NotReachedError:
             self.notifications.stop()
             return
-        self.notifications.listen(self.access.at(route.url), token)
+        self.notifications.listen(server, token)
         if self.notifications.is_open:
             self.update_interval = LISTENING_INTERVAL
         elif is_back:
@@ -252,3 +259,10 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             self.async_update_listeners()
         if self.last_update_success and self.sources.is_late:
             self.sources.async_poll_now()
+
+
+async def _async_is_exposed(hass: HomeAssistant, route: Route) -> bool | None:
+    """Return whether a route is plain http to a typed address on the internet."""
+    if route.kind is not ConnectionKind.CUSTOM or route.url.scheme == "https":
+        return False
+    return await async_is_public(hass, route.url)

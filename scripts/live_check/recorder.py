@@ -19,7 +19,12 @@ from yarl import URL
 from custom_components.plex_auth.api.bodies import Json, decode
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.api.failures import Failure, FailureReader
-from custom_components.plex_auth.api.transport import TIMEOUT, ClientInfo, Transport
+from custom_components.plex_auth.api.transport import (
+    LARGEST_BODY,
+    TIMEOUT,
+    ClientInfo,
+    Transport,
+)
 
 from .expected import Call
 from .shapes import Comparison, Difference, Kind, compare
@@ -141,6 +146,7 @@ class _RecordingTransport(Transport):
         form: Mapping[str, str] | None = None,
         timeout: ClientTimeout = TIMEOUT,
         parse: bool = True,
+        largest: int = LARGEST_BODY,
     ) -> Json:
         def read(failure: Failure) -> PlexError:
             self._keep(failure.body)
@@ -154,6 +160,7 @@ class _RecordingTransport(Transport):
             form=form,
             timeout=timeout,
             parse=parse,
+            largest=largest,
         )
         self._last.data = data
         return data

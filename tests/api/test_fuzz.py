@@ -4,6 +4,7 @@ With `--full` more than 20,000 examples are run, other ones each time; without i
 hundred, always the same.
 """
 
+import asyncio
 from collections.abc import Callable
 from copy import deepcopy
 from ipaddress import ip_address
@@ -11,7 +12,9 @@ import json
 import os
 import re
 import socket
+from string import ascii_letters, digits
 from typing import Any
+from unittest.mock import AsyncMock
 from xml.etree import ElementTree as ET
 
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -23,6 +26,8 @@ from custom_components.plex_auth.api.addresses import (
     is_private,
     is_public,
     parse_address,
+    shown_address,
+    typed_addresses,
 )
 from custom_components.plex_auth.api.bodies import Json, decode
 from custom_components.plex_auth.api.connections import best_connection, rank
@@ -53,6 +58,7 @@ from custom_components.plex_auth.api.models import (
     require_container,
 )
 from custom_components.plex_auth.api.server import playable, supports_sources
+from custom_components.plex_auth.flows import checks
 from tests.plex_simulator import Fault
 
 from .fault_matrix import CALLS
@@ -397,7 +403,7 @@ def test_any_address_is_usable_or_none(text: str) -> None:
     """Whatever is typed, an address is one that a request may go to, or none."""
     url = parse_address(text)
     is_private(text)
-    is_public(text)
+    is_public([text])
     supports_sources(text)
     if url is None:
         return
@@ -410,6 +416,139 @@ def test_any_address_is_usable_or_none(text: str) -> None:
     assert not url.query_string
     str(url / "identity").encode("ascii")
     check_no_hidden_number(url.host)
+
+
+plex_tokens = st.text(f"{ascii_letters}{digits}_-", min_size=20, max_size=20).filter(
+    lambda token: token.lower() != token
+)
+typed_texts = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "http://",
+            "https://",
+            "HTTP://",
+            "http//",
+            "http:/",
+            "https:/",
+            "://",
+            "http://http://",
+            "htp://",
+            "//",
+            "http:\\\\",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "",
+            "user:{0}@",
+            "{0}@",
+            "nas",
+            "nas.local",
+            "192.168.1.10",
+            "[::1]",
+            "::1",
+            "192-168-1-10.0123.plex.direct",
+            "plex.tv",
+            "{0}",
+            "Living Room",
+            "user:{0}?/@nas",
+            "169.254.169.254",
+            "eyJ{0}.e.s",
+            "claim-{0}",
+        ]
+    )
+    | texts,
+    st.sampled_from(
+        [
+            "",
+            ":",
+            ":32400",
+            ":0",
+            "/:32400",
+            "//:1",
+            ":99999",
+            ":x",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "",
+            "/",
+            "//",
+            "/plex",
+            "/web/index.html",
+            "/library/metadata/1",
+            "/identity",
+            "/{0}",
+            "/a/{0}/b",
+            "/..",
+            "/%2e%2e/",
+            "/;{0}",
+            "/@",
+        ]
+    )
+    | texts.map("/{}".format),
+    st.sampled_from(
+        [
+            "",
+            "?X-Plex-Token={0}",
+            "&X-Plex-Token={0}",
+            "%3FX-Plex-Token%3D{0}",
+            "#!/{0}",
+            " X-Plex-Token: {0}",
+            ";X-Plex-Token={0}",
+            "\n{0}",
+            "?a=b@c&t={0}",
+            "?",
+        ]
+    )
+    | texts.map("?{}".format),
+)
+
+
+@given(typed_texts, plex_tokens, st.booleans())
+@fuzzed
+def test_any_typed_address_is_one_of_a_server_or_none(
+    text: str, token: str, public: bool
+) -> None:
+    """Whatever is typed, nothing is asked but a server, without any of the secrets."""
+    text = text.replace("{0}", token)
+    urls = typed_addresses(text, is_public=public)
+    for url in urls:
+        assert parse_address(str(url)) == url
+        assert url.host not in ("http", "https")
+        assert re.fullmatch(r"(/[\w.~-]+)*/?", url.raw_path, re.ASCII)
+        assert token.lower() not in str(url).lower()
+        assert "@" not in str(url)
+        check_no_hidden_number(url.host or "")
+    if public and "://" not in text:
+        assert all(url.scheme == "https" for url in urls)
+    assert len(urls) == len(set(urls)) <= 3
+    shown = shown_address(text)
+    assert token not in shown
+    assert not re.search("[@?#]|x-plex-token", shown, re.IGNORECASE)
+
+
+@given(typed_texts, plex_tokens, st.sampled_from([True, False, None]))
+@fuzzed
+def test_any_typed_address_is_understood_or_refused(
+    text: str, token: str, public: bool | None
+) -> None:
+    """Whatever is typed into a form, it has addresses to ask or one message."""
+    text = text.replace("{0}", token)
+    judge = AsyncMock(return_value=public)
+    if not typed_addresses(text):
+        with pytest.raises(checks.FormError) as caught:
+            asyncio.run(checks.async_address(text, judge))
+        assert caught.value.errors == {"url": "invalid_url"}
+        judge.assert_not_called()
+        return
+    meant = asyncio.run(checks.async_address(text, judge))
+    urls = [route.url for rank in meant.ranks for route in rank]
+    assert tuple(urls) == typed_addresses(text, is_public=public is not False)
 
 
 connections = st.builds(

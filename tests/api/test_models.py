@@ -521,6 +521,22 @@ def test_identity_is_the_same_in_json_and_xml() -> None:
     )
 
 
+def test_identity_of_an_old_server() -> None:
+    """Before version 1.3 a JSON answer is the container itself."""
+    old: dict[str, Json] = {
+        "_elementType": "MediaContainer",
+        "machineIdentifier": "m1",
+        "version": "0.9.17.5",
+        "_children": [],
+    }
+    assert Identity.parse(old) == Identity(
+        machine_identifier="m1", version="0.9.17.5", claimed=None, start_state=None
+    )
+    for other in ("Directory", None):
+        with pytest.raises(UnexpectedAnswerError):
+            Identity.parse({**old, "_elementType": other})
+
+
 SOURCE_CONNECTIONS: list[Json] = [
     {
         "protocol": "https",

@@ -454,6 +454,27 @@ async def test_unclaimed_while_the_token_is_renewed(scene: Scene) -> None:
     assert renewed not in tokens_of(scene)
 
 
+async def test_another_server_while_the_token_is_renewed(scene: Scene) -> None:
+    """A poll that finds another server at the address holds the new token back too."""
+    await scene.list.renew(now=True)
+    access = scene.access(url=URL(scene.server.http_url))
+    await access.call(issue)
+    scene.server.rotate_access_tokens()
+    renewed = scene.server.access_token_for(scene.server.owner)
+    scene.plex.faults.set("resources", Fault.delay(0.5))
+    calling = asyncio.create_task(access.call(issue))
+    while not scene.plex.requests_to("resources")[1:]:
+        await asyncio.sleep(0.01)
+    says = {"machineIdentifier": "another", "claimed": True}
+    other = Fault.body(json.dumps({"MediaContainer": says}))
+    scene.server.faults.set("identity", other)
+    with pytest.raises(WrongServerError):
+        await access.identify()
+    with pytest.raises(WrongServerError):
+        await calling
+    assert renewed not in tokens_of(scene)
+
+
 async def test_typed_token_is_not_shown_to_another_server(scene: Scene) -> None:
     """A server that names itself as another one gets no token, nor refuses it."""
     access = scene.access()

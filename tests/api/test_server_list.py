@@ -240,7 +240,7 @@ async def test_listed_before_stored_and_typed_before_all(plex: PlexTv) -> None:
         _ = AccountServer(plex.list, "b", lambda: stored(None)).token
 
 
-def test_private_ranks(plex: PlexTv) -> None:
+async def test_private_ranks(plex: PlexTv) -> None:
     """What leads to a server within its own network: private addresses, no relay."""
 
     def connection(uri: str, address: str, **more: bool) -> Connection:
@@ -267,24 +267,35 @@ def test_private_ranks(plex: PlexTv) -> None:
         owner=OWN_ACCOUNT,
     )
 
-    def uris(url: str | None = None, *, https_required: bool = False) -> list[str]:
+    async def uris(
+        url: str | None = None,
+        *,
+        https_required: bool = False,
+        is_public: bool | None = None,
+    ) -> list[str]:
+        async def judge(asked: URL) -> bool | None:
+            assert str(asked) == url
+            return is_public
+
         server = AccountServer(
             plex.list,
             "one",
             lambda: replace(known, https_required=https_required),
             url=URL(url) if url else None,
         )
-        return [route.uri for rank in server.private_ranks for route in rank]
+        ranks = await server.private_ranks(judge)
+        return [route.uri for rank in ranks for route in rank]
 
     secure = "https://10-0-0-1.x.plex.direct:32400"
-    assert uris() == [secure, "http://10.0.0.1:32400"]
-    assert uris(https_required=True) == [secure]
+    assert await uris() == [secure, "http://10.0.0.1:32400"]
+    assert await uris(https_required=True) == [secure]
     known = replace(known, owner=7)
-    assert uris() == [secure]
-    for url in ("http://10.0.0.9:32400", "http://nas:32400", "https://nas.local:443"):
-        assert uris(url) == [str(URL(url)).rstrip("/")]
-    for url in ("http://8.8.8.8:32400", "https://plex.example.com:443"):
-        assert uris(url) == []
+    assert await uris() == [secure]
+    # A typed address is judged by where it leads, whatever its name.
+    for url in ("http://nas:32400", "https://plex.example.com:32400"):
+        assert await uris(url, is_public=False) == [url]
+        assert await uris(url, is_public=True) == []
+        assert await uris(url, is_public=None) == []
 
 
 @pytest.mark.parametrize(

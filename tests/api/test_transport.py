@@ -11,7 +11,7 @@ from yarl import URL
 
 from custom_components.plex_auth.api import errors, transport as sending
 from custom_components.plex_auth.api.failures import plex_tv_error
-from custom_components.plex_auth.api.server import CLAIM_TIMEOUT
+from custom_components.plex_auth.api.server import CLAIM_TIMEOUT, PlexServer
 from custom_components.plex_auth.api.transport import (
     LARGEST_BODY,
     PROBE_TIMEOUT,
@@ -85,6 +85,37 @@ async def test_redirect_is_not_followed(scene: Scene, status: int) -> None:
         assert caught.value.status == status
     assert {request.endpoint for request in scene.plex.requests} == {"user"}
     assert {request.host for request in scene.plex.requests} == {"plex.tv"}
+
+
+@pytest.mark.parametrize(
+    ("location", "origin"),
+    [
+        ("https://plex.example.com/login?rd=secret#x", "https://plex.example.com"),
+        ("https://user:secret@plex.example.com:1/a", "https://plex.example.com:1"),
+        ("//plex.example.com", "http://plex.example.com"),
+        ("/secret", "http://127.0.0.1:{port}"),
+        ("", "http://127.0.0.1:{port}"),
+        ("https://[", None),
+        ("https://[]@", None),
+        ("mailto:anna@example.com", None),
+    ],
+)
+async def test_origin_of_a_redirect(
+    scene: Scene, transport: Transport, location: str, origin: str | None
+) -> None:
+    """The error of a server's redirect knows where it leads, and no more than that."""
+    host = scene.population.server
+    server = PlexServer(transport, URL(host.http_url))
+    host.faults.set("*", Fault.redirect(location))
+    with pytest.raises(errors.RedirectedError) as caught:
+        await server.identity()
+    expected = URL(origin.format(port=host.port)) if origin else None
+    assert caught.value.origin == expected
+    assert "secret" not in f"{caught.value!r} {vars(caught.value)}"
+    # An answer to a request with a token may have it in the host.
+    with pytest.raises(errors.RedirectedError) as caught:
+        await server.check_token(TOKEN)
+    assert caught.value.origin is None
 
 
 @pytest.mark.parametrize(

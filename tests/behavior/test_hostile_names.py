@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
 from homeassistant.const import CONF_TOKEN
 from homeassistant.helpers import issue_registry as ir
-from tests.conftest import Dns
+from tests.conftest import Dns, Network
 from tests.harness import Harness
 from tests.helpers import server_coordinator, server_data, subentry_of, with_typed_token
 from tests.plex_simulator import Account
@@ -28,6 +28,7 @@ NAME = (
     "# [a](http://e.example) ![b](//e.example/b) <img src=//e.example/c> "
     "<ha-alert>d</ha-alert> www.e.example f@e.example {name} `g`"
 )
+PUBLIC = "203.0.113.9"
 
 
 @pytest.fixture(autouse=True)
@@ -174,8 +175,15 @@ async def not_reached(harness: Harness) -> MockConfigEntry:
 
 
 async def address_fails(harness: Harness) -> MockConfigEntry:
-    """Let the server have a typed address that leads to nothing, on the internet."""
+    """Let the server have a typed address that leads to nothing."""
     url = "http://plex.example.org"
+    added = server_data(harness.server, harness.anna, url=url, verify_ssl=True)
+    return await harness.add(harness.anna, added)
+
+
+async def exposed(harness: Harness) -> MockConfigEntry:
+    """Let the server have a typed address on the internet."""
+    url = f"http://{PUBLIC}:{harness.server.port}"
     added = server_data(harness.server, harness.anna, url=url, verify_ssl=True)
     return await harness.add(harness.anna, added)
 
@@ -188,12 +196,14 @@ async def address_fails(harness: Harness) -> MockConfigEntry:
         (token_refused, [Issue.TOKEN_REFUSED]),
         (too_old, ["server_too_old"]),
         (not_reached, [Issue.NOT_REACHED]),
-        (address_fails, ["plain_http", Issue.ADDRESS_FAILS]),
+        (address_fails, [Issue.ADDRESS_FAILS]),
+        (exposed, ["plain_http"]),
     ],
 )
 async def test_repairs(
     harness: Harness,
     dns: Dns,
+    network: Network,
     plex_direct: None,
     open_repair: OpenRepair,
     freezer: FrozenDateTimeFactory,
@@ -202,6 +212,7 @@ async def test_repairs(
 ) -> None:
     """An issue has the names, and so has each page of its repair up to the end."""
     dns.plex_direct = meet is not not_reached
+    network[PUBLIC, harness.server.port] = harness.server.port
     entry = await meet(harness)
     if meet is not_reached:
         await harness.lose(freezer)

@@ -13,7 +13,12 @@ from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_TOKEN
 from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
-from tests.helpers import account_coordinator, server_coordinator, subentry_of
+from tests.helpers import (
+    account_coordinator,
+    server_coordinator,
+    subentry_of,
+    with_typed_token,
+)
 from tests.plex_simulator import Account, Fault
 from tests.repair_dialog import OpenRepair
 
@@ -115,14 +120,18 @@ async def test_only_a_row_of_another_owner(
     assert not entry.subentries
 
 
+@pytest.mark.parametrize("has_typed_token", [False, True])
 async def test_unclaimed_beside_a_row_of_another_owner(
-    harness: Harness, open_repair: OpenRepair
+    harness: Harness, open_repair: OpenRepair, has_typed_token: bool
 ) -> None:
     """Nobody can hide that an own server is unclaimed by listing one like it.
 
     It is not claimed from here, since plex.tv lists that identifier for another owner.
     """
-    entry = await harness.add(harness.anna, harness.server)
+    server = with_typed_token(harness.server) if has_typed_token else harness.server
+    entry = await harness.add(harness.anna, server)
+    if has_typed_token:
+        harness.change_server(entry, harness.server, last_known={})
     identifier = harness.server.machine_identifier
     await async_list(
         harness,

@@ -1,5 +1,7 @@
 """What a person typed, checked."""
 
+from unittest.mock import AsyncMock
+
 import pytest
 
 from custom_components.plex_auth.api.bodies import Json
@@ -57,7 +59,7 @@ def test_jwt(text: str, key: str | None) -> None:
     assert caught.value.errors == {"token": key}
 
 
-def test_name_of_a_server_with_unprotected_addresses_only() -> None:
+async def test_name_of_a_server_with_unprotected_addresses_only() -> None:
     """There is no address to ask where a token would be unprotected at all of them."""
     row: Json = {
         "name": "Afar",
@@ -74,7 +76,9 @@ def test_name_of_a_server_with_unprotected_addresses_only() -> None:
         ],
     }
     with pytest.raises(FormError) as caught:
-        checks.address("Afar", ListedServer.parse_servers([row]))
+        await checks.async_address(
+            "Afar", AsyncMock(return_value=None), ListedServer.parse_servers([row])
+        )
     assert caught.value.errors == {"url": "unprotected_only"}
 
 
@@ -172,9 +176,12 @@ def listed_server(name: str, *, owned: bool) -> ListedServer:
         ("fd00::1", True, False),
     ],
 )
-def test_address_comes_before_a_name(name: str, owned: bool, is_name: bool) -> None:
+async def test_address_comes_before_a_name(
+    name: str, owned: bool, is_name: bool
+) -> None:
     """A friend cannot name a server like an address that is typed."""
-    meant = checks.address(name, [listed_server(name, owned=owned)])
+    listed = [listed_server(name, owned=owned)]
+    meant = await checks.async_address(name, AsyncMock(return_value=None), listed)
     assert (meant.machine_identifier == "abc") is is_name
     hosts = {route.url.host for routes in meant.ranks for route in routes}
     assert ("listed.example" in hosts) is is_name

@@ -15,6 +15,7 @@ from custom_components.plex_auth.flows.claim import _DATA_CLAIMS
 from custom_components.plex_auth.names import escaped
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.helpers import issue_registry as ir
+from tests.conftest import Dns, Network
 from tests.harness import Harness
 from tests.helpers import (
     account_coordinator,
@@ -601,13 +602,6 @@ def _remote(harness: Harness, entry: MockConfigEntry) -> str:
     return "http://127.0.0.1:32400/web"
 
 
-def _typed(harness: Harness, entry: MockConfigEntry) -> str:
-    """Let a name in the internet be typed, by which the server would answer."""
-    url = f"http://plex.example.com:{harness.server.port}"
-    harness.change_server(entry, harness.server, url=url)
-    return f"{url}/web"
-
-
 def _away(harness: Harness, entry: MockConfigEntry) -> str:
     """Let the server be in another house, where it has the address of nobody here."""
     harness.server.faults.set("*", Fault.reset())
@@ -620,7 +614,7 @@ def _another(harness: Harness, entry: MockConfigEntry) -> str:
     return f"{harness.server.http_url}/web"
 
 
-@pytest.mark.parametrize("change", [_remote, _typed, _away, _another])
+@pytest.mark.parametrize("change", [_remote, _away, _another])
 async def test_outside(
     harness: Harness,
     open_repair: OpenRepair,
@@ -634,6 +628,42 @@ async def test_outside(
     await agree(harness, dialog)
     assert dialog.result["reason"] == "not_in_network"
     assert dialog.result["description_placeholders"]["url"] == url
+    assert not harness.simulator.requests_to("claim_token")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_near"),
+    [
+        (("192.168.1.5",), True),
+        (("100.64.1.5",), True),
+        (("203.0.113.9",), False),
+        (("192.168.1.5", "203.0.113.9"), False),
+        ((), False),
+    ],
+)
+async def test_typed_name(
+    harness: Harness,
+    dns: Dns,
+    network: Network,
+    open_repair: OpenRepair,
+    unclaimed: MockConfigEntry,
+    addresses: tuple[str, ...],
+    is_near: bool,
+) -> None:
+    """A typed name is in the server's network if it leads to no address elsewhere."""
+    port = harness.server.port
+    dns.names["plex.example.com"] = addresses
+    for address in addresses:
+        network[address, port] = port
+    dialog = await open_repair(unclaimed, harness.server, UNCLAIMED)
+    url = f"http://plex.example.com:{port}"
+    harness.change_server(unclaimed, harness.server, url=url)
+    await agree(harness, dialog)
+    if is_near:
+        assert harness.server.owner is harness.anna
+        return
+    assert dialog.result["reason"] == "not_in_network"
+    assert dialog.result["description_placeholders"]["url"] == f"{url}/web"
     assert not harness.simulator.requests_to("claim_token")
 
 

@@ -17,6 +17,7 @@ def listed(identifier: str, name: str, owner: str | None = None) -> ListedServer
         owner_id=None if owner is None else 7,
         home=False,
         presence=None,
+        public_address_matches=None,
         https_required=False,
         access_token=None,
         connections=(),

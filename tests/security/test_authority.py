@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+import json
 from typing import Any
 
 from aiohttp import web
@@ -150,6 +151,43 @@ async def test_websocket(
         answer = await client.receive_json()
         assert not answer["success"], action
         assert answer["error"]["message"] == "Unauthorized"
+
+
+async def test_what_a_person_without_admin_rights_sees(
+    harness: Harness,
+    entry: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    hass_read_only_access_token: str,
+) -> None:
+    """Registers and repairs are open to everyone: names and identifiers, no secrets."""
+    assert await async_setup_component(harness.hass, "config", {})
+    assert await async_setup_component(harness.hass, "repairs", {})
+    await harness.transient_token()
+    harness.server.unclaim()
+    await server_coordinator(entry, harness.server).async_check_now()
+    client = await hass_ws_client(harness.hass, hass_read_only_access_token)
+    seen = ""
+    for command in (
+        "repairs/list_issues",
+        "config/device_registry/list",
+        "config/entity_registry/list",
+        "config_entries/get",
+        "get_states",
+    ):
+        await client.send_json_auto_id({"type": command})
+        answer = await client.receive_json()
+        assert answer["success"], command
+        seen += json.dumps(answer["result"])
+    for told in (
+        "server_unclaimed",
+        harness.server.name,
+        harness.server.version,
+        harness.server.machine_identifier,
+        harness.anna.uuid,
+    ):
+        assert told in seen
+    secrets = {*harness.simulator.secrets(), entry.data["client_identifier"]}
+    assert not [secret for secret in {*secrets, harness.anna.email} if secret in seen]
 
 
 @pytest.mark.usefixtures("unasked")

@@ -13,6 +13,7 @@ from typing import Any, override
 
 import voluptuous as vol
 
+from custom_components.plex_auth.api.addresses import shown_address
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from tests.helpers import async_settle
@@ -20,7 +21,7 @@ from tests.plex_simulator import Account, PlexSimulator
 
 from .driver import Driver
 from .markdown import check_names
-from .names import SECRET_FIELDS
+from .names import SECRET_FIELDS, Field
 from .server_troubles import SUBENTRY_TABLE
 from .texts import texts_of
 from .troubles import CONFIG_TABLE, Table
@@ -199,5 +200,9 @@ def _shown(schema: vol.Schema) -> dict[str, Any]:
 
 
 def _without_secrets(typed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a form keeps of what was typed."""
-    return {name: value for name, value in typed.items() if name not in SECRET_FIELDS}
+    """Return what a form keeps of what was typed; an address loses its secrets."""
+    kept = {name: value for name, value in typed.items() if name not in SECRET_FIELDS}
+    return {
+        name: shown_address(value) if name == Field.URL else value
+        for name, value in kept.items()
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tests.fault_catalogue import (
     NO_SERVER_CAUSES,
     PLEX_TV_CAUSES,
+    REDIRECTED_CAUSES,
     SERVER_CAUSES,
     Active,
     Host,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ADDRESS: Final = frozenset(
     {cause.key for cause in SERVER_CAUSES + NO_SERVER_CAUSES}
     | {"invalid_url", "secure_connection_required", "invalid_token", "jwt_token"}
-    | {"not_claimed", "wrong_server"}
+    | {"not_claimed", "redirected", "wrong_server"}
 )
 _CHANGE: Final = frozenset(
     {"url_required", "invalid_source", "not_owner", "server_too_old"}
@@ -95,7 +96,8 @@ async def _unclaimed(
 
 def _address_troubles(step: str) -> Iterator[ServerTrouble]:
     """Yield what can be wrong with an address, of a new server and a known one alike."""
-    for field, causes in (("base", SERVER_CAUSES), (Field.URL, NO_SERVER_CAUSES)):
+    told_of_address = NO_SERVER_CAUSES + REDIRECTED_CAUSES
+    for field, causes in (("base", SERVER_CAUSES), (Field.URL, told_of_address)):
         for cause in causes:
             yield ServerTrouble(step, cause.name, cause.key, field, cause.active)
     # The empty address means automatic where there is a server already.

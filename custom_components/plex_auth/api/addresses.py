@@ -1,5 +1,6 @@
 """Check addresses, tell private from public ones, and read typed ones."""
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import re
 from typing import Final
@@ -16,26 +17,32 @@ _PRIVATE: Final = (
     *map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")),
     *_LOOPBACK,
 )
-# Tailnets and carrier NAT: not private, and not on the internet.
-_SHARED: Final = ip_network("100.64.0.0/10")
+# Those that are not on the internet: also tailnets and carrier NAT.
+_NEAR: Final = (*_PRIVATE, ip_network("100.64.0.0/10"))
 _NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 # The last part of a host name that resolvers read as an IPv4 address.
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-# The start of Plex Web's path on a server.
-_PLEX_WEB: Final = re.compile(r"(?<=[^/])/web(?:/(?:index\.html)?)?(?=$|[?#])")
 # Plex's own web sites; no server answers there.
 _PLEX_TV: Final = re.compile(r"(?:.+\.)?plex\.tv\.?", re.IGNORECASE)
-# A token pasted as an address (plex-api.md §1.1, §3, §17.2) would be looked up in DNS
-# and logged.
-_TOKEN: Final = re.compile(r"(?=.*[A-Z])[\w-]{20}|(?:transient|claim)-.*", re.ASCII)
-_LOCAL_DOMAINS: Final = (
-    ".home.arpa",
-    ".internal",
-    ".lan",
-    ".local",
-    ".localdomain",
-    ".localhost",
+_LONGEST_LISTED: Final = 300
+_SCHEMES: Final = ("http", "https")
+# An address without its query and fragment. Some put the port after a slash.
+_TYPED: Final = re.compile(
+    r"(?:(?P<scheme>[^/]*)://)?(?P<host>[^/]+)(?:/+(?P<port>:[0-9]+))?(?P<path>/.*)?",
+    re.ASCII | re.DOTALL,
 )
+# The start of Plex's own paths on a server, as Plex Web and "View XML" have them.
+_PLEX_PATH: Final = re.compile(r"/+(?:web|library|identity)(?:/|$)")
+_PROXY_PATH: Final = re.compile(r"(?:/+[\w.~-]+)*/*", re.ASCII)
+# A token pasted as an address (plex-api.md §1.1, §3, §8, §17.2) would be looked up in DNS
+# and logged.
+_TOKEN: Final = re.compile(
+    r"(?<![\w-])(?:(?=[\w-]*[A-Z])[\w-]{20}(?![\w-])|(?:transient|claim)-[\w-]*"
+    r"|eyJ[\w-]*\.[\w-]*\.[\w-]*)",
+    re.ASCII,
+)
+# What may be followed by a token, also in an address that is encoded or incomplete.
+_BEFORE_TOKEN: Final = re.compile(r"[?#&;=%]|\s*x-plex-token", re.IGNORECASE)
 
 
 def parse_address(text: str) -> URL | None:
@@ -49,10 +56,10 @@ def parse_address(text: str) -> URL | None:
     try:
         url = URL(text)
         host, port = url.host, url.port
-    except ValueError:
+    except IndexError, ValueError:  # IndexError for [] in a host
         return None
     if (
-        url.scheme not in ("http", "https")
+        url.scheme not in _SCHEMES
         or not host
         or not port
         or url.user is not None
@@ -77,8 +84,13 @@ def parse_address(text: str) -> URL | None:
 
 
 def parse_listed_address(text: str) -> URL | None:
-    """Return a listed address that requests may go to: only a host and a port."""
-    url = parse_address(text)
+    """Return a listed address that requests may go to: only a host and a port.
+
+    It is ASCII and no longer than a name of DNS with its port: encoding and decoding the
+    letters of many long names takes seconds each time.
+    """
+    is_short = text.isascii() and len(text) <= _LONGEST_LISTED
+    url = parse_address(text) if is_short else None
     return url if url is not None and url.path in ("", "/") else None
 
 
@@ -93,32 +105,53 @@ def names_address(host: str | None, address: str | None) -> bool:
     return _ip_address(host) == expected
 
 
-def typed_addresses(text: str) -> tuple[URL, ...]:
+def typed_addresses(text: str, *, is_public: bool = True) -> tuple[URL, ...]:
     """Return the URLs a typed address may stand for, best guess first.
 
-    Without a scheme, https is tried, then http unless the host is public. Without a
-    port, Plex's is tried, after the default port of a typed scheme. The path of Plex
-    Web is removed (plex-api.md §6.2). Tokens and addresses of plex.tv give none.
+    Without a scheme, https is tried, then http unless the host is public or has a
+    certificate of Plex. Without a port, Plex's is tried, before the default port of
+    https or after that of a typed scheme. Only the path of a proxy is kept, so that no
+    token is left (plex-api.md §6.2). Tokens and addresses of plex.tv give none.
     """
-    base = _PLEX_WEB.split(text.strip(), maxsplit=1)[0]
-    if _TOKEN.fullmatch(base):
+    typed = _TYPED.fullmatch(re.split("[?#]", text.strip(), maxsplit=1)[0])
+    url = None if typed is None else _base_url(**typed.groupdict())
+    if typed is None or url is None:
         return ()
-    has_scheme = "://" in base
-    if not has_scheme:
-        is_bare = isinstance(_ip_address(base), IPv6Address)
-        base = f"https://[{base}]" if is_bare else f"https://{base}"
-    url = parse_address(base)
-    if url is None or _PLEX_TV.fullmatch(url.host or ""):
-        return ()
-    if url.explicit_port is not None:
-        found = [url]
-    elif has_scheme:
-        found = [url, url.with_port(PLEX_PORT)]
-    else:
-        found = [url.with_port(PLEX_PORT)]
-    if not has_scheme and not is_public(url.host):
-        found += [url.with_scheme("http") for url in found]
-    return tuple(found)
+    has_scheme = typed["scheme"] is not None
+    at_plex_port = url if url.explicit_port is not None else url.with_port(PLEX_PORT)
+    guesses = [url, at_plex_port] if has_scheme else [at_plex_port, url]
+    if not (has_scheme or is_public or (url.host or "").endswith(PLEX_DIRECT)):
+        guesses.insert(1, at_plex_port.with_scheme("http"))
+    return tuple(dict.fromkeys(guesses))
+
+
+def _base_url(
+    scheme: str | None, host: str, port: str | None, path: str | None
+) -> URL | None:
+    """Return the URL of a server or its proxy from what was typed, None if it is none."""
+    path = path or ""
+    if _TOKEN.fullmatch(host.rpartition(":")[0] or host):
+        return None
+    if scheme is None:
+        if path.startswith("//"):
+            return None
+        scheme = "https"
+    if isinstance(_ip_address(host), IPv6Address):
+        host = f"[{host}]"
+    path = _PLEX_PATH.split(path, maxsplit=1)[0]
+    if not _PROXY_PATH.fullmatch(path) or _TOKEN.search(path):
+        path = ""
+    path = "/".join(["", *filter(None, path.split("/"))])
+    url = parse_address(f"{scheme}://{host}{port or ''}{path}")
+    if url is None or host.endswith(":") or _is_no_server(url.host or ""):
+        return None
+    return url
+
+
+def shown_address(text: str) -> str:
+    """Return what a form may show again of a typed address: no password and no token."""
+    shown = _BEFORE_TOKEN.split(text.rpartition("@")[2], maxsplit=1)[0].strip()
+    return "" if _TOKEN.search(shown) else shown
 
 
 def is_private(host: str | None) -> bool:
@@ -139,19 +172,31 @@ def is_agreeable(host: str | None) -> bool:
     That is a private or loopback address, or one of 100.64.0.0/10, as in a tailnet.
     """
     address = _ip_address(host)
-    return is_private(host) or (address is not None and address in _SHARED)
+    return address is not None and any(address in network for network in _NEAR)
 
 
-def is_public(host: str | None) -> bool:
-    """Return whether a host is an address or name on the internet.
+def is_public(addresses: Iterable[str]) -> bool | None:
+    """Return whether a host is on the internet by its addresses: whether any of them is.
 
-    Names without a dot and names in local domains are not.
+    None means that nothing is known: there are none, or only unspecified ones, with
+    which blockers answer.
     """
-    address = _ip_address(host)
-    if address is not None:
-        return not (is_agreeable(host) or address.is_link_local)
-    name = (host or "").rstrip(".").lower()
-    return "." in name and not name.endswith(_LOCAL_DOMAINS)
+    known = [
+        address
+        for text in addresses
+        if (address := _ip_address(text)) is not None and not address.is_unspecified
+    ]
+    if not known:
+        return None
+    return not all(
+        address.is_link_local or any(address in network for network in _NEAR)
+        for address in known
+    )
+
+
+def _is_no_server(host: str) -> bool:
+    """Return whether a host is one of plex.tv, or a scheme that was typed wrong."""
+    return host.rstrip(".") in _SCHEMES or _PLEX_TV.fullmatch(host) is not None
 
 
 def _ip_address(host: str | None) -> IPv4Address | IPv6Address | None:

@@ -4,7 +4,9 @@ Messages are constants, so an error never contains an address, query, token, pas
 email address or response body.
 """
 
-from typing import ClassVar, Self
+from typing import ClassVar, Self, override
+
+from yarl import URL
 
 
 def cut_frames(error: BaseException) -> None:
@@ -45,9 +47,9 @@ class PlexError(Exception):
 
     def again(self) -> Self:
         """Return an equal error, to raise it, so that a kept one gets no frames."""
-        return type(self)(
-            status=self.status, code=self.code, retry_after=self.retry_after
-        )
+        error = type(self)()
+        vars(error).update(vars(self))
+        return error
 
 
 class CannotConnectError(PlexError):
@@ -231,9 +233,24 @@ class BadRequestError(PlexError):
 
 
 class UnexpectedAnswerError(PlexError):
-    """Raised for a response that Plex does not send: a redirect, a wrong shape."""
+    """Raised for a response that Plex does not send, such as one of a wrong shape."""
 
     message = "The response was not understood"
+
+
+class RedirectedError(UnexpectedAnswerError):
+    """Raised for a redirect of a server, which is never followed with a token.
+
+    `origin` is where it leads, without path and query, or None if that is no address.
+    """
+
+    message = "The address leads to another one"
+
+    @override
+    def __init__(self, *, status: int | None = None, origin: URL | None = None) -> None:
+        """Initialize with the status and where the redirect leads."""
+        super().__init__(status=status)
+        self.origin = origin
 
 
 class TooLargeError(UnexpectedAnswerError):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from yarl import URL
+
 from .bodies import Json, decode
 from .errors import (
     BadRequestError,
@@ -19,6 +21,7 @@ from .errors import (
     NotPermittedError,
     PlexError,
     RateLimitedError,
+    RedirectedError,
     SecureConnectionRequiredError,
     SignInBlockedError,
     StartingUpError,
@@ -60,11 +63,15 @@ _SIGN_IN_CODE_ERRORS: dict[int, type[PlexError]] = {
 
 
 class Failure(NamedTuple):
-    """An unsuccessful response: its status, Retry-After header and body."""
+    """An unsuccessful response: its status, Retry-After header and body.
+
+    `origin` is where a redirect leads.
+    """
 
     status: int
     retry_after: str | None
     body: bytes
+    origin: URL | None = None
 
     def error(self, kind: type[PlexError], code: int | None = None) -> PlexError:
         """Return an error of a class with the numbers of this response."""
@@ -107,6 +114,8 @@ def server_error(failure: Failure) -> PlexError:
     page = failure.body.lower()
     kind: type[PlexError]
     match failure.status:
+        case 301 | 302 | 303 | 307 | 308:
+            return RedirectedError(status=failure.status, origin=failure.origin)
         case 401:
             kind = NotPermittedError
         case 400 | 503 if b"server is still starting up" in page:

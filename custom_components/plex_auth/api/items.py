@@ -48,7 +48,7 @@ def parse_path(text: str) -> URL | None:
     """Return a path on the server itself, or None if the text is anything else."""
     try:
         path = URL(text)
-    except ValueError:
+    except IndexError, ValueError:  # IndexError for [] in a host
         return None
     if (
         path.absolute

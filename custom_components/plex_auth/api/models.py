@@ -33,7 +33,9 @@ def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
 
 def require_container(data: Json) -> Fields:
     """Return a server response's `MediaContainer`, or raise UnexpectedAnswerError."""
-    container = data.get("MediaContainer") if isinstance(data, dict) else None
+    container = data  # itself, before version 1.3 (plex-api.md §6.1)
+    if isinstance(data, dict) and data.get("_elementType") != "MediaContainer":
+        container = data.get("MediaContainer")
     if not isinstance(container, dict):
         raise UnexpectedAnswerError
     return Fields(container)

@@ -114,9 +114,15 @@ class Routing:
             raise NotClaimedError
 
     def for_token(self, route: Route) -> PlexServer:
-        """Return the server on a route, for a token; raise NotClaimedError for none."""
+        """Return the server on a route, to send a token there now.
+
+        Raises NotClaimedError if the server said meanwhile that it is unclaimed, and
+        NotReachedError if the route was given up.
+        """
         if self.is_unclaimed:
             raise NotClaimedError
+        if route != self.route:
+            raise NotReachedError
         return self.at(route.url)
 
     async def is_confirmed(self, route: Route) -> bool:
@@ -355,7 +361,7 @@ class ServerAccess:
         if self.is_unclaimed:
             raise UnavailableError
         try:
-            await self.at(route.url).check_token(token)
+            await self.routing.for_token(route).check_token(token)
         except NotPermittedError:
             if not await self._takes_access_token():
                 raise UnavailableError from None

@@ -11,7 +11,7 @@ from typing import Final
 
 from yarl import URL
 
-from .addresses import is_private, is_public
+from .addresses import is_private
 from .connections import ConnectionKind, Route, own_address
 from .errors import NotPermittedError, PlexError, TokenRejectedError
 from .intervals import Interval
@@ -218,15 +218,16 @@ class AccountServer:
         """Return the listed connections where no token may be sent."""
         return () if self.url is not None else self.known.unused
 
-    @property
-    def private_ranks(self) -> tuple[tuple[Route, ...], ...]:
+    async def private_ranks(
+        self, is_public: Callable[[URL], Awaitable[bool | None]]
+    ) -> tuple[tuple[Route, ...], ...]:
         """Return the routes within the server's own network.
 
         A plex.direct name is judged by the address listed with it. A typed address
-        counts unless it is public.
+        counts if it is not public: `is_public` returns whether it is, None if unknown.
         """
         if self.url is not None:
-            return () if is_public(self.url.host) else self.ranks
+            return self.ranks if await is_public(self.url) is False else ()
         known = self.known
         near = tuple(
             connection

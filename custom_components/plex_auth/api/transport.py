@@ -159,7 +159,13 @@ class Transport:
                 error = TooLargeError(status=response.status)
             elif not 200 <= response.status < 300:
                 error = failure_reader(
-                    Failure(response.status, response.headers.get("Retry-After"), body)
+                    Failure(
+                        response.status,
+                        response.headers.get("Retry-After"),
+                        body,
+                        # With a token in the request, it may be in the address, too.
+                        _redirect_origin(response) if token is None else None,
+                    )
                 )
         if _LOGGER.isEnabledFor(logging.DEBUG):
             _LOGGER.debug("%s %s: %s", method, _redacted(url), outcome)
@@ -246,6 +252,14 @@ async def _read(response: ClientResponse, largest: int) -> bytes | None:
             response.close()
             return None
     return b"".join(chunks)
+
+
+def _redirect_origin(response: ClientResponse) -> URL | None:
+    """Return the scheme, host and port to which a redirect leads, if it is one."""
+    try:
+        return response.url.join(URL(response.headers["Location"])).origin()
+    except LookupError, ValueError:
+        return None
 
 
 def _redacted(url: URL) -> str:

@@ -1,6 +1,6 @@
 """User input, converted to values or a FormError."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 import re
 from typing import Any, Final, NamedTuple
 
@@ -8,7 +8,7 @@ from yarl import URL
 
 from homeassistant.const import CONF_TOKEN, CONF_URL
 
-from ..api.addresses import is_private, parse_address, typed_addresses
+from ..api.addresses import is_private, parse_address, shown_address, typed_addresses
 from ..api.connections import ConnectionKind, Route
 from ..api.errors import (
     CannotConnectError,
@@ -17,14 +17,15 @@ from ..api.errors import (
     NotPermittedError,
     PageError,
     PlexError,
+    RedirectedError,
     SecureConnectionRequiredError,
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
 from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
-from ..api.race import Race, find_server, most_helpful
-from ..api.server import PlexServer, is_source, require_claimed
+from ..api.race import most_helpful, race
+from ..api.server import PlexServer, is_source, require_claimed, require_started
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
@@ -48,6 +49,19 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     return {} if err is None else err.errors
 
 
+# Answers that Plex gives to no question for its identity: there may be no proxy with
+# the typed path.
+_NOT_UNDER_PATH: Final = (
+    NotFoundError,
+    NotPermittedError,
+    PageError,
+    UnexpectedAnswerError,
+)
+
+type IsPublic = Callable[[URL], Awaitable[bool | None]]
+type At = Callable[[URL], PlexServer]
+
+
 class Meant(NamedTuple):
     """The target of an address: where to look, and for which server if known."""
 
@@ -55,11 +69,14 @@ class Meant(NamedTuple):
     machine_identifier: str | None = None
 
 
-def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
+async def async_address(
+    text: str, is_public: IsPublic, listed: Iterable[ListedServer] = ()
+) -> Meant:
     """Return the target of a typed address, or of the name of a listed server.
 
     What can only be an address is one, whatever a listed server is called. A single word
-    may be the name of a server that the account owns.
+    may be the name of a server that the account owns. `is_public` returns whether an
+    address is on the internet, None if unknown.
     """
     name, urls = text.strip().casefold(), typed_addresses(text)
     named = [
@@ -75,6 +92,8 @@ def address(text: str, listed: Iterable[ListedServer] = ()) -> Meant:
         return Meant(known.ranks, named[0].machine_identifier)
     if not urls:
         raise FormError("invalid_url", CONF_URL)
+    if await is_public(urls[0]) is False:
+        urls = typed_addresses(text, is_public=False)
     return Meant(tuple((Route(url, ConnectionKind.CUSTOM),) for url in urls))
 
 
@@ -119,38 +138,77 @@ def advanced(
     return {CONF_API_URL: api_url, CONF_CLIENT_IDENTIFIER: client_identifier}
 
 
-async def async_identity(
-    meant: Meant, at: Callable[[URL], PlexServer]
-) -> tuple[URL, Identity]:
-    """Return the address and identity of a ready server; `at` returns its client."""
-    found = await find_server(meant.ranks, at, meant.machine_identifier, is_ready=True)
+async def async_identity(meant: Meant, at: At) -> tuple[URL, Identity]:
+    """Return the address and identity of a ready server; `at` returns its client.
+
+    A redirect to https of the same host is followed, without any token.
+    """
+
+    async def probe(route: Route) -> tuple[URL, Identity]:
+        url, identity = await _async_found(route.url, at, meant.machine_identifier)
+        return url, require_started(identity)
+
+    found = await race(meant.ranks, probe)
     if found.winner is not None:
-        route, identity = found.winner
-        return route.url, identity
-    error = found.error if meant.machine_identifier else _error_of_typed(found)
+        return found.winner[1]
+    error = found.error
+    if meant.machine_identifier is None:
+        error = _error_of_typed(
+            {route.url: found.failures[route] for (route,) in meant.ranks}
+        )
+    if isinstance(error, RedirectedError):
+        raise FormError("redirected", CONF_URL)
     if isinstance(error, (NotFoundError, PageError, UnexpectedAnswerError)):
         raise FormError("not_a_plex_server", CONF_URL)
     raise FormError(error_key(error))
 
 
 async def async_typed_server(
-    typed: str, at: Callable[[URL], PlexServer], machine_identifier: str | None
+    typed: str, is_public: IsPublic, at: At, machine_identifier: str | None
 ) -> tuple[URL, Identity]:
     """Return the address that was typed for a server, and the server's identity."""
-    url, identity = await async_identity(address(typed), at)
+    url, identity = await async_identity(await async_address(typed, is_public), at)
     if identity.machine_identifier != machine_identifier:
         raise FormError("wrong_server", CONF_URL)
     return url, identity
 
 
-def _error_of_typed(found: Race[Identity]) -> PlexError:
+async def _async_found(url: URL, at: At, expected: str | None) -> tuple[URL, Identity]:
+    """Return the identity under the path of a URL, or else that of the bare server."""
+    try:
+        return await _async_followed(url, at, expected)
+    except _NOT_UNDER_PATH:
+        if url.path == "/":
+            raise
+    return await _async_followed(url.origin(), at, expected)
+
+
+async def _async_followed(
+    url: URL, at: At, expected: str | None
+) -> tuple[URL, Identity]:
+    """Return the identity at a URL, or where it redirects: https of the same host."""
+    try:
+        return url, await at(url).identity(expected)
+    except RedirectedError as err:
+        origin = err.origin
+        if origin is None or origin.scheme != "https" or origin.host != url.host:
+            raise
+        url = url.with_scheme("https").with_port(origin.explicit_port)
+    return url, await at(url).identity(expected)
+
+
+def _error_of_typed(failures: Mapping[URL, PlexError]) -> PlexError:
     """Return the most helpful error: an answer before none, refused http last."""
-    failures = list(found.failures.values())
-    no_answers = [one for one in failures if isinstance(one, CannotConnectError)]
-    for failure in failures:
+    first = next(iter(failures))
+    no_answers = []
+    for url, failure in failures.items():
         if not isinstance(failure, CannotConnectError | SecureConnectionRequiredError):
             return failure
-    return most_helpful(no_answers or failures)
+        # At a port that is only guessed, it may be that of another web server.
+        is_guess = url.is_default_port() and not first.is_default_port()
+        if isinstance(failure, CannotConnectError) and not is_guess:
+            no_answers.append(failure)
+    return most_helpful(no_answers or failures.values())
 
 
 async def async_check_token(
@@ -166,6 +224,14 @@ async def async_check_token(
         raise FormError("invalid_token", CONF_TOKEN) from err
     except PlexError as err:
         raise FormError(error_key(err)) from err
+
+
+def shown(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return data that a form may show again: no token, not even in an address."""
+    again = without(data, CONF_TOKEN)
+    if CONF_URL in again:
+        again[CONF_URL] = shown_address(again[CONF_URL])
+    return again
 
 
 def without(data: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:

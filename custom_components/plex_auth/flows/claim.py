@@ -1,6 +1,7 @@
 """Repair flow that claims an unclaimed server for the account."""
 
 import asyncio
+from functools import partial
 from typing import Final, override
 
 from yarl import URL
@@ -23,7 +24,7 @@ from ..api.errors import (
 )
 from ..api.race import find_server
 from ..api.server import PlexServer
-from ..clients import async_create_plex_tv
+from ..clients import async_create_plex_tv, async_is_public
 from ..const import DOMAIN, LOGGER
 from ..server_coordinator import ServerCoordinator
 from . import checks
@@ -70,7 +71,7 @@ class ClaimServerFlow(ConfirmFlow):
             return self._abort("sign_in_first")
         access = server.access
         found = await find_server(
-            access.target.private_ranks,
+            await access.target.private_ranks(partial(async_is_public, self.hass)),
             access.at,
             server.machine_identifier,
             is_ready=True,

@@ -24,7 +24,7 @@ from ..api.errors import (
 from ..api.race import find_server
 from ..api.reachability import Reach
 from ..api.server import PlexServer
-from ..clients import async_create_transport
+from ..clients import async_create_transport, async_is_public
 from ..const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from ..issues import Issue
 from ..runtime_data import PlexAuthConfigEntry
@@ -234,6 +234,7 @@ class NotReachedFlow(ConfirmFlow):
             try:
                 url, _ = await checks.async_typed_server(
                     user_input[CONF_URL],
+                    partial(async_is_public, self.hass),
                     partial(self._server_at, verify_ssl=verify_ssl),
                     self._subentry.unique_id,
                 )
@@ -243,7 +244,7 @@ class NotReachedFlow(ConfirmFlow):
         return self.async_show_form(
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(
-                forms.ADDRESS_SCHEMA, user_input
+                forms.ADDRESS_SCHEMA, checks.shown(user_input)
             ),
             errors=checks.form_errors(error),
             description_placeholders=self._placeholders()

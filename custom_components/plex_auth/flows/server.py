@@ -22,7 +22,7 @@ from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
 from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
-from ..clients import async_create_transport
+from ..clients import async_create_transport, async_is_public
 from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
 from ..messages import error_key
 from ..runtime_data import PlexAuthConfigEntry
@@ -92,7 +92,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(
                 forms.address_schema(self._not_added),
-                checks.without(user_input, CONF_TOKEN),
+                checks.shown(user_input),
             ),
             errors=checks.form_errors(error),
             description_placeholders=self._placeholders,
@@ -125,7 +125,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
-                schema, checks.without(shown, CONF_TOKEN)
+                schema, checks.shown(shown)
             ),
             errors=checks.form_errors(error),
             description_placeholders=names.placeholders(name=subentry.title),
@@ -137,7 +137,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Add the server that answers at an address. Raises FormError."""
         verify_ssl = user_input[CONF_VERIFY_SSL]
         server_at = partial(self._server_at, verify_ssl=verify_ssl)
-        meant = checks.address(user_input.get(CONF_URL, ""), self._listed)
+        meant = await checks.async_address(
+            user_input.get(CONF_URL, ""), self._is_public, self._listed
+        )
         url, identity = await checks.async_identity(meant, server_at)
         if self._is_added(identity.machine_identifier):
             return self.async_abort(
@@ -202,7 +204,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             return data
         server_at = partial(self._server_at, verify_ssl=verify_ssl)
         url, identity = await checks.async_typed_server(
-            typed_url, server_at, subentry.unique_id
+            typed_url, self._is_public, server_at, subentry.unique_id
         )
         if token := typed_token or subentry.data.get(CONF_TOKEN):
             await checks.async_check_token(server_at(url), identity, token)
@@ -251,6 +253,10 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             verify_ssl=verify_ssl,
         )
         return PlexServer(transport, url)
+
+    async def _is_public(self, url: URL) -> bool | None:
+        """Return whether an address is on the internet, None if unknown."""
+        return await async_is_public(self.hass, url)
 
     @property
     def _not_added(self) -> list[ListedServer]:
