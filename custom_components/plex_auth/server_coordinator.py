@@ -13,7 +13,7 @@ from .api.connections import ConnectionKind, Route
 from .api.errors import NotPermittedError, NotReachedError, PlexError
 from .api.models import Identity, Source
 from .api.notifications import Notifications
-from .api.reachability import Reachability
+from .api.reachability import Reach, Reachability
 from .api.server_access import ServerAccess
 from .clients import async_create_server_access, async_is_public
 from .const import CONF_SOURCES, LOGGER
@@ -255,11 +255,12 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     def _async_refresh_finished(self) -> None:
         """Note how the server is reached, and poll overdue sources once it is.
 
-        The base class does not notify listeners when one failure follows another.
+        The base class notifies listeners neither when one failure follows another nor of
+        the same route again, which by now may have been the only one for too long.
         """
         route = self.data.route if self.is_reached else None
         self.reachability.note(self.access, route, self.cause)
-        if not self.last_update_success:
+        if self.reachability.reach is not Reach.DIRECT or not self.last_update_success:
             self.async_update_listeners()
         if self.last_update_success and self.sources.is_late:
             self.sources.async_poll_now()

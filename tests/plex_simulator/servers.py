@@ -74,7 +74,8 @@ class ServerFields(TypedDict, total=False):
     `notifications` says whether anybody gets a notification socket, `home` marks it as
     shared through Plex Home, `https_required` as "Secure
     connections: Required"; `remote_access`, `relay` and `ipv6` (on `::1`) say which
-    ways there are besides the local one, each on a port of its own.
+    ways there are besides the local one, each on a port of its own. `host` is the address
+    of this machine that it listens at, that of plex.tv by default.
     """
 
     shared_with: Iterable[Account]
@@ -84,6 +85,7 @@ class ServerFields(TypedDict, total=False):
     remote_access: bool
     relay: bool
     ipv6: bool
+    host: str
     port: int
     notifications: bool
 
@@ -104,7 +106,6 @@ class MediaServer:
         *,
         routes: Callable[[MediaServer], Iterable[web.RouteDef]],
         render_error: ErrorRenderer,
-        host: str,
         **fields: Unpack[ServerFields],
     ) -> None:
         """Describe the server.
@@ -147,7 +148,7 @@ class MediaServer:
         )
         self._clock = surroundings.clock
         self._neighbours = neighbours
-        self._host = host
+        self._host = host = fields["host"]
         self._certificate_id = token_hex(16)
         self._access_tokens: dict[int, str] = {}
         self._added_sources: dict[str, Source] = {}
@@ -498,6 +499,16 @@ class MediaServer:
             if port == 0 and listener.port == old:
                 return await self.change_port()
         return listener.port
+
+    def add_way(
+        self, way: str, host: str, port: int, names: tuple[str, ...] = ()
+    ) -> None:
+        """Let the server be reached at one more address, from its next start on.
+
+        `names` are those in the certificate of a proxy that answers there; without any
+        it is the server's own. What is listed by default has it as a remote address.
+        """
+        self._site.add_listener(way, host, port, names)
 
     async def close_way(self, way: str) -> None:
         """Close one way to the server, which is still listed, until it is opened again."""

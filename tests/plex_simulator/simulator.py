@@ -209,6 +209,7 @@ class PlexSimulator:
     ) -> MediaServer:
         """Add a server and start it, unless `start` is False."""
         fields.setdefault("notifications", self.notifications)
+        fields.setdefault("host", self.host)
         server = MediaServer(
             name,
             owner,
@@ -218,7 +219,6 @@ class PlexSimulator:
                 server, self.claim_tokens
             ).routes(),
             render_error=media_server.render_error,
-            host=self.host,
             **fields,
         )
         if start:

@@ -87,14 +87,24 @@ class Site:
         for listener in self.listeners.values():
             listener.cut_connections()
 
-    def add_listener(self, way: str, address: str, port: int) -> Listener:
-        """Prepare a listener; it opens when the site starts."""
+    def add_listener(
+        self, way: str, address: str, port: int, names: tuple[str, ...] = ()
+    ) -> Listener:
+        """Prepare a listener; it opens when the site starts.
+
+        With `names` it shows a certificate of its own, which is good for them.
+        """
+        own = (
+            server_context(self.surroundings.authority, names, Certificate.VALID)
+            if names
+            else None
+        )
         listener = Listener(
             way,
             address,
             port,
             protocol=self._protocol,
-            tls=lambda: self._tls,
+            tls=lambda: own or self._tls,
             allows_plain=lambda: not self.rejects_plain,
         )
         self.listeners[way] = listener
@@ -204,8 +214,8 @@ class Site:
 
     async def _record(self, request: web.Request, endpoint: str) -> RecordedRequest:
         request[FORM] = await _form(request)
-        port = (
-            request.transport.get_extra_info("sockname")[1]
+        address = (
+            request.transport.get_extra_info("sockname")[:2]
             if request.transport is not None
             else None
         )
@@ -223,7 +233,7 @@ class Site:
                 (
                     way
                     for way, listener in self.listeners.items()
-                    if listener.port == port
+                    if (listener.host, listener.port) == address
                 ),
                 "",
             ),

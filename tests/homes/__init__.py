@@ -1,0 +1,1 @@
+"""Homes with real names, addresses and ports, and what a user gets in each."""
