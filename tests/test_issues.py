@@ -1,5 +1,6 @@
 """Repairs come when their cause does, and go away by themselves when it does."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -492,3 +493,83 @@ async def test_nothing_is_left(
         await harness.hass.config_entries.async_setup(entry.entry_id)
         await harness.settle()
         assert issues(harness.hass, entry, harness.server) == ["server_not_listed"]
+
+
+type Trouble = Callable[[Harness], Awaitable[MockConfigEntry]]
+
+
+async def refused(harness: Harness) -> MockConfigEntry:
+    """Let a server refuse its typed token."""
+    refuse_tokens(harness.server)
+    return await harness.add(harness.anna, with_typed_token(harness.server))
+
+
+async def too_old(harness: Harness) -> MockConfigEntry:
+    """Let a server be too old for a source that it watches."""
+    harness.server.version = "1.15.3.876-ad6e39743"
+    sources = [source_of(harness.world.basement)]
+    data = server_data(harness.server, harness.anna, sources=sources)
+    return await harness.add(harness.anna, data)
+
+
+async def not_listed(harness: Harness) -> MockConfigEntry:
+    """Let a server be shared no longer."""
+    harness.server.shared_with.remove(harness.ben)
+    return await harness.add(harness.ben, harness.server)
+
+
+async def unclaimed(harness: Harness) -> MockConfigEntry:
+    """Let a server be unclaimed."""
+    harness.server.unclaim()
+    return await harness.add(harness.anna, harness.server)
+
+
+async def address_fails(harness: Harness) -> MockConfigEntry:
+    """Let a server answer at a listed address, and not at the typed one."""
+    data = server_data(harness.server, harness.anna, url="http://127.0.0.1:1")
+    entry = await harness.add(harness.anna, data)
+    await server_coordinator(entry, harness.server).async_check_now()
+    return entry
+
+
+@pytest.mark.usefixtures("plex_direct")
+@pytest.mark.parametrize(
+    "trouble", [refused, too_old, not_listed, unclaimed, address_fails]
+)
+@pytest.mark.parametrize("is_plex_tv_slow", [True, False])
+async def test_ignored_stays_ignored(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    trouble: Trouble,
+    is_plex_tv_slow: bool,
+) -> None:
+    """What is not known yet after a start is undecided: an ignored issue stays so."""
+    entry = await trouble(harness)
+    await harness.settle()
+    (told,) = issues(harness.hass, entry, harness.server)
+    ignore(harness.hass)
+    ignored = dismissed(harness.hass)
+    faults = harness.server.faults
+    away = Fault.status(503)
+    for is_server_away in (True, False):
+        if is_server_away:
+            faults.set("identity", away)
+        if is_plex_tv_slow:
+            harness.simulator.faults.set("*", away)
+        await harness.reload(entry)
+        await harness.wait(freezer, SERVER_POLL)
+        assert dismissed(harness.hass) == ignored
+        faults.clear()
+        if trouble is refused:
+            refuse_tokens(harness.server)
+        harness.simulator.faults.clear()
+        for _ in range(3):
+            await harness.wait(freezer, SOURCE_POLL)
+        assert issues(harness.hass, entry, harness.server) == [told]
+        assert is_ignored(harness.hass)
+
+
+def dismissed(hass: HomeAssistant) -> set[str]:
+    """Return the issues that are ignored, be they shown or not."""
+    issues = ir.async_get(hass).issues.values()
+    return {issue.issue_id for issue in issues if issue.dismissed_version is not None}

@@ -3,11 +3,11 @@
 Issues follow from the state of the coordinators and disappear with their cause.
 """
 
-from collections.abc import Iterator, Set as AbstractSet
+from collections.abc import Callable, Set as AbstractSet
 from enum import StrEnum
 from typing import Final
 
-from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
@@ -53,13 +53,12 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
 
     @callback
     def async_update() -> None:
-        found = set(_issues(server))
-        undecided = _undecided(server)
-        for issue in Issue:
+        for issue, judge in _JUDGES.items():
             issue_id = f"{issue}_{subentry_id}"
-            if issue in undecided:
+            verdict = judge(server)
+            if verdict is None:
                 continue
-            if issue not in found:
+            if not verdict:
                 ir.async_delete_issue(hass, DOMAIN, issue_id)
                 continue
             ir.async_create_issue(
@@ -101,47 +100,53 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _issues(server: ServerCoordinator) -> Iterator[Issue]:
-    """Yield the current issues of a server."""
-    data, target = server.subentry.data, server.access.target
-    # Of a server with a typed token, a row of its identifier proves no owner.
-    if server.access.is_unclaimed and (CONF_TOKEN in data or not target.is_shared):
-        yield Issue.UNCLAIMED
-    elif (
-        CONF_TOKEN not in data
-        and server.account.servers.is_known
-        and not target.is_listed
-    ):
-        yield Issue.NOT_LISTED
-    if CONF_TOKEN in data and server.access.token_refused:
-        yield Issue.TOKEN_REFUSED
-    if server.sources.watched and not supports_sources(server.access.version):
-        yield Issue.TOO_OLD
-    if _is_lost(server):
-        yield Issue.NOT_REACHED
-    if CONF_URL in data:
-        listed = target.listed if target.is_listed else None
-        if not server.last_update_success and listed is not None and listed.connections:
-            yield Issue.ADDRESS_FAILS
-        if _is_exposed(server):
-            yield Issue.PLAIN_HTTP
+# Each judge returns whether there is the issue, or None if that cannot be known now: the
+# issue then stays as it is, and an ignored one stays ignored.
 
 
-def _undecided(server: ServerCoordinator) -> set[Issue]:
-    """Return the issues that cannot be judged now; they stay unchanged.
-
-    A server not yet reached may be unclaimed.
-    """
-    undecided = set[Issue]()
-    if _is_lost(server) is None:
-        undecided.add(Issue.NOT_REACHED)
-    if _is_exposed(server) is None:
-        undecided.add(Issue.PLAIN_HTTP)
+def _is_unclaimed(server: ServerCoordinator) -> bool | None:
+    """Return whether the server says that it is unclaimed, and may be claimed."""
     if server.access.identity is None:
-        undecided.add(Issue.UNCLAIMED)
-        if server.last_update_success:
-            undecided.add(Issue.NOT_LISTED)
-    return undecided
+        return None
+    # Of a server with a typed token, a row of its identifier proves no owner.
+    may_be_own = (
+        CONF_TOKEN in server.subentry.data or not server.access.target.is_shared
+    )
+    return server.access.is_unclaimed and may_be_own
+
+
+def _is_not_listed(server: ServerCoordinator) -> bool | None:
+    """Return whether plex.tv no longer lists the server."""
+    if CONF_TOKEN in server.subentry.data or server.access.target.is_listed:
+        return False
+    if not server.account.servers.is_known:
+        return None
+    is_unclaimed = _is_unclaimed(server)
+    # A server that is not polled yet may be unclaimed. One that is away may be, too, but
+    # plex.tv has dropped it in either case.
+    if is_unclaimed is None and server.last_update_success:
+        return None
+    return not is_unclaimed
+
+
+def _is_token_refused(server: ServerCoordinator) -> bool | None:
+    """Return whether the server refuses its typed token."""
+    return CONF_TOKEN in server.subentry.data and server.access.token_refused
+
+
+def _is_too_old(server: ServerCoordinator) -> bool | None:
+    """Return whether the server is too old for its watched sources."""
+    if not server.sources.watched:
+        return False
+    version = server.access.version
+    return None if version is None else not supports_sources(version)
+
+
+def _does_address_fail(server: ServerCoordinator) -> bool | None:
+    """Return whether a typed address fails while a listed one leads to the server."""
+    if server.access.target.url is None or server.is_reached:
+        return False
+    return True if server.is_found_elsewhere else None
 
 
 def _is_exposed(server: ServerCoordinator) -> bool | None:
@@ -162,3 +167,14 @@ def _is_lost(server: ServerCoordinator) -> bool | None:
     ):
         return None
     return reachability.is_lost(server.access.target)
+
+
+_JUDGES: Final[dict[Issue, Callable[[ServerCoordinator], bool | None]]] = {
+    Issue.UNCLAIMED: _is_unclaimed,
+    Issue.NOT_LISTED: _is_not_listed,
+    Issue.TOKEN_REFUSED: _is_token_refused,
+    Issue.TOO_OLD: _is_too_old,
+    Issue.NOT_REACHED: _is_lost,
+    Issue.ADDRESS_FAILS: _does_address_fail,
+    Issue.PLAIN_HTTP: _is_exposed,
+}

@@ -178,7 +178,9 @@ async def address_fails(harness: Harness) -> MockConfigEntry:
     """Let the server have a typed address that leads to nothing."""
     url = "http://plex.example.org"
     added = server_data(harness.server, harness.anna, url=url, verify_ssl=True)
-    return await harness.add(harness.anna, added)
+    entry = await harness.add(harness.anna, added)
+    await server_coordinator(entry, harness.server).async_check_now()
+    return entry
 
 
 async def exposed(harness: Harness) -> MockConfigEntry:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import socket
 
 from freezegun.api import FrozenDateTimeFactory
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.repairs import async_create_fix_flow
@@ -14,7 +15,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
 from tests.helpers import server_coordinator, server_data, subentry_of
-from tests.plex_simulator import Fault, MediaServer
+from tests.plex_simulator import Fault, MediaServer, Way
 
 POLL = timedelta(minutes=5, seconds=1)
 
@@ -153,6 +154,8 @@ async def test_address_that_fails(
     await harness.server.change_port()
     await harness.wait(freezer, POLL)
     assert harness.state("binary_sensor.reachable") == "off"
+    assert not issue_keys(harness)
+    await harness.wait(freezer, POLL)
     assert issue_keys(harness) == {"server_address_fails"}
     flow = await open_repair(harness, entry, harness.server, "server_address_fails")
     shown = await flow.async_step_init()  # type: ignore[attr-defined]
@@ -166,17 +169,78 @@ async def test_address_that_fails(
     assert not issue_keys(harness)
 
 
+@pytest.mark.usefixtures("plex_direct")
 async def test_address_that_works_again(
     harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The issue goes when the address works again."""
-    await harness.add(
+    """The issue goes when the address works again, and its dialog says so."""
+    entry = await harness.add(
         harness.anna,
         server_data(harness.server, harness.anna, url=harness.server.http_url),
     )
-    await harness.server.stop()
-    await harness.wait(freezer, POLL)
+    await harness.server.close_way(Way.LOCAL)
+    for _ in range(2):
+        await harness.wait(freezer, POLL)
     assert issue_keys(harness) == {"server_address_fails"}
-    await harness.server.start()
+    flow = await open_repair(harness, entry, harness.server, "server_address_fails")
+    harness.server.open_way(Way.LOCAL)
     await harness.wait(freezer, POLL)
     assert not issue_keys(harness)
+    assert (await fix(flow))["reason"] == "reached"
+
+
+async def test_outage_is_nothing_to_repair(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server with a typed address that answers nowhere keeps its address."""
+    data = server_data(harness.server, harness.anna, url=harness.server.http_url)
+    await harness.add(harness.anna, data)
+    harness.server.presence = True
+    await harness.server.stop()
+    for _ in range(6):
+        await harness.wait(freezer, POLL)
+        assert not issue_keys(harness)
+
+
+@pytest.mark.usefixtures("plex_direct")
+async def test_address_is_kept_while_nothing_answers(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """Right before it is forgotten the server has to answer at a listed address."""
+    url = harness.server.http_url
+    entry = await harness.add(
+        harness.anna, server_data(harness.server, harness.anna, url=url)
+    )
+    await harness.server.close_way(Way.LOCAL)
+    for _ in range(2):
+        await harness.wait(freezer, POLL)
+    flow = await open_repair(harness, entry, harness.server, "server_address_fails")
+    await harness.server.stop()
+    shown = await fix(flow)
+    assert shown["errors"] == {"base": "cannot_connect"}
+    assert subentry_of(entry, harness.server).data[CONF_URL] == url
+
+
+@pytest.mark.usefixtures("plex_direct")
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_typed_token_is_kept_where_none_is_listed(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    is_listed: bool,
+) -> None:
+    """A typed token goes with its address only if plex.tv lists one."""
+    token = harness.server.access_token_for(harness.anna)
+    data = server_data(
+        harness.server, harness.anna, url=harness.server.http_url, token=token
+    )
+    if not is_listed:
+        monkeypatch.setattr(harness.server, "access_token_for", lambda _: None)
+        data["data"] = {**data["data"], "last_known": {}}
+    entry = await harness.add(harness.anna, data)
+    await harness.server.close_way(Way.LOCAL)
+    for _ in range(2):
+        await harness.wait(freezer, POLL)
+    flow = await open_repair(harness, entry, harness.server, "server_address_fails")
+    assert (await fix(flow))["type"] == "create_entry"
+    assert (CONF_TOKEN in subentry_of(entry, harness.server).data) is not is_listed

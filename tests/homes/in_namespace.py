@@ -49,9 +49,7 @@ def network() -> Network:
 
 
 @pytest.fixture(autouse=True)
-def dns(
-    disable_mock_zeroconf_resolver: None, mock_async_zeroconf: None
-) -> None:
+def dns(disable_mock_zeroconf_resolver: None, mock_async_zeroconf: None) -> None:
     """Let Home Assistant resolve names as it does."""
 
 

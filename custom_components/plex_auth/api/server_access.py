@@ -30,7 +30,7 @@ from .errors import (
 )
 from .intervals import Interval
 from .models import Identity, ListedServer, Source
-from .race import race
+from .race import find_server, race
 from .server import PlexServer, require_started, supports_sources
 from .server_list import AccountServer
 from .transport import Transport
@@ -243,7 +243,8 @@ class ServerAccess:
         """
         self.target = target
         self.routing = Routing(transport, target)
-        self.token_refused = False
+        self.token_refused: bool | None = None
+        """Whether the server refuses the typed token, None until one was tried."""
         self._verifies = transport.verify_ssl
         self._on_news = on_news
 
@@ -350,6 +351,17 @@ class ServerAccess:
             )
         )
 
+    async def is_found_elsewhere(self) -> bool:
+        """Return whether the server answers at a listed address, not the typed one.
+
+        No token is sent. plex.tv is asked for the current addresses, at a limited rate.
+        """
+        await self.target.renew(now=False)
+        found = await find_server(
+            self.target.known.ranks, self.at, self.target.machine_identifier
+        )
+        return found.winner is not None
+
     async def check_token(self, token: str) -> None:
         """Raise NotPermittedError unless the server accepts a token.
 
@@ -375,8 +387,8 @@ class ServerAccess:
             raise
 
     async def recheck_refused_token(self, route: Route) -> None:
-        """Check again a typed token that the server refused."""
-        if not self.token_refused:
+        """Check a typed token that the server has refused or not been sent yet."""
+        if self.target.typed_token is None or self.token_refused is False:
             return
         try:
             await self._check_typed_token(route, self.target.token)

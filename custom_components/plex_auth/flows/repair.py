@@ -71,6 +71,15 @@ class ServerRepairFlow(RepairsFlow):
             self._entry, self._subentry, data=data
         )
 
+    def _server_at(self, url: URL, *, verify_ssl: bool) -> PlexServer:
+        """Return a client; certificates are valid only for names."""
+        transport = async_create_transport(
+            self.hass,
+            self._entry.data[CONF_CLIENT_IDENTIFIER],
+            verify_ssl=verify_ssl,
+        )
+        return PlexServer(transport, url)
+
     def _done(self) -> RepairsFlowResult:
         """Finish the flow after fixing the issue."""
         return self.async_create_entry(data={})
@@ -279,25 +288,35 @@ class NotReachedFlow(ConfirmFlow):
         self._store({**self._subentry.data, **changes})
         return self._done()
 
-    def _server_at(self, url: URL, *, verify_ssl: bool) -> PlexServer:
-        """Return a client; certificates are valid only for names."""
-        transport = async_create_transport(
-            self.hass,
-            self._entry.data[CONF_CLIENT_IDENTIFIER],
-            verify_ssl=verify_ssl,
-        )
-        return PlexServer(transport, url)
-
 
 class AutomaticAddressFlow(ConfirmFlow):
-    """A flow that replaces a server's stored address with those that plex.tv lists."""
+    """A flow that replaces a server's typed address with those that plex.tv lists."""
 
     @override
     async def _async_confirm(self, *, is_agreed: bool) -> RepairsFlowResult:
-        """Remove the typed address and token after confirmation."""
-        if not is_agreed:
-            return self._ask(url=self._subentry.data.get(CONF_URL, ""))
+        """Remove the typed address after confirmation, if a listed one still answers.
+
+        A typed token is removed, too, if plex.tv lists one.
+        """
+        if (server := self._server) is None:
+            return self._abort("entry_not_loaded")
+        typed, known = server.access.target.url, server.access.target.known
+        if typed is None or server.is_reached:
+            return self._abort("reached")
+        found = await find_server(
+            known.ranks,
+            partial(self._server_at, verify_ssl=True),
+            server.machine_identifier,
+        )
+        if self._is_removed():
+            return self._abort("server_removed")
+        if found.winner is None or not is_agreed:
+            error = found.error if found.winner is None else None
+            return self._ask(error, url=str(typed))
+        listed_token = () if known.token is None else (CONF_TOKEN,)
         self._store(
-            checks.without(self._subentry.data, CONF_URL, CONF_VERIFY_SSL, CONF_TOKEN)
+            checks.without(
+                self._subentry.data, CONF_URL, CONF_VERIFY_SSL, *listed_token
+            )
         )
         return self._done()
