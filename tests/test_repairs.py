@@ -185,7 +185,7 @@ async def test_use_the_address_that_answers(
     given = dialog.result["description_placeholders"]
     assert given["url"] == url
     assert "does not resolve plex.direct names" in given["reasons_md"]
-    assert "does not answer" not in given["reasons_md"]
+    assert "do not answer" not in given["reasons_md"]
     server.set_certificate(Certificate.EXPIRED)
     await dialog.submit()
     assert dialog.result["type"] == "create_entry"
@@ -268,7 +268,7 @@ async def test_reached_again_meanwhile(
     ("listed", "reason"),
     [
         ({"uri": "http://8.8.8.8:32400", "protocol": "http"}, "plain http"),
-        ({"uri": "https://127.0.0.1:1", "protocol": "https"}, "does not answer"),
+        ({"uri": "https://127.0.0.1:1", "protocol": "https"}, "do not answer"),
         (None, "lists no address"),
     ],
 )
