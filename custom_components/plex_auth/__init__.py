@@ -25,6 +25,7 @@ from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out, is_ours
 from .issues import async_delete_issues, async_watch_issues
 from .messages import translation_of
+from .migration import async_migrate_entities, async_migrate_names
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator
 from .services import async_setup_services
@@ -61,12 +62,21 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
+    """Migrate an entry of version 1.1; one of a later minor version stays as it is."""
+    if entry.minor_version < 2:
+        async_migrate_names(hass, entry)
+        hass.config_entries.async_update_entry(entry, minor_version=2)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
     """Set up an account and its servers.
 
     If no server has a token, setup retries until plex.tv accepts or rejects the account
     token. Otherwise the polls delay setup by two seconds at most.
     """
+    await async_migrate_entities(hass, entry)
     account = AccountCoordinator(hass, entry)
     data = entry.runtime_data = PlexAuthData(
         account, DevicesCoordinator(hass, entry, account)

@@ -47,7 +47,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     """Config flow for a new account, a rejected sign-in, or another sign-in method."""
 
     VERSION = 1
-    MINOR_VERSION = 1
+    MINOR_VERSION = 2
 
     _credentials: tuple[str, str] | None = None
     _is_closed = False
