@@ -1,15 +1,19 @@
 """The fix flows of repairs, through Home Assistant's own API."""
 
-import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.api import addresses
+from custom_components.plex_auth.api.models import Identity
+from custom_components.plex_auth.api.server import PlexServer
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
@@ -17,7 +21,6 @@ from .conftest import Dns
 from .harness import Harness
 from .helpers import (
     account_coordinator,
-    async_arrival,
     device_of,
     refuse_tokens,
     server_coordinator,
@@ -253,6 +256,58 @@ async def test_type_an_address(harness: Harness, unresolved: Unresolved) -> None
     assert not ir.async_get(harness.hass).issues
 
 
+@pytest.mark.parametrize("is_removed", [True, False])
+async def test_gone_before_an_address_is_typed(
+    harness: Harness, unresolved: Unresolved, is_removed: bool
+) -> None:
+    """The form of a server that is gone, or whose account is, ends in words."""
+    entry, server, dialog = unresolved
+    server.machine_identifier, identifier = "another", server.machine_identifier
+    await dialog.submit()
+    server.machine_identifier = identifier
+    if is_removed:
+        await harness.remove(entry, server)
+    else:
+        await harness.hass.config_entries.async_unload(entry.entry_id)
+    await dialog.submit(url=f"https://127.0.0.1:{server.port}", verify_ssl=False)
+    reason = "server_removed" if is_removed else "entry_not_loaded"
+    assert dialog.result["reason"] == reason
+
+
+@contextmanager
+def removed_while_asked(
+    harness: Harness, entry: MockConfigEntry, server: MediaServer
+) -> Iterator[None]:
+    """Remove a server in the moment that it says who it is."""
+    identity = PlexServer.identity
+
+    async def identity_and_remove(
+        client: PlexServer, expected: str | None = None
+    ) -> Identity:
+        found = await identity(client, expected)
+        if entry.subentries:
+            await harness.remove(entry, server)
+        return found
+
+    with patch.object(PlexServer, "identity", identity_and_remove):
+        yield
+    assert not entry.subentries
+
+
+async def test_removed_while_a_typed_address_is_asked(
+    harness: Harness, unresolved: Unresolved
+) -> None:
+    """A server that is removed while its typed address is asked stays removed."""
+    entry, server, dialog = unresolved
+    server.machine_identifier, identifier = "another", server.machine_identifier
+    await dialog.submit()
+    server.machine_identifier = identifier
+    url = f"https://127.0.0.1:{server.port}"
+    with removed_while_asked(harness, entry, server):
+        await dialog.submit(url=url, verify_ssl=False)
+    assert dialog.result["reason"] == "server_removed"
+
+
 async def test_reached_again_meanwhile(
     harness: Harness, dns: Dns, unresolved: Unresolved
 ) -> None:
@@ -328,13 +383,29 @@ async def test_removed_while_the_local_address_is_asked(
 ) -> None:
     """A server that is removed while its local address is asked stays removed."""
     entry, server, dialog = unresolved
-    server.faults.set("identity", Fault.delay(0.3))
-    submitting = asyncio.create_task(dialog.submit())
-    await async_arrival(harness.simulator, "identity")
-    await harness.remove(entry, server)
-    await submitting
+    with removed_while_asked(harness, entry, server):
+        await dialog.submit()
     assert dialog.result["reason"] == "server_removed"
-    assert not entry.subentries
+
+
+@pytest.mark.usefixtures("plex_direct")
+@pytest.mark.parametrize("is_removed", [True, False])
+async def test_gone_while_a_listed_address_is_asked(
+    harness: Harness, open_repair: OpenRepair, is_removed: bool
+) -> None:
+    """A typed address of a server that is gone by then is not forgotten."""
+    data = server_data(harness.server, harness.anna, url="http://127.0.0.1:1")
+    entry = await harness.add(harness.anna, data)
+    await server_coordinator(entry, harness.server).async_check_now()
+    dialog = await open_repair(entry, harness.server, "server_address_fails")
+    if is_removed:
+        with removed_while_asked(harness, entry, harness.server):
+            await dialog.submit()
+        assert dialog.result["reason"] == "server_removed"
+    else:
+        await harness.hass.config_entries.async_unload(entry.entry_id)
+        await dialog.submit()
+        assert dialog.result["reason"] == "entry_not_loaded"
 
 
 async def test_local_address_while_the_account_is_not_loaded(
