@@ -580,6 +580,55 @@ async def test_account_unloaded_while_an_address_is_asked(
     assert dialog.result["reason"] == "entry_not_loaded"
 
 
+@pytest.mark.parametrize("step", ["user", "listed", "address", "reconfigure"])
+async def test_account_removed(server_world: ServerWorld, step: str) -> None:
+    """An account that is removed while a dialog is open ends the dialog."""
+    server = server_world.own if step == "reconfigure" else server_world.spare
+    open_at = async_choose if step in ("listed", "address") else async_open
+    dialog = await open_at(server_world, step, server)
+    await server_world.hass.config_entries.async_remove(server_world.entry.entry_id)
+    await async_settle(server_world.hass)
+    if step == "user":
+        await dialog.choose("address")
+    else:
+        await dialog.submit(server_world.right(step, server))
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "entry_not_loaded"
+
+
+@pytest.mark.parametrize("call", ["identity", "check_token"])
+@pytest.mark.parametrize("step", ["address", "reconfigure"])
+async def test_account_removed_while_an_address_is_asked(
+    server_world: ServerWorld, step: str, call: str
+) -> None:
+    """An account that is removed between question and answer ends the dialog."""
+    server = server_world.foreign
+    if step == "address":
+        forget(server_world, server)
+        dialog = await async_choose(server_world, step, server)
+    else:
+        dialog = await async_open(server_world, step, server)
+    ask = getattr(PlexServer, call)
+
+    async def remove(plex: PlexServer, *asked: Any) -> Any:
+        found = await ask(plex, *asked)
+        entries = server_world.hass.config_entries
+        if entries.async_get_entry(server_world.entry.entry_id) is not None:
+            await entries.async_remove(server_world.entry.entry_id)
+        return found
+
+    with patch.object(PlexServer, call, remove):
+        await dialog.submit(
+            {
+                "url": server.https_url,
+                "verify_ssl": True,
+                "token": server.access_token_for(server.owner),
+            }
+        )
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "entry_not_loaded"
+
+
 async def test_automatic_and_back(server_world: ServerWorld) -> None:
     """An address is used instead of the listed ones; emptied, they are used again."""
     before = dict(subentry_of(server_world.entry, server_world.own).data)

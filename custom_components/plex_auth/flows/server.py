@@ -12,7 +12,7 @@ from homeassistant.config_entries import (
     ConfigSubentryData,
     ConfigSubentryFlow,
     SubentryFlowResult,
-    UnknownSubEntry,
+    UnknownEntry,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
@@ -113,15 +113,13 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Change a server's address, token, and watched sources."""
         self._require_loaded()
         error: FormError | None = None
-        try:
-            subentry = self._get_reconfigure_subentry()
-            if user_input is not None:
+        subentry = self._subentry
+        if user_input is not None:
+            try:
                 data = await self._async_changed_data(user_input)
                 return self.async_update_and_abort(self._entry, subentry, data=data)
-        except UnknownSubEntry:
-            return self.async_abort(reason="server_removed")
-        except FormError as err:
-            error = err
+            except FormError as err:
+                error = err
         known_sources = [
             server
             for server in self._listed
@@ -165,6 +163,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             name = await checks.async_check_token(server_at(url), identity, typed_token)
             title = name or url.host or identity.machine_identifier
             data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
+        self._require_loaded()
         return self.async_create_entry(
             title=title, unique_id=identity.machine_identifier, data=data
         )
@@ -173,7 +172,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         self, user_input: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the server's changed data. Raises FormError."""
-        subentry = self._get_reconfigure_subentry()
+        subentry = self._subentry
         typed_url = user_input.get(CONF_URL, "").strip()
         typed_token = user_input.get(CONF_TOKEN, "").strip()
         changes: dict[str, Any] = {
@@ -193,7 +192,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         if typed_token:
             changes[CONF_TOKEN] = typed_token
         # Read again: what plex.tv lists may have been updated meanwhile.
-        current = self._get_reconfigure_subentry().data
+        current = self._subentry.data
         return checks.without(current, CONF_URL, CONF_VERIFY_SSL) | changes
 
     async def _async_checked_address(
@@ -285,9 +284,20 @@ class ServerSubentryFlow(ConfigSubentryFlow):
 
     @property
     def _entry(self) -> PlexAuthConfigEntry:
-        """Return the account's entry."""
-        entry: PlexAuthConfigEntry = self._get_entry()
+        """Return the account's entry; abort if it was removed."""
+        try:
+            entry: PlexAuthConfigEntry = self._get_entry()
+        except UnknownEntry:
+            raise AbortFlow("entry_not_loaded") from None
         return entry
+
+    @property
+    def _subentry(self) -> ConfigSubentry:
+        """Return the server's subentry; abort if it or its entry was removed."""
+        subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
+        if subentry is None:
+            raise AbortFlow("server_removed")
+        return subentry
 
     @property
     def _placeholders(self) -> dict[str, str]:
