@@ -1,6 +1,5 @@
 """Which addresses may be asked, which are private or public, and what a person typed."""
 
-
 import pytest
 
 from custom_components.plex_auth.api.addresses import (
