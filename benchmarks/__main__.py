@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from .imports import CORE, OURS
-from .plan import ACCOUNTS, IMPORTS, OUTAGES, RUNS, SERVERS
+from .plan import ACCOUNTS, IMPORTS, OUTAGES, ROWS, RUNS, SERVERS
 from .processes import ROOT, run_section, run_world
 from .report import report
 from .targets import check
@@ -41,6 +41,7 @@ def main() -> int:
         "memory": _memory(),
         "imports": _imports(),
         "calls": _calls(),
+        "long list": _long_list(),
         "load": [load, os.getloadavg()[0]],
     }
     if arguments.figures is not None:
@@ -105,6 +106,13 @@ def _calls() -> Any:
     options = ("--accounts=2", "--servers=20")
     with run_world(*options, "--record") as checked, run_world(*options) as world:
         return run_section("calls", checked, world)
+
+
+def _long_list() -> Any:
+    _say("a long list")
+    options = ("--accounts=2", "--servers=2", f"--phantoms={ROWS}")
+    with run_world(*options) as world:
+        return run_section("long_list", world)
 
 
 def _say(text: str) -> None:

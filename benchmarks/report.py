@@ -9,13 +9,14 @@ from typing import Any
 from custom_components.plex_auth.api.transport import HEARTBEAT
 
 from .imports import CORE, OURS
-from .plan import ACCOUNTS, IN_A_ROW, SERVERS
+from .plan import ACCOUNTS, IN_A_ROW, ROWS, SERVERS
 from .spread import ratio, spread
 from .tables import (
     calls_table,
     idle_day_table,
     imports_table,
     inside_table,
+    long_list_table,
     outages_table,
     targets_table,
 )
@@ -95,6 +96,11 @@ def report(figures: dict[str, Any], seconds: float) -> str:
         "Connections are open, and no client keeps cookies. python-plexapi has no call for "
         "source connections; its generic `query()` returns plain XML.",
         calls_table(figures["calls"]),
+        "## A long list",
+        f"The resources of an account with {ROWS} rows that are no servers, in JSON. They "
+        "are read row by row in a thread. The hold is the longest time that another task "
+        "of the event loop waits for its turn meanwhile.",
+        long_list_table(figures["long list"]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -109,6 +109,15 @@ def calls_table(calls: dict[str, dict[str, Series]]) -> str:
     return _table(f"Call | Time | Plex Auth | {' | '.join(_PEERS)}", rows)
 
 
+def long_list_table(found: dict[str, Any]) -> str:
+    """Return how long a long list takes, and holds the event loop."""
+    times = {name: found["times"][key] for key, name in _TIMES} | {
+        "hold": found["holds"]
+    }
+    rows = [(name, _ms(spread(seconds))) for name, seconds in times.items()]
+    return _table("Time | ms", rows)
+
+
 def _table(head: str, rows: Iterable[Sequence[str]]) -> str:
     rule = " | ".join("---" for _ in head.split("|"))
     return "\n".join(f"| {line} |" for line in (head, rule, *map(" | ".join, rows)))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from custom_components.plex_auth.api.transport import HEARTBEAT
 
 from .imports import CORE, OURS
-from .plan import ACCOUNTS
+from .plan import ACCOUNTS, ROWS
 from .spread import Spread, difference, ratio, short, spread
 
 SEEN_SECONDS = {"stop": 5, "return": 5, "restart": 10, "crash": round(2 * HEARTBEAT)}
@@ -22,6 +22,7 @@ IMPORT_TO_CORE = 1.4
 CALL_TO_FLOOR = 1.4
 LIST_TO_FLOOR = 1.55
 CALL_TO_PYTHON_PLEXAPI = 0.45
+HOLD_MS = 20
 
 
 class Target(NamedTuple):
@@ -40,6 +41,8 @@ def check(figures: dict[str, Any]) -> Iterator[Target]:
     yield from _actions(figures["inside"]["actions"])
     yield from _imports(figures["imports"])
     yield from _calls(figures["calls"])
+    hold = spread(figures["long list"]["holds"]).scaled(1000)
+    yield _at_most(f"a list of {ROWS} rows: holds the event loop", hold, HOLD_MS, "ms")
 
 
 def idle_cpu(figures: dict[str, Any], way: str, key: str) -> float:

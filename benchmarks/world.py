@@ -28,6 +28,12 @@ def main() -> None:
     parser.add_argument(
         "--servers", type=int, default=4, help="servers of each account"
     )
+    parser.add_argument(
+        "--phantoms",
+        type=int,
+        default=0,
+        help="rows of each account's resources that are no servers",
+    )
     parser.add_argument("--https", action="store_true", help="plex.tv accepts TLS only")
     parser.add_argument(
         "--no-sockets", action="store_true", help="servers refuse notification sockets"
@@ -47,7 +53,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     ) as simulator:
         simulator.recording = arguments.record
         accounts = [
-            await _add_account(simulator, number, arguments.servers)
+            await _add_account(simulator, number, arguments.servers, arguments.phantoms)
             for number in range(arguments.accounts)
         ]
         arguments.ca_file.write_bytes(simulator.ca_pem())
@@ -63,7 +69,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 async def _add_account(
-    simulator: PlexSimulator, number: int, servers: int
+    simulator: PlexSimulator, number: int, servers: int, phantoms: int
 ) -> SimulatedAccount:
     """Add an account with its servers and return what its clients need to know."""
     now = simulator.clock.now()
@@ -77,6 +83,7 @@ async def _add_account(
         home_size=2,
         home_admin=True,
     )
+    account.phantoms = phantoms
     added = [
         await simulator.add_server(f"Server {number}-{index}", account)
         for index in range(servers)

@@ -7,13 +7,14 @@ is an answer. The dialogs meet some, with the key of the message that is shown.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from unittest.mock import patch
 
 from aiohttp import web
 
 from custom_components.plex_auth.api import errors
+from custom_components.plex_auth.api.transport import LARGEST_LIST
 
 from .plex_simulator import (
     Certificate,
@@ -241,8 +242,12 @@ def _bodies() -> Iterable[FaultCase]:
         ("XML instead of JSON", Fault.xml_instead()),
     ):
         yield _answer(name, fault, None)
-    huge = Fault.huge_body(2 * 1024 * 1024)
-    yield _answer("huge body", huge, errors.TooLargeError, others={"devices": None})
+    yield _answer(
+        "huge body",
+        Fault.huge_body(LARGEST_LIST + 1),
+        errors.TooLargeError,
+        others={"devices": None, "servers": errors.TooManyDevicesError},
+    )
     yield _answer("HTML with 200", Fault.html(200), errors.PageError, others=_NO_DATA)
     wrong = errors.UnexpectedAnswerError
     latin_1 = _changed("latin-1", _in_latin_1)
@@ -388,6 +393,23 @@ _NONSENSE: Final = ("HTML with 200", "body null", "huge body")
 PLEX_TV_CAUSES: Final = _causes(
     *_OUTAGES, *_NONSENSE, "redirect 307", "429 1003", "401 1031", "403 1009"
 )
+# The same while the list of servers is asked for, beside servers.
+_BESIDE_SERVERS: Final = {
+    key: f"plex_tv_{key}"
+    for key in (
+        *("cannot_connect", "certificate_error", "dns_error", "timeout"),
+        "not_permitted",
+    )
+}
+SERVER_LIST_CAUSES: Final = [
+    replace(
+        cause,
+        key="too_many_devices"
+        if cause.name == "huge body"
+        else _BESIDE_SERVERS.get(cause.key, cause.key),
+    )
+    for cause in PLEX_TV_CAUSES
+]
 # What an address can answer when it is asked who it is: told of the whole form,
 SERVER_CAUSES: Final = _causes(
     *_OUTAGES,

@@ -16,7 +16,12 @@ def short_timeouts(seconds: float) -> Iterator[None]:
     """Shorten the timeouts of all requests; they are default arguments."""
     short = ClientTimeout(total=seconds)
     with pytest.MonkeyPatch.context() as patch:
-        for function in (Transport.request, Transport.open_socket, PlexServer._request):
+        for function in (
+            Transport.request,
+            Transport._send,
+            Transport.open_socket,
+            PlexServer._request,
+        ):
             assert function.__kwdefaults__ is not None
             patch.setitem(function.__kwdefaults__, "timeout", short)
         for name in ("PROBE_TIMEOUT", "CLAIM_TIMEOUT"):

@@ -193,7 +193,7 @@ async def test_recovery_after_an_outage(
     await harness.wait(freezer, timedelta(minutes=30))
     assert harness.state("binary_sensor.sign_in") == "off"
     assert logged(caplog) == [
-        "Error fetching Plex account Anna data: The connection to Anna failed",
+        "Error fetching Plex account Anna data: The connection to plex.tv failed",
         "Fetching Plex account Anna data recovered",
     ]
 

@@ -12,8 +12,8 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
+from custom_components.plex_auth.api.bodies import LARGEST_BODY
 from custom_components.plex_auth.api.errors import NotPermittedError
-from custom_components.plex_auth.api.transport import LARGEST_BODY
 from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from homeassistant.const import (
     CONF_TOKEN,
@@ -361,7 +361,7 @@ async def test_plex_tv_away(harness: Harness, freezer: FrozenDateTimeFactory) ->
             dict.fromkeys(
                 ("devices", "devices_xml"), Fault.huge_body(LARGEST_BODY + 1)
             ),
-            "devices_too_many",
+            "too_many_devices",
         ),
     ],
     ids=["not permitted", "too large"],
@@ -386,7 +386,7 @@ async def test_not_told(
     for action, data in (("get_devices", {}), ("remove_device", {"id": 1})):
         failure = await harness.failure(action, **data)
         assert failure.translation_key == key
-        assert failure.translation_placeholders == {"name": "Anna"}
+        assert "Anna" in str(failure)
     harness.simulator.faults.clear()
     await harness.call("get_devices")
     assert harness.state(COUNT) == "3"
@@ -533,19 +533,22 @@ async def test_refused(harness: Harness, entry: MockConfigEntry, what: str) -> N
 async def test_failures(
     harness: Harness, entry: MockConfigEntry, endpoint: str
 ) -> None:
-    """What plex.tv does not do is raised in words, with the account's name."""
+    """What plex.tv does not do is raised in words that name plex.tv."""
     device = harness.anna.add_device(PHONE)
     for fault, key in (
         (Fault.status(500), "unavailable"),
         (Fault.plex_error(1003, 429), "rate_limited"),
-        (Fault.reset(), "cannot_connect"),
+        (Fault.reset(), "plex_tv_cannot_connect"),
         (Fault.redirect("http://evil.example/"), "unknown"),
     ):
         harness.simulator.faults.set(endpoint, fault)
         failure = await harness.failure("remove_device", id=device.device_id)
         assert not isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
-        assert failure.translation_placeholders == {"name": "Anna"}
+        assert failure.translation_placeholders == {
+            "account": "Anna",
+            "name": "plex.tv",
+        }
     harness.simulator.faults.clear()
     await harness.call("remove_device", id=device.device_id)
 

@@ -353,10 +353,10 @@ async def test_new_token_after_a_rejection(
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (Fault.html(503), "Anna is temporarily unavailable"),
-        (Fault.plex_error(1003, 429), "Anna has received too many requests"),
-        (Fault.reset(), "The connection to Anna failed"),
-        (Fault.body("[]"), "Anna gave an answer that was not understood"),
+        (Fault.html(503), "plex.tv is temporarily unavailable"),
+        (Fault.plex_error(1003, 429), "plex.tv has received too many requests"),
+        (Fault.reset(), "The connection to plex.tv failed"),
+        (Fault.body("[]"), "plex.tv gave an answer that was not understood"),
     ],
     ids=["outage", "rate limit", "cut", "nonsense"],
 )

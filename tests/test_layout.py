@@ -43,6 +43,7 @@ LONGER_MODULES = {
     "api.server_access": (450, "a route is chosen and given up by what its calls meet"),
 }
 LARGER_CLASSES = {
+    "api.server_access.Routing": (16, "a route is chosen, checked and given up"),
     "api.server_access.ServerAccess": (20, "callers ask it instead of what it holds"),
 }
 

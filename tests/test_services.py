@@ -784,7 +784,10 @@ async def test_source_of_a_shared_server(harness: Harness) -> None:
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "not_owner"
-    assert failure.translation_placeholders == {"name": "Carla's Films"}
+    assert failure.translation_placeholders == {
+        "account": "Anna",
+        "name": "Carla's Films",
+    }
     assert not harness.simulator.requests
     assert not harness.reauth_flows(entry)
 
@@ -798,17 +801,20 @@ async def test_source_of_an_old_server(harness: Harness) -> None:
     )
     assert isinstance(failure, ServiceValidationError)
     assert failure.translation_key == "server_too_old"
-    assert failure.translation_placeholders == {"name": "Living Room"}
+    assert failure.translation_placeholders == LIVING_ROOM
     assert not harness.simulator.requests_to("security_resources")
 
 
 # What Plex does not do
 
 
-# What only a sign-in, a claim or a request for a source meets.
+LIVING_ROOM = {"account": "Anna", "name": "Living Room"}
+
+# What only a sign-in, a claim, a list or a request for a source meets.
 ELSEWHERE = {
     errors.ClaimFailedError,
     errors.ClaimedElsewhereError,
+    errors.TooManyDevicesError,
     errors.EmailRequiredError,
     errors.LinkExpiredError,
     errors.NetworkNotTrustedError,
@@ -830,14 +836,15 @@ SERVER_ERRORS = [
 
 @pytest.mark.usefixtures("entry")
 async def test_every_error_has_its_message(harness: Harness) -> None:
-    """Whatever goes wrong is raised in words, with the server's name."""
+    """Whatever goes wrong is raised in words, with the name that it is about."""
     for kind in SERVER_ERRORS:
         with patch.object(PlexServer, "transient_token", side_effect=kind):
             failure = await harness.failure("get_transient_token")
         assert failure.translation_domain == DOMAIN
         assert failure.translation_key == error_key(kind()), kind
-        assert failure.translation_placeholders == {"name": "Living Room"}
-        assert "Living Room" in str(failure), kind
+        assert failure.translation_placeholders == LIVING_ROOM
+        is_of_account = kind in (errors.SignInBlockedError, errors.TokenRejectedError)
+        assert ("Anna" if is_of_account else "Living Room") in str(failure), kind
         assert str(failure) != failure.translation_key
 
 
@@ -848,12 +855,12 @@ async def test_every_error_has_its_message(harness: Harness) -> None:
 async def test_failures_of_plex_tv(
     harness: Harness, action: str, endpoint: str
 ) -> None:
-    """What plex.tv does not do is raised in words, with the account's name."""
+    """What plex.tv does not do is raised in words that name plex.tv or the account."""
     await harness.add(harness.anna)
     for fault, key in (
         (Fault.status(500), "unavailable"),
         (Fault.plex_error(1003, 429), "rate_limited"),
-        (Fault.plex_error(1009, 403), "not_permitted"),
+        (Fault.plex_error(1009, 403), "plex_tv_not_permitted"),
         (Fault.plex_error(1031, 401), "sign_in_blocked"),
         (Fault.redirect("http://evil.example/"), "unknown"),
         (Fault.plex_error(1001, 401), "invalid_token"),
@@ -863,8 +870,13 @@ async def test_failures_of_plex_tv(
         assert not isinstance(failure, ServiceValidationError)
         assert failure.translation_domain == DOMAIN
         assert failure.translation_key == key
-        assert failure.translation_placeholders == {"name": "Anna"}
-        assert "Anna" in str(failure)
+        assert failure.translation_placeholders == {
+            "account": "Anna",
+            "name": "plex.tv",
+        }
+        is_of_account = key in ("sign_in_blocked", "invalid_token")
+        assert ("Anna" in str(failure)) is is_of_account
+        assert ("plex.tv" in str(failure)) is not is_of_account
 
 
 async def test_plex_tv_stopped(harness: Harness) -> None:
@@ -873,7 +885,8 @@ async def test_plex_tv_stopped(harness: Harness) -> None:
     await harness.simulator.stop_plex_tv()
     for action in ACCOUNT_ACTIONS:
         failure = await harness.failure(action)
-        assert failure.translation_key == "cannot_connect"
+        assert failure.translation_key == "plex_tv_cannot_connect"
+        assert str(failure) == "The connection to plex.tv failed"
 
 
 async def test_programming_error(harness: Harness) -> None:
@@ -901,7 +914,7 @@ async def test_failures_of_a_server(harness: Harness, action: str) -> None:
         failure = await harness.failure(action, **SERVER_ACTIONS[action])
         assert failure.translation_domain == DOMAIN
         assert failure.translation_key == key
-        assert failure.translation_placeholders == {"name": "Living Room"}
+        assert failure.translation_placeholders == LIVING_ROOM
 
 
 @pytest.mark.usefixtures("entry")
@@ -921,6 +934,6 @@ async def test_server_stopped(harness: Harness, action: str) -> None:
     """A server that is down fails the action, and the next call can succeed."""
     await harness.server.stop()
     failure = await harness.failure(action, **SERVER_ACTIONS[action])
-    assert failure.translation_placeholders == {"name": "Living Room"}
+    assert failure.translation_placeholders == LIVING_ROOM
     await harness.server.start()
     await harness.call(action, **SERVER_ACTIONS[action])

@@ -1,7 +1,7 @@
 """Every text that the code asks for exists, and none is there for nothing."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.plex_auth import event, sensor
 from custom_components.plex_auth.api import errors, failures
-from custom_components.plex_auth.messages import error_key
+from custom_components.plex_auth.messages import error_key, plex_tv_error_key
 from homeassistant.util.yaml import load_yaml_dict
 
 from .documentation import ENTITIES, INTEGRATION
@@ -65,7 +65,9 @@ BODIES = (
 STATUSES = (302, 400, 401, 403, 404, 405, 406, 410, 422, 429, 498, 500, 502, 503)
 
 
-def keys_of(reader: failures.FailureReader) -> set[str]:
+def keys_of(
+    reader: failures.FailureReader, key: Callable[[errors.PlexError], str] = error_key
+) -> set[str]:
     """Return the keys of all errors that answers can mean to a caller."""
     read = [
         reader(failures.Failure(status, None, body))
@@ -73,12 +75,17 @@ def keys_of(reader: failures.FailureReader) -> set[str]:
         for body in BODIES
     ]
     return {
-        error_key(failure)
-        for failure in (*read, *(kind() for kind in CONNECTION_ERRORS))
+        key(failure) for failure in (*read, *(kind() for kind in CONNECTION_ERRORS))
     }
 
 
 PLEX_TV_KEYS = keys_of(failures.plex_tv_error)
+LIST_KEY = error_key(errors.TooManyDevicesError())
+# The keys of plex.tv where servers are asked too.
+PLEX_TV_KEYS_BESIDE_SERVERS = {
+    *keys_of(failures.plex_tv_error, plex_tv_error_key),
+    LIST_KEY,
+}
 SIGN_IN_KEYS = (keys_of(failures.sign_in_error) | keys_of(failures.link_error)) - {
     "unknown"
 }
@@ -180,6 +187,7 @@ NAMED_ON_THE_PAGE = {
     "exceptions.source_not_found": {SOURCE_FIELD, GET_SERVERS},
     "exceptions.token_in_path": {PATH_FIELD},
     "config.create_entry.no_servers": {f"{SUBENTRY}.initiate_flow.user"},
+    "config.create_entry.too_many_devices": {f"{SUBENTRY}.initiate_flow.user"},
     f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
     f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
     f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
@@ -245,7 +253,13 @@ def texts_of_file(language: str) -> Any:
 
 def test_exceptions() -> None:
     """Each error that is raised has its message, with what the code passes to it."""
-    passed = {key: {"name"} for key in PLEX_TV_KEYS | SERVER_KEYS | SOURCE_KEYS}
+    passed = {
+        key: {"name"} for key in PLEX_TV_KEYS_BESIDE_SERVERS | SERVER_KEYS | SOURCE_KEYS
+    }
+    passed |= {key: set() for key in PLEX_TV_KEYS_BESIDE_SERVERS - PLEX_TV_KEYS}
+    passed |= {
+        key: {"account"} for key in (LIST_KEY, "invalid_token", "sign_in_blocked")
+    }
     assert {
         key: set(placeholders_of(text["message"]))
         for key, text in TEXTS["exceptions"].items()
@@ -333,7 +347,7 @@ def test_errors_of_the_config_flow() -> None:
 def test_errors_of_the_server_flow() -> None:
     """Each error that adding a server can meet has its text, and none is left over."""
     needed = (
-        PLEX_TV_KEYS
+        PLEX_TV_KEYS_BESIDE_SERVERS
         | SERVER_KEYS
         | form_errors("flows/server.py")
         | form_errors(
@@ -361,7 +375,8 @@ def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
     shown = set[str]()
     ends = set[str]()
     for call in calls(module):
-        ends |= constants(argument(call, "description"))
+        if name_of(call) == "_create_entry" and call.args:
+            ends |= constants(call.args[0])
         if name_of(call) in (
             "async_show_form",
             "async_show_menu",
@@ -396,7 +411,8 @@ def test_errors_of_the_claim() -> None:
     It ends where the account has to sign in, and where somebody else has claimed. An
     unprotected address is none in the server's own network.
     """
-    needed = PLEX_TV_KEYS | SERVER_KEYS | {error_key(kind()) for kind in CLAIM_ERRORS}
+    needed = PLEX_TV_KEYS | SERVER_KEYS | {LIST_KEY}
+    needed |= {error_key(kind()) for kind in CLAIM_ERRORS}
     ends = {
         error_key(kind())
         for kind in (
@@ -410,6 +426,12 @@ def test_errors_of_the_claim() -> None:
     assert set(texts["error"]) == needed - ends
     assert len(set(texts["error"].values())) == len(texts["error"])
     assert set(texts["abort"]) >= reasons("flows/claim.py")
+
+
+def test_errors_of_a_server_that_is_not_listed() -> None:
+    """Each error that the list of servers can meet has its text, and none is left over."""
+    texts = TEXTS["issues"]["server_not_listed"]["fix_flow"]
+    assert set(texts["error"]) == PLEX_TV_KEYS | {LIST_KEY}
 
 
 def test_entities() -> None:
@@ -465,6 +487,8 @@ def test_selectors() -> None:
         for field in fields_of_action(action).values()
         if (select := field["selector"].get("select"))
     }
+    # Of the dialogs, which name servers.
+    offered["server"] = {"away"}
     assert {
         key: set(text["options"]) for key, text in TEXTS["selector"].items()
     } == offered

@@ -1,12 +1,11 @@
 """Config flow: sign in to a Plex account and select its servers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigFlowResult,
-    ConfigSubentryData,
     ConfigSubentryFlow,
 )
 from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
@@ -17,6 +16,7 @@ from homeassistant.exceptions import HomeAssistantError
 from . import names
 from .api.errors import (
     PlexError,
+    TooManyDevicesError,
     VerificationCodeRequiredError,
     VerificationCodeWrongError,
     WrongCredentialsError,
@@ -36,7 +36,7 @@ from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.dialog import SignInDialog
 from .flows.link import LinkSignIn
-from .flows.server import ServerSubentryFlow, listed_server_data
+from .flows.server import ServerSubentryFlow, listed_server_subentry
 from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
 
@@ -205,13 +205,15 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
-        name = self._sign_in.account.name
-        shown = names.placeholders(name=name)
+        shown = names.placeholders(name=self._sign_in.account.name)
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
                 listed = await plex.servers(self._sign_in.data[CONF_TOKEN])
                 self._servers = tuple(by_identifier(listed).values())
+            except TooManyDevicesError:
+                # Only fewer devices help, which may take a while.
+                return self._create_entry("too_many_devices")
             except PlexError as err:
                 return self.async_show_form(
                     step_id="servers",
@@ -219,27 +221,33 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                     errors=checks.form_errors(err),
                     description_placeholders=shown,
                 )
-        typed = user_input or {}
-        if self._servers and CONF_SERVERS not in typed:
+        if not self._servers:
+            return self._create_entry("no_servers")
+        if user_input is None or CONF_SERVERS not in user_input:
             return self.async_show_form(
                 step_id="servers",
-                data_schema=forms.servers_schema(self._servers),
+                data_schema=forms.servers_schema(
+                    self._servers, await forms.async_away_label(self.hass)
+                ),
                 description_placeholders=shown,
             )
+        return self._create_entry(selected=user_input[CONF_SERVERS])
+
+    def _create_entry(
+        self, description: str | None = None, selected: Collection[str] = ()
+    ) -> ConfigFlowResult:
+        """Create the entry with the selected servers, and a text for its page."""
+        assert self._sign_in is not None
+        name = self._sign_in.account.name
         return self.async_create_entry(
             title=name,
             data=self._sign_in.data,
-            description=None if self._servers else "no_servers",
-            description_placeholders=shown,
+            description=description,
+            description_placeholders=names.placeholders(name=name),
             subentries=[
-                ConfigSubentryData(
-                    subentry_type=SUBENTRY_TYPE_SERVER,
-                    unique_id=server.machine_identifier,
-                    title=server.name,
-                    data=listed_server_data(server),
-                )
-                for server in self._servers
-                if server.machine_identifier in typed[CONF_SERVERS]
+                listed_server_subentry(server)
+                for server in self._servers or ()
+                if server.machine_identifier in selected
             ],
         )
 

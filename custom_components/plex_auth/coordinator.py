@@ -233,7 +233,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             interval = self.update_interval = self._next_interval(
                 is_known=self.data is not None
             )
-            raise update_failed(err, name, interval, _PLEX_TV_PAUSE) from err
+            raise update_failed(err, interval, _PLEX_TV_PAUSE, account=name) from err
         self._rejected_token = None
         self.update_interval = self._next_interval(is_known=self.servers.is_known)
         return AccountData(details, dt_util.utcnow())

@@ -15,10 +15,24 @@ from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.util import dt as dt_util
 
 from .api import errors
-from .api.errors import NotOwnerError, PlexError, ServerTooOldError, TokenRejectedError
+from .api.errors import (
+    NotOwnerError,
+    PlexError,
+    ServerTooOldError,
+    TokenRejectedError,
+    TooManyDevicesError,
+)
 from .const import DOMAIN
 
 _ACTION_TIMEOUT_SECONDS: Final = 25
+
+_PLEX_TV: Final = "plex.tv"
+# What helps against these differs between plex.tv and a server.
+_OTHER_AT_PLEX_TV: Final = frozenset(
+    {"cannot_connect", "certificate_error", "dns_error", "not_permitted", "timeout"}
+)
+# Errors of what was asked for, not of Plex.
+_MISTAKES: Final = (NotOwnerError, ServerTooOldError, TooManyDevicesError)
 
 _KEYS: Final[dict[type[BaseException], str]] = {
     errors.CannotConnectError: "cannot_connect",
@@ -42,6 +56,7 @@ _KEYS: Final[dict[type[BaseException], str]] = {
     errors.SignInBlockedError: "sign_in_blocked",
     errors.StartingUpError: "starting_up",
     errors.TokenRejectedError: "invalid_token",
+    errors.TooManyDevicesError: "too_many_devices",
     errors.UnavailableError: "unavailable",
     errors.UnprotectedOnlyError: "unprotected_only",
     errors.VerificationCodeWrongError: "invalid_code",
@@ -55,24 +70,41 @@ def error_key(err: PlexError) -> str:
     return next(_KEYS[kind] for kind in type(err).__mro__ if kind in _KEYS)
 
 
+def plex_tv_error_key(err: PlexError) -> str:
+    """Return the translation key of an error of plex.tv where servers are asked too."""
+    key = error_key(err)
+    return f"plex_tv_{key}" if key in _OTHER_AT_PLEX_TV else key
+
+
 def update_failed(
-    err: PlexError, name: str, interval: timedelta, longest: timedelta
+    err: PlexError,
+    interval: timedelta,
+    longest: timedelta,
+    *,
+    account: str,
+    server: str | None = None,
 ) -> UpdateFailed:
     """Return the failure of a poll, with any requested delay, up to `longest`.
 
-    A delay within `interval` is ignored: it may only be a difference of clocks.
+    `server` is the name of the server that was asked, None for plex.tv. A delay within
+    `interval` is ignored: it may only be a difference of clocks.
     """
     retry_after = err.retry_after
     if retry_after is not None:
         retry_after = min(retry_after, longest.total_seconds())
         if retry_after <= interval.total_seconds():
             retry_after = None
-    return UpdateFailed(
-        translation_domain=DOMAIN,
-        translation_key=error_key(err),
-        translation_placeholders={"name": name},
-        retry_after=retry_after,
-    )
+    return UpdateFailed(**_message(err, account, server), retry_after=retry_after)
+
+
+def _message(err: PlexError, account: str, server: str | None) -> dict[str, Any]:
+    """Return the message of an error, which names the server, or else plex.tv."""
+    key = plex_tv_error_key(err) if server is None else error_key(err)
+    return {
+        "translation_domain": DOMAIN,
+        "translation_key": key,
+        "translation_placeholders": {"account": account, "name": server or _PLEX_TV},
+    }
 
 
 def translation_of(err: BaseException) -> dict[str, Any]:
@@ -81,13 +113,9 @@ def translation_of(err: BaseException) -> dict[str, Any]:
     return {name: getattr(err, name, None) for name in names}
 
 
-def sign_in_rejected(err: TokenRejectedError, name: str) -> ConfigEntryAuthFailed:
+def sign_in_rejected(err: TokenRejectedError, account: str) -> ConfigEntryAuthFailed:
     """Return the failure of a poll that requires a new sign-in."""
-    return ConfigEntryAuthFailed(
-        translation_domain=DOMAIN,
-        translation_key=error_key(err),
-        translation_placeholders={"name": name},
-    )
+    return ConfigEntryAuthFailed(**_message(err, account, None))
 
 
 def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError:
@@ -109,19 +137,18 @@ def plex_tv_busy(remaining: timedelta) -> HomeAssistantError:
 
 
 @asynccontextmanager
-async def action_errors(name: str) -> AsyncIterator[None]:
-    """Translate Plex errors of an action, which may take 25 seconds at most."""
+async def action_errors(account: str, server: str | None = None) -> AsyncIterator[None]:
+    """Translate Plex errors of an action, which may take 25 seconds at most.
+
+    `server` is the name of the server that is asked, None for plex.tv.
+    """
     try:
         try:
             async with asyncio.timeout(_ACTION_TIMEOUT_SECONDS):
                 yield
         except TimeoutError as err:
             raise errors.ConnectionTimeoutError from err
-    except (NotOwnerError, ServerTooOldError) as err:
-        raise invalid(error_key(err), name=name) from err
+    except _MISTAKES as err:
+        raise ServiceValidationError(**_message(err, account, server)) from err
     except PlexError as err:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=error_key(err),
-            translation_placeholders={"name": name},
-        ) from err
+        raise HomeAssistantError(**_message(err, account, server)) from err

@@ -211,7 +211,11 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             identity, route = await access.identify()
         except PlexError as err:
             raise update_failed(
-                err, self.subentry.title, SERVER_INTERVAL, _SERVER_PAUSE
+                err,
+                SERVER_INTERVAL,
+                _SERVER_PAUSE,
+                account=self.config_entry.title,
+                server=self.subentry.title,
             ) from err
         if access.is_unclaimed:
             # An unclaimed server checks no token, and gets none (plex-api.md §17.1).

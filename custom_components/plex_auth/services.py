@@ -26,7 +26,7 @@ from .action_targets import (
     targeted_server,
     targeted_source,
 )
-from .api.errors import NotFoundError, NotPermittedError, TooLargeError
+from .api.errors import NotFoundError, NotPermittedError
 from .api.items import Item
 from .api.server import PlexServer, playable
 from .const import ATTR_SOURCE, DOMAIN
@@ -153,14 +153,12 @@ async def _device_errors(devices: DevicesCoordinator) -> AsyncIterator[None]:
             yield
         except NotPermittedError as err:
             raise invalid("devices_not_permitted", name=name) from err
-        except TooLargeError as err:
-            raise invalid("devices_too_many", name=name) from err
 
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
     """Return a new transient token of a server."""
     server, wanted = targeted_media(call, call.data.get(ATTR_PATH))
-    async with action_errors(server.subentry.title):
+    async with action_errors(server.config_entry.title, server.subentry.title):
         path = await _part(server, wanted) if isinstance(wanted, Item) else wanted
         token, route = await server.access.call(
             PlexServer.transient_token, is_repeatable=False
@@ -184,7 +182,7 @@ async def _async_get_source_connection_information(
     server = targeted_server(call)
     source = targeted_source(server, call.data[ATTR_SOURCE])
     name = server.subentry.title
-    async with action_errors(name):
+    async with action_errors(server.config_entry.title, name):
         try:
             found, route = await server.access.source(
                 source, refresh=call.data[ATTR_REFRESH]

@@ -1,30 +1,19 @@
 """The integration's own transport, and what Plex answered through it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Self, override
+from typing import Any, Self, override
 
-from aiohttp import (
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TraceConfig,
-    TraceRequestEndParams,
-)
+from aiohttp import ClientSession, DummyCookieJar, TraceConfig, TraceRequestEndParams
 from yarl import URL
 
 from custom_components.plex_auth.api.bodies import Json, decode
 from custom_components.plex_auth.api.errors import PlexError
 from custom_components.plex_auth.api.failures import Failure, FailureReader
-from custom_components.plex_auth.api.transport import (
-    LARGEST_BODY,
-    TIMEOUT,
-    ClientInfo,
-    Transport,
-)
+from custom_components.plex_auth.api.transport import ClientInfo, Transport
 
 from .expected import Call
 from .shapes import Comparison, Difference, Kind, compare
@@ -136,34 +125,16 @@ class _RecordingTransport(Transport):
         self._last = last
 
     @override
-    async def request(
-        self,
-        method: str,
-        url: URL,
-        failure_reader: FailureReader,
-        *,
-        token: str | None = None,
-        form: Mapping[str, str] | None = None,
-        timeout: ClientTimeout = TIMEOUT,
-        parse: bool = True,
-        largest: int = LARGEST_BODY,
-    ) -> Json:
+    async def _send(
+        self, method: str, url: URL, failure_reader: FailureReader, **options: Any
+    ) -> bytes:
         def read(failure: Failure) -> PlexError:
             self._keep(failure.body)
             return failure_reader(failure)
 
-        data = await super().request(
-            method,
-            url,
-            read,
-            token=token,
-            form=form,
-            timeout=timeout,
-            parse=parse,
-            largest=largest,
-        )
-        self._last.data = data
-        return data
+        body = await super()._send(method, url, read, **options)
+        self._keep(body)
+        return body
 
     def _keep(self, body: bytes) -> None:
         with suppress(PlexError):

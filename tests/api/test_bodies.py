@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.bodies import LARGEST_BODY, Json, decode, rows
 from custom_components.plex_auth.api.errors import (
+    PageError,
     PlexError,
+    TooLargeError,
     UnavailableError,
     UnexpectedAnswerError,
 )
@@ -122,3 +124,59 @@ def test_error_does_not_hold_the_body(body: bytes) -> None:
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
     assert SECRET not in repr(caught.value) + str(caught.value.args)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"[]", []),
+        (b" [ \n] ", []),
+        (b'[{"a": [1]}]', [{"a": [1]}]),
+        (b' [ 1 ,\n"]" , [2],null]\r\n', [1, "]", [2], None]),
+        (BOM + b"[1,2]", [1, 2]),
+        ('["ä"]'.encode("utf-16"), ["ä"]),
+        (b"<list/>", []),
+        (b"<list>\n</list>", []),
+        (b'<list size="2"><a b="1"/>\n<a b="2"/></list>', [{"b": "1"}, {"b": "2"}]),
+        (BOM + b' <?xml version="1.0"?><list><a/></list>', [{}]),
+    ],
+    ids=short,
+)
+def test_rows_of_a_list(body: bytes, found: list[Json]) -> None:
+    """A list in JSON or XML is read row by row."""
+    assert list(rows(body, "list")) == found
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", UnexpectedAnswerError),
+        (b"null", UnexpectedAnswerError),
+        (b"5", UnexpectedAnswerError),
+        (b'"x"', UnexpectedAnswerError),
+        (b'{"list": []}', UnexpectedAnswerError),
+        (b"[", UnexpectedAnswerError),
+        (b"[1", UnexpectedAnswerError),
+        (b"[1,", UnexpectedAnswerError),
+        (b"[1,]", UnexpectedAnswerError),
+        (b"[,1]", UnexpectedAnswerError),
+        (b"[1 2]", UnexpectedAnswerError),
+        (b"[1}", UnexpectedAnswerError),
+        (b"[1][2]", UnexpectedAnswerError),
+        (b"[]x", UnexpectedAnswerError),
+        (b'["\xe4"]', UnexpectedAnswerError),
+        (b"[" * 500_000, UnexpectedAnswerError),
+        (b"<other><a/></other>", UnexpectedAnswerError),
+        (b"<list>text</list>", UnexpectedAnswerError),
+        (b"<list>", UnexpectedAnswerError),
+        (b"<html></html>", PageError),
+        (b"<list>" + b" " * LARGEST_BODY + b"</list>", TooLargeError),
+    ],
+    ids=short,
+)
+def test_body_that_is_no_list(body: bytes, error: type[PlexError]) -> None:
+    """Anything else is an error, which keeps nothing of the body."""
+    with pytest.raises(PlexError) as caught:
+        list(rows(body, "list"))
+    assert type(caught.value) is error
+    assert caught.value.__context__ is None

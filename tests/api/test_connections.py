@@ -200,3 +200,46 @@ def test_best_connection_and_kind() -> None:
     kinds = [connection_kind(one) for one in (LOCAL, REMOTE, RELAY)]
     assert kinds == [ConnectionKind.LOCAL, ConnectionKind.REMOTE, ConnectionKind.RELAY]
     assert connection_kind(replace(LOCAL, relay=True)) is ConnectionKind.RELAY
+
+
+@pytest.mark.parametrize(
+    ("address", "uri", "kind"),
+    [
+        (
+            "192.168.1.2",
+            "https://192-168-1-2.x.plex.direct:32400",
+            ConnectionKind.LOCAL,
+        ),
+        ("127.0.0.1", "https://127-0-0-1.x.plex.direct:32400", ConnectionKind.LOCAL),
+        ("fd00::1", "https://fd00--1.x.plex.direct:32400", ConnectionKind.LOCAL),
+        ("10.0.0.2", "http://10.0.0.2:32400", ConnectionKind.LOCAL),
+        ("plex.example.com", "https://plex.example.com:443", ConnectionKind.REMOTE),
+        ("nas.lan", "https://nas.lan:32400", ConnectionKind.REMOTE),
+        ("8.8.8.8", "https://8-8-8-8.x.plex.direct:32400", ConnectionKind.REMOTE),
+        ("100.64.0.2", "https://100-64-0-2.x.plex.direct:32400", ConnectionKind.REMOTE),
+        ("192.168.1.2", "https://plex.example.com:443", ConnectionKind.REMOTE),
+    ],
+)
+def test_kind_of_what_is_listed_as_local(
+    address: str, uri: str, kind: ConnectionKind
+) -> None:
+    """Local is what is private, whatever it is listed as."""
+    listed = replace(LOCAL, address=address, uri=uri)
+    assert connection_kind(listed) is kind
+    assert connection_kind(replace(listed, local=False)) is ConnectionKind.REMOTE
+    (routes, *_) = rank([listed], https_required=False, is_trusted=True)
+    assert routes[0].kind is kind
+
+
+def test_custom_domain_that_is_listed_as_local_is_not_the_best() -> None:
+    """A private address is better than a domain on the internet that claims to be local."""
+    domain = replace(
+        LOCAL, address="plex.example.com", uri="https://plex.example.com:443"
+    )
+    plain = replace(PLAIN, port=32401)
+    assert best_connection([domain, plain]) == plain
+    assert ranked(domain, LOCAL) == [
+        LOCAL_RANK,
+        PLAIN_RANK,
+        ["remote https://plex.example.com"],
+    ]

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from custom_components.plex_auth.api import errors
-from custom_components.plex_auth.api.bodies import Json
+from custom_components.plex_auth.api.bodies import LARGEST_BODY, Json
 from custom_components.plex_auth.api.devices import Device
 from custom_components.plex_auth.api.plex_tv import PlexTv
-from custom_components.plex_auth.api.transport import LARGEST_BODY
 from tests.plex_simulator import Client, Fault, PlexSimulator
 
 from .population import Population
@@ -154,7 +153,7 @@ async def test_list_over_the_limit(
     """A list that is too large in both ways is told to be that."""
     for way in WAYS:
         plex.faults.set(way, Fault.huge_body(LARGEST_BODY + 1))
-    with pytest.raises(errors.TooLargeError):
+    with pytest.raises(errors.TooManyDevicesError):
         await account.devices(population.token)
     assert [request.endpoint for request in plex.requests] == WAYS
     plex.faults.clear("devices")

@@ -29,7 +29,7 @@ from custom_components.plex_auth.api.addresses import (
     shown_address,
     typed_addresses,
 )
-from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.bodies import Json, decode, rows
 from custom_components.plex_auth.api.connections import best_connection, rank
 from custom_components.plex_auth.api.devices import Device
 from custom_components.plex_auth.api.errors import (
@@ -123,11 +123,18 @@ GOOD_BODIES = (*(json.dumps(data).encode() for data in GOOD_JSON), *GOOD_XML)
 TAGS = sorted(
     {one.tag for body in GOOD_XML for one in ET.fromstring(body).iter()} | {"html"}
 )
+
+
+def as_json(data: Json) -> bytes:
+    """Return data as the body of an answer."""
+    return json.dumps(data).encode()
+
+
 PARSERS: tuple[Callable[[Json], object], ...] = (
     SignIn.parse,
     Account.parse,
     Pin.parse,
-    ListedServer.parse_servers,
+    lambda data: ListedServer.parse_servers(rows(as_json(data), "resources")),
     Device.parse_devices,
     Identity.parse,
     TransientToken.parse,

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from custom_components.plex_auth.api.bodies import Json, decode
+from custom_components.plex_auth.api.bodies import Json, decode, rows
 from custom_components.plex_auth.api.errors import UnexpectedAnswerError
 from custom_components.plex_auth.api.models import (
     Account,
@@ -359,6 +359,7 @@ RESOURCES_JSON: list[Json] = [
         "accessToken": "marker-server-token",
         "owned": True,
         "presence": True,
+        "lastSeenAt": "2026-11-23T08:09:10Z",
         "httpsRequired": False,
         "connections": [
             {
@@ -382,7 +383,8 @@ RESOURCES_JSON: list[Json] = [
 RESOURCES_XML = """<resources>
   <resource name="Küche" product="Plex Media Server" productVersion="1.43.2"
     clientIdentifier="m1" provides="client,server" accessToken="marker-server-token"
-    owned="1" presence="1" httpsRequired="0">
+    owned="1" presence="1" httpsRequired="0"
+    lastSeenAt="2026-11-23T08:09:10Z">
     <connections>
       <connection protocol="https" address="192.168.1.2" port="32400"
         uri="https://192-168-1-2.x.plex.direct:32400" local="1" relay="0" IPv6="0"/>
@@ -400,7 +402,9 @@ RESOURCES_XML = """<resources>
 def test_resources_are_the_same_in_json_and_xml() -> None:
     """All servers are read, whatever else they are, and nothing that is none."""
     servers = ListedServer.parse_servers(RESOURCES_JSON)
-    assert servers == ListedServer.parse_servers(decode(RESOURCES_XML.encode()))
+    assert servers == ListedServer.parse_servers(
+        rows(RESOURCES_XML.encode(), "resources")
+    )
     first, second = servers
     assert first == ListedServer(
         name="Küche",
@@ -412,6 +416,7 @@ def test_resources_are_the_same_in_json_and_xml() -> None:
         home=False,
         presence=True,
         public_address_matches=None,
+        last_seen_at=datetime(2026, 11, 23, 8, 9, 10, tzinfo=UTC),
         https_required=False,
         access_token="marker-server-token",
         connections=(
@@ -484,14 +489,6 @@ def test_account_without_end() -> None:
     assert account.subscription.features == ("pass",)
     assert len(account.subscriptions) == len(account.past_subscriptions) == 128
     assert account.services == (Service(identifier=None, status=None),) * 128
-
-
-@pytest.mark.parametrize(
-    "data", [[], {"resources": {}}, decode(b"<resources>\n</resources>")]
-)
-def test_no_resources(data: Json) -> None:
-    """An account without servers has none."""
-    assert ListedServer.parse_servers(data) == ()
 
 
 IDENTITY_JSON: Json = {
@@ -651,15 +648,11 @@ NOTHING_IN_CONTAINERS: tuple[Json, ...] = (
                 {"id": 7, "code": "A" * 129},
             ],
         ),
-        (
-            ListedServer.parse_servers,
-            [None, 5, "x", {}, {"resources": None}, {"resources": 5}, {"user": {}}],
-        ),
         (Identity.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
         (TransientToken.parse, [*NO_CONTAINERS, *NOTHING_IN_CONTAINERS]),
         (Source.parse, NO_CONTAINERS),
     ],
-    ids=["account", "sign-in", "pin", "servers", "identity", "token", "source"],
+    ids=["account", "sign-in", "pin", "identity", "token", "source"],
 )
 def test_what_is_no_answer(
     parse: Callable[[Json], object], answers: Iterable[Json]

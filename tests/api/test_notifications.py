@@ -16,9 +16,10 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import errors, notifications as module, transport
+from custom_components.plex_auth.api.bodies import LARGEST_BODY
 from custom_components.plex_auth.api.notifications import Notifications
 from custom_components.plex_auth.api.server import PlexServer
-from custom_components.plex_auth.api.transport import LARGEST_BODY, Socket, Transport
+from custom_components.plex_auth.api.transport import Socket, Transport
 from tests.event_loop_steps import longest_step
 from tests.helpers import until
 from tests.plex_simulator import Fault, MediaServer, PlexSimulator

@@ -157,6 +157,31 @@ async def test_resources(
     }
 
 
+@pytest.mark.parametrize("phantoms", [2_016, 10_000])
+async def test_servers_among_phantoms(
+    plex: PlexSimulator, account: PlexTv, population: Population, phantoms: int
+) -> None:
+    """A program that signs in anew every five minutes hides no server, even in a month."""
+    population.owner.phantoms = phantoms
+    found = await account.servers(population.token)
+    assert [one.name for one in found] == ["Küche", "Cellar"]
+
+
+async def test_more_phantoms_than_can_be_read(
+    plex: PlexSimulator, account: PlexTv, population: Population
+) -> None:
+    """A list over 8 MiB is told to be too long, and so is one over 1 MiB in XML."""
+    population.owner.phantoms = 20_000
+    with pytest.raises(errors.TooManyDevicesError):
+        await account.servers(population.token)
+    plex.faults.set("resources", Fault.xml_instead())
+    population.owner.phantoms = 4_000
+    with pytest.raises(errors.TooManyDevicesError):
+        await account.servers(population.token)
+    population.owner.phantoms = 1_000
+    assert len(await account.servers(population.token)) == 2
+
+
 async def test_link(
     plex: PlexSimulator, account: PlexTv, population: Population
 ) -> None:

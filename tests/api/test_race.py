@@ -18,6 +18,7 @@ from custom_components.plex_auth.api.errors import (
     PlexError,
     RateLimitedError,
     SecureConnectionRequiredError,
+    UnavailableError,
     WrongServerError,
 )
 from custom_components.plex_auth.api.known_server import KnownServer
@@ -258,6 +259,31 @@ def test_most_telling_error(errors: list[PlexError], telling: type[PlexError]) -
     """Of several failures the one that helps a person most is shown."""
     failures = dict(zip((A, B, C, D), errors, strict=False))
     assert type(Race(None, failures).error) is telling
+
+
+@pytest.mark.parametrize(
+    ("errors", "last", "telling"),
+    [
+        ([DnsError(), NotReachedError()], B, NotReachedError),
+        ([DnsError(), NotReachedError()], A, DnsError),
+        ([DnsError(), NotReachedError()], C, DnsError),
+        ([DnsError(), NotReachedError()], None, DnsError),
+        ([CertificateError(), DnsError(), NotReachedError()], C, NotReachedError),
+        ([DnsError(), WrongServerError()], B, WrongServerError),
+        ([DnsError(), NotReachedError(), UnavailableError()], B, UnavailableError),
+        (
+            [NotReachedError(), SecureConnectionRequiredError()],
+            A,
+            SecureConnectionRequiredError,
+        ),
+    ],
+)
+def test_error_of_the_address_that_worked(
+    errors: list[PlexError], last: Route | None, telling: type[PlexError]
+) -> None:
+    """Where no address answers, the one that worked last tells why."""
+    failures = dict(zip((A, B, C, D), errors, strict=False))
+    assert type(Race(None, failures).error_after(last)) is telling
 
 
 # Over real sockets

@@ -291,7 +291,7 @@ async def test_stranger_who_takes_the_address_sees_no_token(
     await scene.server.stop()
     await population.other.change_port(port)
     scene.plex.requests.clear()
-    with pytest.raises(CannotConnectError):
+    with pytest.raises(WrongServerError):
         await access.call(issue)
     asked = [one for one in scene.plex.requests if one.host != PLEX_TV]
     assert {one.host for one in asked} == {population.other.machine_identifier}

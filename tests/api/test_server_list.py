@@ -41,6 +41,7 @@ def listed(identifier: str, token: str | None = LISTED_TOKEN) -> ListedServer:
         home=False,
         presence=None,
         public_address_matches=None,
+        last_seen_at=None,
         https_required=False,
         access_token=token,
         connections=(

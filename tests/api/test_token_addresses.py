@@ -6,11 +6,12 @@ another way. With `--full` 20,000 worlds are tried, other ones each time; withou
 hundred, always the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import cycle
+import json
 import os
 from typing import Any, cast, override
 from urllib.parse import urlsplit
@@ -278,6 +279,22 @@ class Network(Transport):
         self.rows = rows
 
     @override
+    async def get_list[ItemsT](
+        self,
+        url: URL,
+        failure_reader: FailureReader,
+        parse: Callable[[bytes], ItemsT],
+        *,
+        token: str,
+    ) -> ItemsT:
+        """Answer as plex.tv does to the question for the servers."""
+        assert token == ACCOUNT_TOKEN
+        assert str(url).startswith(f"{API}/resources")
+        listed = ListedServer.parse_servers(cast("list[Json]", self.rows))
+        self.belief = self.belief.after(listed)
+        return parse(json.dumps(self.rows).encode())
+
+    @override
     async def request(
         self,
         method: str,
@@ -290,10 +307,6 @@ class Network(Transport):
         """Answer as the host does."""
         if token == ACCOUNT_TOKEN:
             assert str(url).startswith(f"{API}/")
-            if url.path.endswith("/resources"):
-                listed = ListedServer.parse_servers(cast(Json, self.rows))
-                self.belief = self.belief.after(listed)
-                return cast(Json, self.rows)
             return {"id": 1, "uuid": "a"}
         if token is not None:
             self._check(url, token)

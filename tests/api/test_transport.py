@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import logging
+from threading import current_thread, main_thread
 from unittest.mock import patch
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, web
@@ -10,10 +11,11 @@ import pytest
 from yarl import URL
 
 from custom_components.plex_auth.api import errors, transport as sending
+from custom_components.plex_auth.api.bodies import LARGEST_BODY
 from custom_components.plex_auth.api.failures import plex_tv_error
 from custom_components.plex_auth.api.server import CLAIM_TIMEOUT, PlexServer
 from custom_components.plex_auth.api.transport import (
-    LARGEST_BODY,
+    LARGEST_LIST,
     PROBE_TIMEOUT,
     TIMEOUT,
     Transport,
@@ -207,6 +209,44 @@ async def test_body_of_exactly_the_limit_is_taken(transport: Transport) -> None:
 
     async with serving(full) as url:
         assert await transport.request("GET", url, plex_tv_error) == body[1:-1].decode()
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_huge_page_of_a_failure_counts_by_its_status(
+    transport: Transport, status: int
+) -> None:
+    """A page in place of a list is told by its status, however long it is."""
+
+    async def page(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, body=b"x" * (LARGEST_BODY + 1))
+
+    async with serving(page) as url:
+        with pytest.raises(errors.UnavailableError) as caught:
+            await transport.get_list(url, plex_tv_error, bytes.decode, token=TOKEN)
+    assert caught.value.status == status
+
+
+async def test_long_list_is_read_in_a_thread(transport: Transport) -> None:
+    """What takes long to read keeps nobody waiting; what is short needs no thread."""
+    size = 0
+
+    async def full(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=b"x" * size)
+
+    def read(body: bytes) -> tuple[int, bool]:
+        return len(body), current_thread() is main_thread()
+
+    async with serving(full) as url:
+        for size, in_loop in (
+            (256 * 1024, True),
+            (256 * 1024 + 1, False),
+            (LARGEST_LIST, False),
+        ):
+            found = await transport.get_list(url, plex_tv_error, read, token=TOKEN)
+            assert found == (size, in_loop)
+        size = LARGEST_LIST + 1
+        with pytest.raises(errors.TooLargeError):
+            await transport.get_list(url, plex_tv_error, read, token=TOKEN)
 
 
 @pytest.mark.parametrize(

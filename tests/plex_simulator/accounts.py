@@ -181,7 +181,9 @@ class Account:
     `password` None is an account without one (Google, Apple, Facebook, or managed),
     `totp_secret` None one without two-factor authentication. `overrides` replaces
     fields of the account answer (written as Plex names them) and `omitted` leaves
-    some out, for clients that have to be tolerant. `description` is for people.
+    some out, for clients that have to be tolerant. `phantoms` is how many clients signed
+    in once each and never again, as of a program with a new identifier each time.
+    `description` is for people.
     """
 
     clock: Clock
@@ -215,6 +217,7 @@ class Account:
     )
     secrets_given: set[str] = field(default_factory=set)
     devices_made: int = 0
+    phantoms: int = 0
     _tokens: dict[str, AccountToken] = field(default_factory=dict)
 
     @property

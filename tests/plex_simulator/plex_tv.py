@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 from aiohttp import web
@@ -235,6 +235,7 @@ class PlexTvRoutes:
             for token in account.token_details.values()
             if token.product
         ]
+        listed[:0] = map(_phantom_resource, range(account.phantoms))
         return plex_tv_answer(request, "resources", listed)
 
     def _server_resource(
@@ -257,7 +258,7 @@ class PlexTvRoutes:
             "device": "PC" if server.platform else None,
             "clientIdentifier": server.machine_identifier,
             "createdAt": iso(server.created_at),
-            "lastSeenAt": iso(self._clock.now()),
+            "lastSeenAt": iso(server.last_seen_at or self._clock.now()),
             "provides": "server",
             "ownerId": None if owned else server.owner.id,
             "sourceTitle": None if owned else server.owner.title,
@@ -381,17 +382,32 @@ def _client_resource(token: AccountToken) -> dict[str, object]:
 
     See plex-api.md §5, `provides`.
     """
+    return _row_of_client(
+        token.product, token.client_identifier, token.issued_at, provides=""
+    )
+
+
+def _phantom_resource(number: int) -> dict[str, object]:
+    """Return the row of a client that signed in once, and will never be seen again."""
+    since = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * number)
+    identifier = f"0x{number:032x}"
+    return _row_of_client("PlexAPI", identifier, since, provides="controller")
+
+
+def _row_of_client(
+    product: str, client_identifier: str, since: datetime, *, provides: str
+) -> dict[str, object]:
     return {
-        "name": token.product,
-        "product": token.product,
+        "name": product,
+        "product": product,
         "productVersion": "",
         "platform": None,
         "platformVersion": None,
         "device": None,
-        "clientIdentifier": token.client_identifier,
-        "createdAt": iso(token.issued_at),
-        "lastSeenAt": iso(token.issued_at),
-        "provides": "",
+        "clientIdentifier": client_identifier,
+        "createdAt": iso(since),
+        "lastSeenAt": iso(since),
+        "provides": provides,
         "ownerId": None,
         "sourceTitle": None,
         "publicAddress": "203.0.113.10",

@@ -126,6 +126,7 @@ class MediaServer:
         self.platform: str | None = "Linux"
         self.platform_version: str | None = "6.12"
         self.presence: bool | None = None
+        self.last_seen_at: datetime | None = None
         self.public_address = "203.0.113.10"
         self.public_address_matches = True
         self.created_at = surroundings.clock.now()

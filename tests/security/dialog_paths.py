@@ -1,16 +1,20 @@
 """Every way through every dialog, each from a beginning that it makes for itself."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
+from unittest.mock import patch
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.plex_auth.api import reachability
 from homeassistant.config_entries import SOURCE_REAUTH
 from tests.helpers import (
     account_coordinator,
     async_add_account,
     async_settle,
+    server_coordinator,
     source_of,
     subentry_of,
     with_typed_token,
@@ -78,6 +82,27 @@ class Openings:
         assert not await self.user.act(Action.TRANSIENT_TOKEN, device)
         subentry_id = subentry_of(entry, far).subentry_id
         return await self.user.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
+
+    async def not_reached(self) -> RestDialog:
+        """Open the repair of a server that no listed address leads to."""
+        server = self.user.world.living_room
+        entry = await self.add_account()
+        listed, server.presence = server.connections, True
+        nowhere = replace(listed[0], port=1, uri="http://127.0.0.1:1")
+        server.connections = [nowhere]
+        at_once = timedelta(0)
+        with (
+            patch.object(reachability, "_LOSS", at_once),
+            patch.object(reachability, "_PRESENCE_LAG", at_once),
+        ):
+            await server.stop()
+            await server_coordinator(entry, server).async_check_now()
+            await account_coordinator(entry).async_check_now()
+            await async_settle(self.user.hass)
+        server.connections = listed
+        await server.start()
+        subentry_id = subentry_of(entry, server).subentry_id
+        return await self.user.api.open_repair(f"{Issue.NOT_REACHED}_{subentry_id}")
 
     async def add_account(self) -> MockConfigEntry:
         """Add Anna with a server of hers, and one whose address and token were typed."""
@@ -147,6 +172,10 @@ def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
         "issues": [
             DialogPath(
                 opening.refused, lambda: ways.renew_server_token(typed_token(user.far))
-            )
+            ),
+            DialogPath(
+                opening.not_reached,
+                partial(ways.type_address, user.world.living_room.http_url),
+            ),
         ],
     }

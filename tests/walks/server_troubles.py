@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from tests.fault_catalogue import (
     NO_SERVER_CAUSES,
-    PLEX_TV_CAUSES,
     REDIRECTED_CAUSES,
     SERVER_CAUSES,
+    SERVER_LIST_CAUSES,
     Active,
     Host,
     answer,
@@ -17,7 +17,7 @@ from tests.fault_catalogue import (
 from tests.plex_simulator import Fault, MediaServer, PlexDirectResolver
 
 from .names import Field, Step
-from .troubles import PLEX_TV_KEYS, Table, Typed
+from .troubles import Table, Typed
 
 if TYPE_CHECKING:
     from .dialog_worlds import ServerWorld
@@ -30,9 +30,10 @@ _ADDRESS: Final = frozenset(
 _CHANGE: Final = frozenset(
     {"url_required", "invalid_source", "not_owner", "server_too_old"}
 )
+_SERVER_LIST: Final = frozenset(cause.key for cause in SERVER_LIST_CAUSES)
 # Which error key can meet which step.
 SUBENTRY_TABLE: Final[Table] = {
-    Step.LISTED: PLEX_TV_KEYS | {"invalid_token"},
+    Step.LISTED: _SERVER_LIST | {"invalid_token"},
     Step.ADDRESS: _ADDRESS | {"sign_in_blocked", "token_required"},
     Step.RECONFIGURE: _ADDRESS | _CHANGE,
 }
@@ -124,7 +125,7 @@ def _address_troubles(step: str) -> Iterator[ServerTrouble]:
 
 def _plex_tv_troubles() -> Iterator[ServerTrouble]:
     """Yield what can befall the question for the account's servers."""
-    causes = [(cause.name, cause.key, cause.active) for cause in PLEX_TV_CAUSES]
+    causes = [(cause.name, cause.key, cause.active) for cause in SERVER_LIST_CAUSES]
     rejected = ("1001", "invalid_token", answer(Fault.plex_error(1001)))
     for name, key, active in (*causes, rejected):
         yield ServerTrouble(Step.LISTED, name, key, active=active, endpoint="resources")

@@ -187,6 +187,12 @@ def claim_server() -> Way:
     yield Created()
 
 
+def type_address(url: str) -> Way:
+    """Repair a server that is not reached: by an address, when no listed one answers."""
+    yield Submit(Step.ADDRESS, right_address(url))
+    yield Created()
+
+
 def renew_server_token(token: str) -> Way:
     """Repair a server that refuses its typed token."""
     yield Submit(Step.TOKEN, {Field.TOKEN: token})

@@ -6,14 +6,21 @@ root element is under its own tag.
 """
 
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 import json
-from typing import Any, override
+import re
+from typing import Any, Final, override
 from xml.etree import ElementTree as ET
 
-from .errors import PageError, UnexpectedAnswerError
+from .errors import PageError, TooLargeError, UnexpectedAnswerError
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
+LARGEST_BODY: Final = 1024 * 1024
+
+_ROW_START: Final = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*")
+_ROW_END: Final = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
+_NO_ROWS: Final = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*\][ \t\n\r]*")
 _XML_MAX_DEPTH = 32
 _XML_MAX_ELEMENTS = 20_000
 _XML_CHUNK_SIZE = 64 * 1024
@@ -59,6 +66,55 @@ def decode(body: bytes) -> Json:
         return data
     # Raised outside `except`, so that no context keeps the body.
     raise error
+
+
+def rows(body: bytes, root: str) -> Iterator[Json]:
+    """Yield the rows of a list one by one, so that other threads get their turn.
+
+    JSON is a list, XML has the rows under a root element. Raises the errors of `decode`,
+    UnexpectedAnswerError for other data, and TooLargeError for XML over LARGEST_BODY
+    bytes, which is read as a whole.
+    """
+    if body.removeprefix(BOM_UTF8).lstrip()[:1] == b"<":
+        if len(body) > LARGEST_BODY:
+            raise TooLargeError
+        yield from _xml_rows(decode(body), root)
+        return
+    try:
+        yield from _json_rows(body.decode(json.detect_encoding(body), "surrogatepass"))
+    except ValueError, RecursionError:
+        error = UnexpectedAnswerError()
+    else:
+        return
+    raise error
+
+
+def _json_rows(text: str) -> Iterator[Json]:
+    """Yield the rows of a JSON list; raise ValueError if it is not one."""
+    if _NO_ROWS.fullmatch(text):
+        return
+    if (start := _ROW_START.match(text)) is None:
+        raise ValueError
+    decode_row = json.JSONDecoder().raw_decode
+    position, delimiter = start.end(), ","
+    while delimiter == ",":
+        row, position = decode_row(text, position)
+        yield row
+        if (end := _ROW_END.match(text, position)) is None:
+            raise ValueError
+        position, delimiter = end.end(), end[1]
+    if position != len(text):
+        raise ValueError
+
+
+def _xml_rows(data: Json, root: str) -> Iterator[Json]:
+    """Yield the children of an XML root element."""
+    element = data.get(root) if isinstance(data, dict) else None
+    if not isinstance(element, dict):
+        raise UnexpectedAnswerError
+    for children in element.values():
+        if isinstance(children, list):
+            yield from children
 
 
 def _decode_xml(body: bytes) -> Json:

@@ -18,7 +18,7 @@ from .models import Connection
 
 
 class ConnectionKind(StrEnum):
-    """Ways to reach a server."""
+    """Ways to reach a server, best first; a custom one is never compared."""
 
     LOCAL = "local"
     REMOTE = "remote"
@@ -44,10 +44,13 @@ def best_connection(connections: Iterable[Connection]) -> Connection | None:
 
 
 def connection_kind(connection: Connection) -> ConnectionKind:
-    """Return the kind of a listed connection."""
+    """Return the kind of a listed connection.
+
+    Plex also lists public addresses and names as local: only a private address is.
+    """
     if connection.relay:
         return ConnectionKind.RELAY
-    is_local = connection.local and own_address(connection) is not None
+    is_local = connection.local and is_private(own_address(connection))
     return ConnectionKind.LOCAL if is_local else ConnectionKind.REMOTE
 
 
@@ -60,7 +63,7 @@ def own_address(connection: Connection) -> str | None:
 
 def local_url(connection: Connection, scheme: str) -> URL | None:
     """Return the private address of a local connection, which needs no name."""
-    if not connection.local or not is_private(own_address(connection)):
+    if connection_kind(connection) is not ConnectionKind.LOCAL:
         return None
     return _numeric_url(connection, scheme)
 
@@ -117,9 +120,10 @@ def routes(
         yield Route(plain_url, ConnectionKind.LOCAL)
 
 
-def _order(connection: Connection) -> tuple[bool, bool, bool]:
+def _order(connection: Connection) -> tuple[int, bool]:
     """Return the sort key: local before remote before relay, https before http."""
-    return connection.relay, not connection.local, connection.protocol != "https"
+    kind = connection_kind(connection)
+    return list(ConnectionKind).index(kind), connection.protocol != "https"
 
 
 def _plain_url(connection: Connection, url: URL | None) -> URL | None:

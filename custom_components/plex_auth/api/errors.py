@@ -259,6 +259,12 @@ class TooLargeError(UnexpectedAnswerError):
     message = "The response is too large"
 
 
+class TooManyDevicesError(TooLargeError):
+    """Raised when the account has more devices than plex.tv's list may hold (§5, §16.1)."""
+
+    message = "The account has too many devices"
+
+
 class WrongServerError(PlexError):
     """Raised when another server answers at this address (plex-api.md §13.8)."""
 

@@ -17,6 +17,7 @@ from .fields import MAX_VERSION, Fields, unwrap
 _MAX_CONNECTIONS: Final = 128
 _MAX_SERVERS: Final = 1000
 _MAX_ITEMS: Final = 128
+_LONG_AWAY: Final = timedelta(days=30)
 OWN_ACCOUNT: Final = 0
 """The owner of a server that the account itself owns; Plex's own IDs are above."""
 
@@ -322,6 +323,7 @@ class ListedServer:
     home: bool
     presence: bool | None
     public_address_matches: bool | None
+    last_seen_at: datetime | None
     https_required: bool
     access_token: str | None = field(repr=False)
     connections: tuple[Connection, ...]
@@ -336,20 +338,18 @@ class ListedServer:
         """Return the server's name, with its owner's if it is shared."""
         return f"{self.name} ({self.source_title})" if self.source_title else self.name
 
+    def has_been_away_long(self, now: datetime) -> bool:
+        """Return whether the server is away and was not seen for 30 days."""
+        seen = self.last_seen_at
+        return self.presence is False and seen is not None and now - seen > _LONG_AWAY
+
     @classmethod
-    def parse_servers(cls, data: Json) -> tuple[Self, ...]:
-        """Parse the servers in the response to `GET /resources`, JSON or XML.
+    def parse_servers(cls, rows: Iterable[Json]) -> tuple[Self, ...]:
+        """Parse the servers among the rows of `GET /resources`.
 
         If there are over 1,000, owned ones come first, and the rest is left out.
-        Raises UnexpectedAnswerError if the response is not a list.
         """
-        if isinstance(data, dict) and isinstance(data.get("resources"), dict):
-            listed = Fields(data["resources"]).children("resource")
-        elif isinstance(data, list):
-            listed = map(Fields, data)
-        else:
-            raise UnexpectedAnswerError
-        servers = list(filter(None, map(cls._parse_server, listed)))
+        servers = list(filter(None, map(cls._parse_server, map(Fields, rows))))
         if len(servers) > _MAX_SERVERS:
             servers.sort(key=lambda server: not server.owned)
         return tuple(servers[:_MAX_SERVERS])
@@ -371,6 +371,7 @@ class ListedServer:
             home=fields.boolean("home") or False,
             presence=fields.boolean("presence"),
             public_address_matches=fields.boolean("publicAddressMatches"),
+            last_seen_at=fields.moment("lastSeenAt"),
             https_required=fields.boolean("httpsRequired") or False,
             access_token=fields.token("accessToken"),
             connections=Connection.parse_all(

@@ -1,12 +1,20 @@
 """The calls to plex.tv: sign in, link, user, servers, devices, claim, sign out."""
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
 
 from yarl import URL
 
+from .bodies import rows
 from .devices import Device
-from .errors import NotFoundError, PlexError, TooLargeError, UnexpectedAnswerError
+from .errors import (
+    NotFoundError,
+    PlexError,
+    TooLargeError,
+    TooManyDevicesError,
+    UnexpectedAnswerError,
+)
 from .failures import link_error, plex_tv_error, sign_in_error
 from .fields import unwrap
 from .models import Account, ListedServer, Pin, SignIn
@@ -60,25 +68,25 @@ class PlexTv:
         )
 
     async def servers(self, token: str) -> tuple[ListedServer, ...]:
-        """Return the owned and shared servers of an account (plex-api.md §5)."""
-        return ListedServer.parse_servers(
-            await self._transport.request(
-                "GET",
-                (self._api / "resources").with_query(_RESOURCES_PARAMS),
-                plex_tv_error,
-                token=token,
-            )
+        """Return the owned and shared servers of an account (plex-api.md §5).
+
+        Raises TooManyDevicesError if the list is too large: each device is a row.
+        """
+        url = (self._api / "resources").with_query(_RESOURCES_PARAMS)
+        return await _all_devices(
+            self._transport.get_list(url, plex_tv_error, _servers, token=token)
         )
 
     async def devices(self, token: str) -> tuple[Device, ...]:
         """Return the devices that are signed in to an account (plex-api.md §16.1).
 
         If the call is missing or its response too large, falls back to the first API,
-        with its shorter XML. Raises NotFoundError or TooLargeError if that fails too.
+        with its shorter XML. Raises NotFoundError or TooManyDevicesError if that fails
+        too.
         """
         with suppress(NotFoundError, TooLargeError):
             return await self._devices(token, self._api / "devices")
-        return await self._devices(token, self._root / "devices.xml")
+        return await _all_devices(self._devices(token, self._root / "devices.xml"))
 
     async def _devices(self, token: str, url: URL) -> tuple[Device, ...]:
         """Return the devices listed at a URL."""
@@ -139,3 +147,17 @@ class PlexTv:
     async def sign_out(self, token: str) -> None:
         """Sign out a token (plex-api.md §9)."""
         await self._delete(token, self._api / "users" / "signout")
+
+
+def _servers(body: bytes) -> tuple[ListedServer, ...]:
+    """Return the servers in the response to `GET /resources`."""
+    return ListedServer.parse_servers(rows(body, "resources"))
+
+
+async def _all_devices[ListT](request: Awaitable[ListT]) -> ListT:
+    """Return a list with a row for each device; raise TooManyDevicesError if too large."""
+    try:
+        return await request
+    except TooLargeError as err:
+        error = TooManyDevicesError(status=err.status)
+    raise error

@@ -49,6 +49,14 @@ class Race[AnswerT](NamedTuple):
         """Return the most helpful error, to raise it."""
         return most_helpful(self.failures.values()).again()
 
+    def error_after(self, last: Route | None) -> PlexError:
+        """Return the most helpful error; if nothing answers, that of the last route."""
+        error = self.error
+        failure = None if last is None else self.failures.get(last)
+        if failure is None or not isinstance(error, CannotConnectError):
+            return error
+        return failure.again()
+
 
 def most_helpful(failures: Iterable[PlexError]) -> PlexError:
     """Return the most helpful of some errors to show to a user."""

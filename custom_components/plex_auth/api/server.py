@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import ClientTimeout
 from yarl import URL
 
-from .bodies import Json
+from .bodies import LARGEST_BODY, Json
 from .errors import (
     ConnectionClosedError,
     NotClaimedError,
@@ -19,7 +19,7 @@ from .failures import server_error
 from .fields import is_identifier, is_jwt
 from .items import Item, first_part
 from .models import Identity, Source, TransientToken, require_container
-from .transport import LARGEST_BODY, PROBE_TIMEOUT, TIMEOUT, Socket, Transport
+from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
 CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 import logging
@@ -54,12 +55,17 @@ class Routing:
         """Initialize for a server, without any request."""
         self.route: Route | None = None
         self.identity: Identity | None = None
-        self.is_unclaimed = False
         self.failures: dict[Route, PlexError] = {}
+        self._last_route: Route | None = None
         self._transport = transport
         self._target = target
         self._comparison = Interval(_COMPARE_INTERVAL)
         self._lock = asyncio.Lock()
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Return whether the server last said that it is not claimed."""
+        return self.identity is not None and self.identity.claimed is False
 
     def at(self, url: URL) -> PlexServer:
         """Return the server at an address."""
@@ -178,7 +184,7 @@ class Routing:
         if result.winner is None:
             if not result.failures and self._target.unused:
                 raise UnprotectedOnlyError
-            raise result.error
+            raise result.error_after(self._last_route)
         self._comparison.begin()
         route, identity = result.winner
         self._use(route, identity)
@@ -201,15 +207,16 @@ class Routing:
 
     def _use(self, route: Route, identity: Identity) -> None:
         """Use a route on which the server has just been identified."""
-        self.route = route
+        self.route = self._last_route = route
         self._note(identity)
 
     def _note(self, identity: Identity) -> None:
         """Note what the server says of itself, unless it is still starting."""
-        if identity.start_state is None:
-            self.identity = identity
-            if identity.claimed is not None:
-                self.is_unclaimed = not identity.claimed
+        if identity.start_state is not None:
+            return
+        if identity.claimed is None and self.identity is not None:
+            identity = replace(identity, claimed=self.identity.claimed)
+        self.identity = identity
 
     async def _identity(self, route: Route) -> Identity:
         """Return the identity on a route, without sending a token.

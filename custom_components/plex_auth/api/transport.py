@@ -1,7 +1,7 @@
 """The only module that sends requests to Plex."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 import logging
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from .bodies import Json, decode
+from .bodies import LARGEST_BODY, Json, decode
 from .errors import (
     BadRequestError,
     CannotConnectError,
@@ -45,7 +45,9 @@ from .failures import Failure, FailureReader
 
 _LOGGER = logging.getLogger(__name__)
 
-LARGEST_BODY = 1024 * 1024
+LARGEST_LIST = 8 * 1024 * 1024
+# Reading more than this takes longer than the event loop should wait.
+_LARGEST_READ_AT_ONCE = 256 * 1024
 TIMEOUT = ClientTimeout(total=20, connect=10, sock_connect=10)
 PROBE_TIMEOUT = ClientTimeout(total=5, connect=5, sock_connect=5)
 HEARTBEAT = 30.0
@@ -135,6 +137,49 @@ class Transport:
         BadRequestError if the request cannot be sent, TooLargeError for a body over
         `largest` bytes and UnexpectedAnswerError for one that is not JSON or XML.
         """
+        body = await self._send(
+            method,
+            url,
+            failure_reader,
+            token=token,
+            form=form,
+            timeout=timeout,
+            largest=largest,
+        )
+        return decode(body) if parse else None
+
+    async def get_list[ItemsT](
+        self,
+        url: URL,
+        failure_reader: FailureReader,
+        parse: Callable[[bytes], ItemsT],
+        *,
+        token: str,
+    ) -> ItemsT:
+        """Return a list of up to LARGEST_LIST bytes as `parse` reads it.
+
+        A long one is read in a thread, where `parse` has to let others have their turn.
+        Raises the errors of `request` and `parse`.
+        """
+        body = await self._send(
+            "GET", url, failure_reader, token=token, largest=LARGEST_LIST
+        )
+        if len(body) <= _LARGEST_READ_AT_ONCE:
+            return parse(body)
+        return await asyncio.to_thread(parse, body)
+
+    async def _send(
+        self,
+        method: str,
+        url: URL,
+        failure_reader: FailureReader,
+        *,
+        token: str | None,
+        form: Mapping[str, str] | None = None,
+        timeout: ClientTimeout = TIMEOUT,
+        largest: int = LARGEST_BODY,
+    ) -> bytes:
+        """Send a request; return the body of a success, of `largest` bytes at most."""
         body: bytes | None = None
         error: PlexError | None = None
         headers = self._headers
@@ -149,31 +194,34 @@ class Transport:
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:
-                body = await _read(response, largest)
+                body = await _read(
+                    response, largest if response.ok else min(largest, LARGEST_BODY)
+                )
         except (ClientError, TimeoutError, OSError, ValueError) as err:
             outcome = type(err).__name__
             error = _connection_error(err)
         else:
             outcome = str(response.status)
-            if body is None:
-                error = TooLargeError(status=response.status)
-            elif not 200 <= response.status < 300:
+            if not 200 <= response.status < 300:
+                retry_after = response.headers.get("Retry-After")
                 error = failure_reader(
                     Failure(
                         response.status,
-                        response.headers.get("Retry-After"),
-                        body,
+                        retry_after,
+                        body or b"",
                         # With a token in the request, it may be in the address, too.
                         _redirect_origin(response) if token is None else None,
                     )
                 )
+            elif body is None:
+                error = TooLargeError(status=response.status)
         if _LOGGER.isEnabledFor(logging.DEBUG):
             _LOGGER.debug("%s %s: %s", method, _redacted(url), outcome)
         if error is not None:
             # Raised outside `except`: some of aiohttp's errors contain the headers.
             raise error
         assert body is not None
-        return decode(body) if parse else None
+        return body
 
     async def open_socket(
         self,

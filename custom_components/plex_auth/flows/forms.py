@@ -15,6 +15,7 @@ from homeassistant.const import (
     CONF_USERNAME,
     CONF_VERIFY_SSL,
 )
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     BooleanSelector,
     SelectOptionDict,
@@ -25,6 +26,8 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
 
 from ..api.models import ListedServer
 from ..api.server import server_source
@@ -35,6 +38,7 @@ from ..const import (
     CONF_SERVERS,
     CONF_SOURCES,
     CONF_VERIFICATION_CODE,
+    DOMAIN,
 )
 
 type _Fields = dict[vol.Marker, Any]
@@ -90,22 +94,33 @@ def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
     return vol.Schema(fields)
 
 
-def servers_schema(servers: Iterable[ListedServer]) -> vol.Schema:
-    """Return the form that lists all servers, with own servers preselected."""
-    listed = list(servers)
-    own = [server.machine_identifier for server in listed if server.owned]
-    return vol.Schema(
-        {
-            vol.Optional(CONF_SERVERS, default=own): _server_selector(
-                listed, multiple=True
-            )
-        }
+async def async_away_label(hass: HomeAssistant) -> str:
+    """Return the label of a server that has been away long, with placeholders."""
+    texts = await async_get_translations(
+        hass, hass.config.language, "selector", [DOMAIN]
     )
+    return texts[f"component.{DOMAIN}.selector.server.options.away"]
 
 
-def server_schema(servers: Iterable[ListedServer]) -> vol.Schema:
+def servers_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schema:
+    """Return the form that lists all servers, with own servers preselected.
+
+    Those that have been away long are not.
+    """
+    listed, now = list(servers), dt_util.utcnow()
+    own = [
+        server.machine_identifier
+        for server in listed
+        if server.owned and not server.has_been_away_long(now)
+    ]
+    selector = _server_selector(listed, away_label, multiple=True)
+    return vol.Schema({vol.Optional(CONF_SERVERS, default=own): selector})
+
+
+def server_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schema:
     """Return the form that selects one server."""
-    return vol.Schema({vol.Required(CONF_SERVER): _server_selector(servers)})
+    selector = _server_selector(servers, away_label)
+    return vol.Schema({vol.Required(CONF_SERVER): selector})
 
 
 def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
@@ -153,14 +168,14 @@ def reconfigure_server_schema(
 
 
 def _server_selector(
-    servers: Iterable[ListedServer], *, multiple: bool = False
+    servers: Iterable[ListedServer], away_label: str, *, multiple: bool = False
 ) -> SelectSelector:
     """Return a server selector; labels of shared servers include the owner."""
     return SelectSelector(
         SelectSelectorConfig(
             options=[
                 SelectOptionDict(value=identifier, label=label)
-                for identifier, label in _labels(servers)
+                for identifier, label in _labels(servers, away_label)
             ],
             multiple=multiple,
             mode=SelectSelectorMode.LIST,
@@ -168,16 +183,23 @@ def _server_selector(
     )
 
 
-def _labels(servers: Iterable[ListedServer]) -> list[tuple[str, str]]:
+def _labels(
+    servers: Iterable[ListedServer], away_label: str = "{server}"
+) -> list[tuple[str, str]]:
     """Return the identifier and a unique label of each server."""
-    listed = list(servers)
-    count = Counter(server.label for server in listed)
-    return [
-        (
-            server.machine_identifier,
-            server.label
-            if count[server.label] == 1
-            else f"{server.label} [{server.machine_identifier[:8]}]",
-        )
-        for server in listed
+    labels = [
+        (server.machine_identifier, _label(server, away_label)) for server in servers
     ]
+    count = Counter(label for _, label in labels)
+    return [
+        (identifier, label if count[label] == 1 else f"{label} [{identifier[:8]}]")
+        for identifier, label in labels
+    ]
+
+
+def _label(server: ListedServer, away_label: str) -> str:
+    """Return the label of a server, with the date for one that has been away long."""
+    seen = server.last_seen_at
+    if seen is None or not server.has_been_away_long(dt_util.utcnow()):
+        return server.label
+    return away_label.format(server=server.label, date=dt_util.as_local(seen).date())

@@ -9,6 +9,7 @@ from yarl import URL
 from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigSubentry,
+    ConfigSubentryData,
     ConfigSubentryFlow,
     SubentryFlowResult,
     UnknownSubEntry,
@@ -23,8 +24,14 @@ from ..api.models import Identity, ListedServer
 from ..api.server import PlexServer, supports_sources
 from ..api.server_list import ServerList
 from ..clients import async_create_transport, async_is_public
-from ..const import CONF_CLIENT_IDENTIFIER, CONF_LAST_KNOWN, CONF_SERVER, CONF_SOURCES
-from ..messages import error_key
+from ..const import (
+    CONF_CLIENT_IDENTIFIER,
+    CONF_LAST_KNOWN,
+    CONF_SERVER,
+    CONF_SOURCES,
+    SUBENTRY_TYPE_SERVER,
+)
+from ..messages import plex_tv_error_key
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
@@ -56,7 +63,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             return self.async_show_form(
                 step_id="listed",
                 data_schema=forms.EMPTY_SCHEMA,
-                errors=checks.form_errors(err),
+                errors={"base": plex_tv_error_key(err)},
                 description_placeholders=self._placeholders,
             )
         servers = self._not_added
@@ -73,7 +80,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 )
         return self.async_show_form(
             step_id="listed",
-            data_schema=forms.server_schema(servers),
+            data_schema=forms.server_schema(
+                servers, await forms.async_away_label(self.hass)
+            ),
             description_placeholders=self._placeholders,
         )
 
@@ -239,7 +248,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             listed = self._listed.get(identity.machine_identifier)
         if listed is None and not typed_token:
             if failure is not None:
-                raise FormError(error_key(failure))
+                raise FormError(plex_tv_error_key(failure))
             if identity.claimed is False:
                 raise FormError("not_claimed", CONF_URL)
             raise FormError("token_required", CONF_TOKEN)
@@ -295,6 +304,16 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Abort if the account is not loaded."""
         if self._entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
+
+
+def listed_server_subentry(server: ListedServer) -> ConfigSubentryData:
+    """Return the subentry of a server that plex.tv lists."""
+    return ConfigSubentryData(
+        subentry_type=SUBENTRY_TYPE_SERVER,
+        unique_id=server.machine_identifier,
+        title=server.name,
+        data=listed_server_data(server),
+    )
 
 
 def listed_server_data(server: ListedServer) -> dict[str, Any]:
