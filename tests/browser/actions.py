@@ -72,7 +72,7 @@ def sign_out_devices(screen: Screen, simulator: Simulator) -> None:
         simulator.control.post(f"/accounts/{ANNA}/sign_out_devices")
         _choose_action(screen, Action.TOKEN_DETAILS)
         screen.press("Perform action")
-        screen.see(text("exceptions.invalid_token.message", name=ANNAS_NAME))
+        screen.see(text("exceptions.invalid_token.message", account=ANNAS_NAME))
         screen.picture("rejected", keep=False)
 
 

@@ -61,8 +61,11 @@ class Home:
     server answers, `proxy` those where a proxy does for it, with a certificate for its
     name; `another` is that of another server, `stranger` those of a machine which is no
     server at all. Other addresses stay silent, unless they are among `machines`: these
-    refuse. `typed` is what a person types at *Change server*, and `typed_error` what the
-    form says to it.
+    refuse. `stored` is what plex.tv listed when it was asked last. `typed` is what a
+    person types at *Change server*, and `typed_error` what the form says to it. `is_gone`
+    is a server that has been away for long, which plex.tv still lists, and
+    `is_plex_tv_away` a plex.tv that is away from the start. `pending` says for a stage why
+    not yet all is right at it.
     """
 
     name: str
@@ -81,6 +84,8 @@ class Home:
     is_in_this_house: bool = True
     is_expired: bool = False
     is_gone: bool = False
+    is_silent_when_off: bool = False
+    is_plex_tv_away: bool = False
     typed: str | None = None
     typed_error: str | None = None
     pending: dict[str, str] = field(default_factory=dict)
@@ -120,7 +125,7 @@ _PORTS = (80, 443, 8443, 32400, 32401)
 _EVERYWHERE = (f"{LAN}:32400", f"{PUBLIC}:32400", f"{RELAY}:8443")
 _DOMAIN = "plex.example.com"
 _PROXY = {f"{PUBLIC}:443": _DOMAIN}
-_TYPED = "typed addresses are understood as people type them"
+_NOT_LOCAL = "a public name that is listed as local is called local"
 _OUTAGE = "server_address_fails comes with each outage until the repair asks first"
 
 HOMES = (
@@ -128,6 +133,20 @@ HOMES = (
         name="as in the book",
         listed=(lan(), remote(), relay()),
         server=_EVERYWHERE,
+        gets=Gets(connection="local https", tokens=at(LAN)),
+    ),
+    Home(
+        name="a machine that is unplugged at night",
+        listed=(lan(), remote(), relay()),
+        server=_EVERYWHERE,
+        is_silent_when_off=True,
+        gets=Gets(connection="local https", tokens=at(LAN)),
+    ),
+    Home(
+        name="plex.tv is away already when Home Assistant starts",
+        listed=(lan(), remote(), relay()),
+        server=_EVERYWHERE,
+        is_plex_tv_away=True,
         gets=Gets(connection="local https", tokens=at(LAN)),
     ),
     Home(
@@ -174,7 +193,7 @@ HOMES = (
         gets=Gets(connection="dns_error", repair=f"https://{LAN}:32400"),
     ),
     Home(
-        name="blocker says :: to all names, plain http allowed",
+        name="blocker says 0.0.0.0 of IPv6 to all names, plain http allowed",
         listed=(lan(), remote()),
         resolves={LAN: BLOCKED_IPV6, PUBLIC: BLOCKED_IPV6},
         server=_EVERYWHERE,
@@ -206,6 +225,7 @@ HOMES = (
         name="only a container's inner address is listed, the LAN's typed",
         listed=(lan(CONTAINER),),
         typed=LAN,
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -233,6 +253,7 @@ HOMES = (
         listed=(lan(CONTAINER), custom(_DOMAIN, local=True)),
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
+        pending={"day": _NOT_LOCAL},
         gets=Gets(connection="remote https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -241,6 +262,7 @@ HOMES = (
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
         typed=f"https://{_DOMAIN}",
+        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -249,6 +271,7 @@ HOMES = (
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
         typed=_DOMAIN,
+        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -259,6 +282,7 @@ HOMES = (
         stranger=(f"{PUBLIC}:80",),
         goes_to="https:",
         typed=f"http://{_DOMAIN}",
+        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -378,7 +402,7 @@ HOMES = (
         listed=(lan(),),
         server=("192.168.1.11:32400",),
         another=f"{LAN}:32400",
-        gets=Gets(connection="wrong_server", repair="address"),
+        gets=Gets(connection="certificate_error", repair="address"),
     ),
     Home(
         name="another server has the LAN address, this one is remote",
@@ -433,6 +457,7 @@ HOMES = (
         listed=(lan(),),
         server=(f"{LAN}:32401",),
         typed=f"{LAN}:32401",
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(f"{LAN}:32401")),
     ),
     Home(
@@ -446,6 +471,7 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas": (LAN,)},
         typed="nas",
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -453,6 +479,7 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas.fritz.box": (LAN,)},
         typed="nas.fritz.box",
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -460,6 +487,7 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas.fritz.box": (LAN,)},
         typed="http://nas.fritz.box:32400",
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -468,6 +496,7 @@ HOMES = (
         resolves={"nas.x.ts.net": (TAILNET,)},
         server=(f"{TAILNET}:32400",),
         typed="nas.x.ts.net",
+        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(TAILNET)),
     ),
 )

@@ -16,11 +16,16 @@ UNSHARE = ("unshare", "--net", "--mount")
 
 
 def is_permitted() -> bool:
-    """Return whether this process may have namespaces of its own."""
+    """Return whether this process may have namespaces of its own, and has `ip`."""
     try:
-        return subprocess.run([*UNSHARE, "true"], check=False).returncode == 0
+        tried = subprocess.run(
+            [*UNSHARE, "ip", "link", "set", "lo", "up"],
+            check=False,
+            capture_output=True,
+        )
     except OSError:
         return False
+    return tried.returncode == 0
 
 
 class Network:
@@ -33,6 +38,7 @@ class Network:
 
     def __init__(self) -> None:
         """Build the network; the namespaces have to be this process's own."""
+        self._addresses = set[str]()
         folder = Path(os.environ[MARK])
         for path, text in (
             (_HOSTS, ""),
@@ -53,11 +59,16 @@ class Network:
 
     def give(self, address: str) -> None:
         """Let this machine have an address."""
-        _run("ip", "address", "replace", _alone(address), "dev", "lo")
+        if address not in self._addresses:
+            # Nobody else may have it: IPv6 would look for a second.
+            _run("ip", "address", "add", _alone(address), "dev", "lo", "nodad")
+            self._addresses.add(address)
 
     def silence(self, address: str) -> None:
         """Let no machine have an address any more: what is sent there is lost."""
-        _run("ip", "address", "del", _alone(address), "dev", "lo")
+        if address in self._addresses:
+            _run("ip", "address", "del", _alone(address), "dev", "lo")
+            self._addresses.remove(address)
 
     def resolve(self, names: Mapping[str, Iterable[str]]) -> None:
         """Let names resolve to addresses, and no others besides `localhost`."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ..plex_simulator.media_server import render_error
-from ..plex_simulator.simulator import PlexSimulator
-from ..plex_simulator.site import Site
+from tests.plex_simulator.media_server import render_error
+from tests.plex_simulator.simulator import PlexSimulator
+from tests.plex_simulator.site import Site
 
 _SIGN_IN = "<html><body><h1>Welcome! Please sign in.</h1></body></html>"
 

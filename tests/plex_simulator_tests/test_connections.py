@@ -1,6 +1,7 @@
 """What names stand for: plex.direct's, and those that a router has an answer to."""
 
 import socket
+import ssl
 
 import aiohttp
 import pytest
@@ -63,3 +64,25 @@ async def test_a_client_goes_where_its_router_says(plex: SimulatedPlex) -> None:
         resolver.names["nas.fritz.box"] = ("127.0.0.1",)
         async with session.get(url) as answer:
             assert plex.server.machine_identifier in await answer.text()
+
+
+async def test_more_addresses_of_a_server(plex: SimulatedPlex) -> None:
+    """A server answers at its own address, and where a proxy does for it."""
+    server = await plex.simulator.add_server("Attic", plex.anna, start=False)
+    server.add_way("proxy", "::1", 0, ("plex.example.com",))
+    await server.start()
+    resolver = PlexDirectResolver()
+    resolver.names["plex.example.com"] = ("::1",)
+    connector = aiohttp.TCPConnector(
+        resolver=resolver,
+        ssl=ssl.create_default_context(cadata=plex.simulator.ca_pem().decode()),
+    )
+    port = server.ways["proxy"].port
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for url in (server.https_url, f"https://plex.example.com:{port}"):
+            async with session.get(f"{url}/identity") as answer:
+                assert server.machine_identifier in await answer.text()
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(f"https://{server.plex_direct_name('::1')}:{port}")
+    ways = [one.way for one in plex.simulator.requests_to("identity")]
+    assert ways == ["local", "proxy"]
