@@ -126,7 +126,6 @@ _EVERYWHERE = (f"{LAN}:32400", f"{PUBLIC}:32400", f"{RELAY}:8443")
 _DOMAIN = "plex.example.com"
 _PROXY = {f"{PUBLIC}:443": _DOMAIN}
 _NOT_LOCAL = "a public name that is listed as local is called local"
-_OUTAGE = "server_address_fails comes with each outage until the repair asks first"
 
 HOMES = (
     Home(
@@ -225,7 +224,6 @@ HOMES = (
         name="only a container's inner address is listed, the LAN's typed",
         listed=(lan(CONTAINER),),
         typed=LAN,
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -262,7 +260,6 @@ HOMES = (
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
         typed=f"https://{_DOMAIN}",
-        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -271,7 +268,6 @@ HOMES = (
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
         typed=_DOMAIN,
-        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -282,7 +278,6 @@ HOMES = (
         stranger=(f"{PUBLIC}:80",),
         goes_to="https:",
         typed=f"http://{_DOMAIN}",
-        pending={"night": _OUTAGE, "plex_tv_away": _OUTAGE},
         gets=Gets(connection="custom https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(
@@ -457,7 +452,6 @@ HOMES = (
         listed=(lan(),),
         server=(f"{LAN}:32401",),
         typed=f"{LAN}:32401",
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(f"{LAN}:32401")),
     ),
     Home(
@@ -471,7 +465,6 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas": (LAN,)},
         typed="nas",
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -479,7 +472,6 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas.fritz.box": (LAN,)},
         typed="nas.fritz.box",
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -487,7 +479,6 @@ HOMES = (
         listed=(lan(CONTAINER),),
         resolves={"nas.fritz.box": (LAN,)},
         typed="http://nas.fritz.box:32400",
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(LAN)),
     ),
     Home(
@@ -496,7 +487,6 @@ HOMES = (
         resolves={"nas.x.ts.net": (TAILNET,)},
         server=(f"{TAILNET}:32400",),
         typed="nas.x.ts.net",
-        pending={"night": _OUTAGE},
         gets=Gets(connection="custom http", tokens=at(TAILNET)),
     ),
 )
