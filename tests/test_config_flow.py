@@ -339,7 +339,7 @@ def test_table() -> None:
 
 @EACH_WAY
 async def test_new_entry(people: People, way: str) -> None:
-    """A new entry holds exactly the token, its origin, the identifier and the address."""
+    """A new entry holds exactly the sign-in, how it was made, and the account's name."""
     dialog = await async_sign_in(people, way)
     assert dialog.step == "servers"
     flow = people.hass.config_entries.flow._progress[dialog.result["flow_id"]]
@@ -353,6 +353,7 @@ async def test_new_entry(people: People, way: str) -> None:
         "token_origin": way,
         "client_identifier": identifier,
         "api_url": people.api_url,
+        "name": "Ben",
     }
     assert str(UUID(identifier)) == identifier
     assert entry.title == "Ben"

@@ -106,6 +106,84 @@ async def test_two_accounts_share_a_server(harness: Harness) -> None:
     assert expires[1] == STATE_UNKNOWN
 
 
+async def test_name_follows_plex(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An account that is renamed at Plex is renamed here, and nothing is reloaded."""
+    data, token = entry.runtime_data, await harness.transient_token()
+    for name in ("Annie", "Anne"):
+        harness.anna.title = name
+        await harness.wait(freezer, timedelta(minutes=30, seconds=1))
+        assert entry.title == name
+        assert device_of(harness.hass, entry).name == name
+        assert harness.entity("binary_sensor.sign_in").name == f"{name} Sign-in"
+    assert entry.runtime_data is data
+    assert harness.server.accepts_transient_token(token)
+    assert harness.state("sensor.transient_token_expires") != STATE_UNKNOWN
+    assert harness.entity_id("binary_sensor.sign_in") == "binary_sensor.anna_sign_in"
+    await harness.simulator.stop_plex_tv()
+    await harness.wait(freezer, timedelta(minutes=30, seconds=1))
+    assert "Plex account Anne" in caplog.text
+
+
+async def test_name_follows_plex_after_a_restart(harness: Harness) -> None:
+    """An account that is renamed while Home Assistant is down is renamed at its start."""
+    entry = await harness.add(harness.anna, harness.server)
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    harness.anna.title = "Annie"
+    await harness.hass.config_entries.async_setup(entry.entry_id)
+    await harness.settle()
+    assert entry.title == device_of(harness.hass, entry).name == "Annie"
+
+
+async def test_name_of_the_user_stays(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """A name that the user gave an account is not replaced by that at Plex."""
+    data = entry.runtime_data
+    entries = harness.hass.config_entries
+    entries.async_update_entry(entry, title="My Plex")
+    await harness.settle()
+    assert device_of(harness.hass, entry).name == "My Plex"
+    harness.anna.title = "Annie"
+    await harness.wait(freezer, timedelta(minutes=30, seconds=1))
+    assert entry.title == device_of(harness.hass, entry).name == "My Plex"
+    assert entry.runtime_data is data
+    # The user goes back to the name at Plex, which is followed again.
+    entries.async_update_entry(entry, title="Annie")
+    harness.anna.title = "Anne"
+    await harness.wait(freezer, timedelta(minutes=30, seconds=1))
+    assert entry.title == "Anne"
+
+
+async def test_name_that_an_earlier_version_did_not_store(harness: Harness) -> None:
+    """A title that differs from the name at Plex may be the user's, and stays."""
+    entry = make_entry(harness.simulator, harness.anna, [harness.server])
+    harness.anna.title = "Annie"
+    await async_set_up(harness.hass, entry)
+    assert entry.title == "Anna"
+    assert entry.data["name"] == "Annie"
+
+
+@pytest.mark.parametrize("email", ["Annie", "anna@example.com"])
+async def test_name_that_plex_leaves_out(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    email: str,
+) -> None:
+    """A title stays while Plex has no name, or only the e-mail address as one."""
+    harness.anna.email = email
+    harness.anna.username = ""
+    harness.anna.title = email if email == "Annie" else ""
+    await harness.wait(freezer, timedelta(minutes=30, seconds=1))
+    assert harness.state("binary_sensor.sign_in") == "off"
+    assert (entry.title, entry.data["name"]) == ("Anna", "Anna")
+
+
 async def test_unload_leaves_nothing(
     harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -18,7 +18,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
-from .const import CONF_LAST_KNOWN, CONF_TOKEN_ORIGIN, DOMAIN, SUBENTRY_TYPE_SERVER
+from .const import CONF_API_URL, CONF_LAST_KNOWN, DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator, async_forget_devices
 from .entity import account_device_info, async_follow_device
@@ -81,7 +81,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     data = entry.runtime_data = PlexAuthData(
         account, DevicesCoordinator(hass, entry, account)
     )
-    entry.async_on_unload(entry.add_update_listener(_follow(entry)))
+    entry.async_on_unload(entry.add_update_listener(_on_update(entry)))
     subentries = list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER))
     polls: list[Coroutine[Any, Any, None]] = []
     if any(_is_usable(subentry.data) for subentry in subentries):
@@ -96,14 +96,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
         start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
         await asyncio.wait(map(start, polls), timeout=_MAX_WAIT_SECONDS)
 
-    dr.async_get(hass).async_get_or_create(
-        config_entry_id=entry.entry_id, **account_device_info(entry)
-    )
+    _async_follow_account(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     data.async_listen(partial(async_watch_issues, hass))
     data.async_listen(async_follow_device)
     data.is_ready = True
-    data.async_follow_servers()
+    _async_follow(hass, entry)
 
     @callback
     def async_started(_: HomeAssistant) -> None:
@@ -134,22 +132,31 @@ def _is_usable(data: Mapping[str, Any]) -> bool:
     return bool(data.get(CONF_TOKEN) or data.get(CONF_LAST_KNOWN, {}).get(CONF_TOKEN))
 
 
-def _follow(
+def _on_update(
     entry: PlexAuthConfigEntry,
 ) -> Callable[[HomeAssistant, PlexAuthConfigEntry], Coroutine[Any, Any, None]]:
-    """Return a listener that updates servers and reloads for any other change."""
-    before = _account_settings(entry)
+    """Return a listener that reloads for another API address, else follows the entry."""
+    before = entry.data[CONF_API_URL]
 
     async def async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-        if _account_settings(entry) != before:
+        if entry.data[CONF_API_URL] != before:
             hass.config_entries.async_schedule_reload(entry.entry_id)
         elif entry.runtime_data.is_ready:
-            entry.runtime_data.async_follow_servers()
+            _async_follow(hass, entry)
 
     return async_updated
 
 
-def _account_settings(entry: PlexAuthConfigEntry) -> dict[str, Any]:
-    """Return the settings that need a reload; the token is read on each use."""
-    ignored = {CONF_TOKEN: None, CONF_TOKEN_ORIGIN: None}
-    return {**entry.data, "title": entry.title, **ignored}
+@callback
+def _async_follow(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
+    """Apply an entry's title and servers; the token is read on each use."""
+    _async_follow_account(hass, entry)
+    entry.runtime_data.async_follow_servers()
+
+
+@callback
+def _async_follow_account(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
+    """Add the account's device, or give it the entry's title."""
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, **account_device_info(entry)
+    )

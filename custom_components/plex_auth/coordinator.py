@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
-from homeassistant.const import CONF_TOKEN
+from homeassistant.const import CONF_NAME, CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
@@ -130,9 +130,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
         """Initialize a plex.tv client with the entry's own client identifier."""
-        super().__init__(
-            hass, entry, name=f"Plex account {entry.title}", interval=ACCOUNT_INTERVAL
-        )
+        super().__init__(hass, entry, name=_log_name(entry), interval=ACCOUNT_INTERVAL)
         self._plex = async_create_plex_tv(hass, entry.data)
         self.servers = ServerList(
             lambda: self.async_ask(self._plex.servers(entry.data[CONF_TOKEN])),
@@ -217,6 +215,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
     async def _async_update_data(self) -> AccountData:
         """Fetch the account, and its servers when due."""
         name = self.config_entry.title
+        self.name = _log_name(self.config_entry)
         token = self.config_entry.data[CONF_TOKEN]
         try:
             details = await self.async_ask(self._plex.user(token))
@@ -236,6 +235,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             raise update_failed(err, interval, _PLEX_TV_PAUSE, account=name) from err
         self._rejected_token = None
         self.update_interval = self._next_interval(is_known=self.servers.is_known)
+        _async_follow_name(self.hass, self.config_entry, details)
         return AccountData(details, dt_util.utcnow())
 
     @override
@@ -308,3 +308,26 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         for flow in list(entry.async_get_active_flows(self.hass, {source})):
             if step_id is None or flow.get("step_id") == step_id:
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+@callback
+def _async_follow_name(
+    hass: HomeAssistant, entry: ConfigEntry[Any], account: Account
+) -> None:
+    """Store an account's name; the entry's title follows it until the user changes it.
+
+    Without a stored name, as of an earlier version, the title may be the user's.
+    """
+    name, known = account.own_name, entry.data.get(CONF_NAME)
+    if name in (None, known) or not hass.config_entries.async_get_entry(entry.entry_id):
+        return
+    hass.config_entries.async_update_entry(
+        entry,
+        data={**entry.data, CONF_NAME: name},
+        title=name if entry.title == known else entry.title,
+    )
+
+
+def _log_name(entry: ConfigEntry[Any]) -> str:
+    """Return what an account is called in logs."""
+    return f"Plex account {entry.title}"

@@ -274,6 +274,8 @@ def test_managed_and_free_accounts_have_gaps() -> None:
         ({"title": "", "username": "u", "email": "e"}, "u"),
         ({"title": "two\r\nlines\u2028of\x00 it"}, "two lines of it"),
         ({"username": None, "email": "e"}, "Plex account"),
+        ({"title": "e@x", "username": "u", "email": "E@x"}, "u"),
+        ({"title": "e@x", "username": "e@x", "email": "e@x"}, "Plex account"),
         ({}, "Plex account"),
     ],
 )

@@ -228,9 +228,16 @@ class Account:
         )
 
     @property
+    def own_name(self) -> str | None:
+        """Return the name at Plex, None if there is none but the email address."""
+        email = (self.email or "").casefold()
+        names = (self.title, self.username)
+        return next((name for name in names if name and name.casefold() != email), None)
+
+    @property
     def name(self) -> str:
         """Return a display name; it is logged, so it is never an email address."""
-        return self.title or self.username or "Plex account"
+        return self.own_name or "Plex account"
 
 
 @model

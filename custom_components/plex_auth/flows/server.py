@@ -148,11 +148,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             user_input.get(CONF_URL, ""), self._is_public, self._listed
         )
         url, identity = await checks.async_identity(meant, server_at)
-        if self._is_added(identity.machine_identifier):
-            return self.async_abort(
-                reason="already_configured",
-                description_placeholders=self._placeholders,
-            )
+        self._require_not_added(identity.machine_identifier)
         typed_token = user_input.get(CONF_TOKEN, "").strip()
         listed = await self._async_listed(identity, typed_token)
         data: dict[str, Any] = {CONF_URL: str(url), CONF_VERIFY_SSL: verify_ssl}
@@ -163,7 +159,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             name = await checks.async_check_token(server_at(url), identity, typed_token)
             title = name or url.host or identity.machine_identifier
             data |= {CONF_SOURCES: [], CONF_TOKEN: typed_token}
-        self._require_loaded()
+        # The account or its servers may have changed meanwhile.
+        self._require_not_added(identity.machine_identifier)
         return self.async_create_entry(
             title=title, unique_id=identity.machine_identifier, data=data
         )
@@ -274,6 +271,11 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             for server in self._listed
             if not self._is_added(server.machine_identifier)
         ]
+
+    def _require_not_added(self, machine_identifier: str) -> None:
+        """Abort if the server is already added, or the account was removed."""
+        if self._is_added(machine_identifier):
+            raise AbortFlow("already_configured", self._placeholders)
 
     def _is_added(self, machine_identifier: str) -> bool:
         """Return whether the server is already added to the account."""
