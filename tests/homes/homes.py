@@ -64,7 +64,8 @@ class Home:
     refuse. `stored` is what plex.tv listed when it was asked last. `typed` is what a
     person types at *Change server*, and `typed_error` what the form says to it. `is_gone`
     is a server that has been away for long, which plex.tv still lists, and
-    `is_plex_tv_away` a plex.tv that is away from the start. `pending` says for a stage why
+    `is_plex_tv_away` a plex.tv that is away from the start. What does not resolve is
+    refused unless `is_dns_silent`. `pending` says for a stage why
     not yet all is right at it.
     """
 
@@ -86,6 +87,7 @@ class Home:
     is_gone: bool = False
     is_silent_when_off: bool = False
     is_plex_tv_away: bool = False
+    is_dns_silent: bool = False
     typed: str | None = None
     typed_error: str | None = None
     pending: dict[str, str] = field(default_factory=dict)
@@ -125,7 +127,7 @@ _PORTS = (80, 443, 8443, 32400, 32401)
 _EVERYWHERE = (f"{LAN}:32400", f"{PUBLIC}:32400", f"{RELAY}:8443")
 _DOMAIN = "plex.example.com"
 _PROXY = {f"{PUBLIC}:443": _DOMAIN}
-_NOT_LOCAL = "a public name that is listed as local is called local"
+_DNS_TIMEOUT = "a name without any answer is no name that does not resolve"
 
 HOMES = (
     Home(
@@ -162,6 +164,36 @@ HOMES = (
         server=_EVERYWHERE,
         https_required=True,
         gets=Gets(connection="dns_error", repair=f"https://{LAN}:32400"),
+    ),
+    Home(
+        name="router never answers for plex.direct, plain http allowed",
+        listed=(lan(), remote()),
+        resolves={LAN: UNKNOWN, PUBLIC: UNKNOWN},
+        server=_EVERYWHERE,
+        is_dns_silent=True,
+        gets=Gets(connection="local http", tokens=at(LAN)),
+    ),
+    Home(
+        name="router never answers for plex.direct, secure connections required",
+        listed=(lan(), remote()),
+        resolves={LAN: UNKNOWN, PUBLIC: UNKNOWN},
+        server=_EVERYWHERE,
+        https_required=True,
+        is_dns_silent=True,
+        pending={"day": _DNS_TIMEOUT},
+        gets=Gets(connection="dns_error", repair=f"https://{LAN}:32400"),
+    ),
+    Home(
+        name="router never answers for local names, secure connections required",
+        listed=(lan(), remote()),
+        resolves={LAN: UNKNOWN},
+        server=_EVERYWHERE,
+        https_required=True,
+        is_dns_silent=True,
+        pending={"day": _DNS_TIMEOUT},
+        gets=Gets(
+            connection="remote https", repair=f"https://{LAN}:32400", tokens=at(PUBLIC)
+        ),
     ),
     Home(
         name="rebind protection: only local names do not resolve",
@@ -230,7 +262,7 @@ HOMES = (
         name="tailnet with names that resolve",
         listed=(lan(TAILNET),),
         server=(f"{TAILNET}:32400",),
-        gets=Gets(connection="local https", tokens=at(TAILNET)),
+        gets=Gets(connection="remote https", tokens=at(TAILNET)),
     ),
     Home(
         name="tailnet without names that resolve",
@@ -251,7 +283,6 @@ HOMES = (
         listed=(lan(CONTAINER), custom(_DOMAIN, local=True)),
         resolves={_DOMAIN: (PUBLIC,)},
         proxy=_PROXY,
-        pending={"day": _NOT_LOCAL},
         gets=Gets(connection="remote https", tokens=at(f"{PUBLIC}:443")),
     ),
     Home(

@@ -198,7 +198,8 @@ class LivedIn:
         answers = {one: (one,) for one in listed if _is_address(one)} | home.resolves
         self._network.resolve(
             {"plex.tv": (PLEX_TV_ADDRESS,)}
-            | {self._name(one): addresses for one, addresses in answers.items()}
+            | {self._name(one): addresses for one, addresses in answers.items()},
+            is_refused=not home.is_dns_silent,
         )
 
     def _name(self, text: str) -> str:

@@ -11,6 +11,7 @@ MARK = "PLEX_AUTH_HOMES"
 _HOSTS = Path("/etc/hosts")
 _RESOLVER = Path("/etc/resolv.conf")
 _HOME_ASSISTANT = ("192.168.1.2", "fd00::2")
+_SILENT = "192.168.1.1"
 
 UNSHARE = ("unshare", "--net", "--mount")
 
@@ -33,19 +34,16 @@ class Network:
 
     An address that is given answers as this machine: what listens there is reached,
     and another port is refused. All other addresses stay silent. A name is resolved by
-    the hosts file; the router that answers for all others has no DNS server.
+    the hosts file; no DNS server knows any other.
     """
 
     def __init__(self) -> None:
         """Build the network; the namespaces have to be this process's own."""
         self._addresses = set[str]()
         folder = Path(os.environ[MARK])
-        for path, text in (
-            (_HOSTS, ""),
-            (_RESOLVER, f"nameserver {_HOME_ASSISTANT[0]}\n"),
-        ):
+        for path in (_HOSTS, _RESOLVER):
             own = folder / path.name
-            own.write_text(text)
+            own.touch()
             _run("mount", "--bind", str(own), str(path))
         _run("ip", "link", "set", "lo", "up")
         # What is sent into one end of the cable is for no machine at its other end.
@@ -70,8 +68,15 @@ class Network:
             _run("ip", "address", "del", _alone(address), "dev", "lo")
             self._addresses.remove(address)
 
-    def resolve(self, names: Mapping[str, Iterable[str]]) -> None:
-        """Let names resolve to addresses, and no others besides `localhost`."""
+    def resolve(
+        self, names: Mapping[str, Iterable[str]], *, is_refused: bool = True
+    ) -> None:
+        """Let names resolve to addresses, and no others besides `localhost`.
+
+        Others are refused by the router, or it does not answer.
+        """
+        router = _HOME_ASSISTANT[0] if is_refused else _SILENT
+        _RESOLVER.write_text(f"nameserver {router}\n")
         lines = [
             f"{address} {name}"
             for name, addresses in ({"localhost": ["127.0.0.1"]} | dict(names)).items()

@@ -16,7 +16,7 @@ from .network import MARK, UNSHARE, is_permitted
 ROOT = Path(__file__).parents[2]
 STAGES = ("day", "night", "plex_tv_away")
 
-_PROCESSES = 6
+_PROCESSES = 8
 
 type Results = Mapping[str, ET.Element]
 
@@ -77,6 +77,7 @@ def _own_environment() -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(900)  # the first one waits for all
 @pytest.mark.xdist_group("homes")
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("home", [home.name for home in HOMES])
