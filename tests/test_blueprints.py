@@ -284,10 +284,10 @@ async def test_play_nothing_without_the_server(
     assert await begin() == []
 
 
-def cancelled(day: int) -> Subscription:
+def cancelled(day: int, state: str = "active") -> Subscription:
     """Return a Plex Pass that ends on a day of December."""
     end = datetime(2026, 12, day, 15, tzinfo=UTC)
-    return Subscription.cancelled(dt_util.utcnow() - timedelta(days=300), end)
+    return Subscription.cancelled(dt_util.utcnow() - timedelta(days=300), end, state)
 
 
 def renewing() -> Subscription:
@@ -302,7 +302,9 @@ def lifetime() -> Subscription:
 
 
 AWAY, BACK = Fault.html(502), None
-ON_5, ON_10 = (f"The Plex Pass of Carla ends on 2026-12-{day}." for day in ("05", "10"))
+ON_5, ON_10 = (
+    f"The Plex subscription of Carla ends on 2026-12-{day}." for day in ("05", "10")
+)
 
 type Step = Callable[[], Subscription] | Fault | None
 """What becomes of the Plex Pass, or of plex.tv."""
@@ -338,6 +340,16 @@ PLEX_PASSES: dict[str, tuple[dict[str, Any], Step, list[tuple[Any, ...]]]] = {
             (AWAY, 3, 18, [ON_10]),
             (BACK, 5, 12, [ON_10]),
         ],
+    ),
+    "said to be canceled, and still runs: told once": (
+        {"days": 3},
+        partial(cancelled, 10, "canceled"),
+        [(BACK, 8, 6, []), (BACK, 8, 9, [ON_10]), (BACK, 12, 12, [ON_10])],
+    ),
+    "its cancellation is pending: told once": (
+        {"days": 3},
+        partial(cancelled, 10, "pending_cancellation"),
+        [(BACK, 8, 6, []), (BACK, 8, 9, [ON_10]), (BACK, 12, 12, [ON_10])],
     ),
     "renewed and cancelled anew: ends anew": (
         {"days": 3},
@@ -439,7 +451,7 @@ async def test_name_of_an_account_whose_plex_pass_ends(
     )
     while dt_util.utcnow() < datetime(2026, 12, 2, 18, tzinfo=UTC):
         await harness.wait(freezer, timedelta(hours=3))
-    check_told(told, shown, f"The Plex Pass of {HOSTILE} ends on 2026-12-05.")
+    check_told(told, shown, f"The Plex subscription of {HOSTILE} ends on 2026-12-05.")
     await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )

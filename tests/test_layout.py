@@ -39,7 +39,7 @@ MOST_ATTRIBUTES = 8
 
 # What is longer than that, and why it stands together all the same.
 LONGER_MODULES = {
-    "api.models": (460, "a list of fields"),
+    "api.models": (495, "a list of fields"),
     "api.server_access": (450, "a route is chosen and given up by what its calls meet"),
 }
 LARGER_CLASSES = {
