@@ -301,7 +301,7 @@ JWT = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln"
 
 
 def test_no_jwt() -> None:
-    """A Plex JWT is the token of nothing: no server takes it (plex-api.md §8)."""
+    """A Plex JWT is the token of nothing: no server plays with it (plex-api.md §8)."""
     with pytest.raises(UnexpectedAnswerError):
         SignIn.parse(ACCOUNT_JSON | {"authToken": JWT})
     assert Pin.parse({"id": 7, "code": "A", "authToken": JWT}).token is None
