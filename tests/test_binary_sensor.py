@@ -50,6 +50,22 @@ async def test_plex_pass(harness: Harness) -> None:
         assert harness.state("binary_sensor.plex_pass", account) == state
 
 
+async def test_remote_watch_pass(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A Remote Watch Pass alone is no Plex Pass."""
+    ben, now = harness.ben, harness.simulator.clock.now()
+    remote = Subscription.remote_watch(now, now + timedelta(days=9))
+    ben.subscription = Subscription.yearly(now, now + timedelta(days=9)).with_beside(
+        remote
+    )
+    await harness.add(ben)
+    assert harness.state("binary_sensor.plex_pass", ben) == "on"
+    ben.subscription = remote
+    await harness.wait(freezer, timedelta(minutes=30))
+    assert harness.state("binary_sensor.plex_pass", ben) == "off"
+
+
 async def test_plex_pass_changes(
     harness: Harness, freezer: FrozenDateTimeFactory
 ) -> None:

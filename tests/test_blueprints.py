@@ -195,6 +195,36 @@ async def test_sign_in_stopped(
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
 
 
+async def test_sign_ins_that_stop_at_once(
+    harness: Harness, freezer: FrozenDateTimeFactory, told: list[ServiceCall]
+) -> None:
+    """However many accounts are rejected at once, each is told of, whatever waits."""
+    accounts = [
+        harness.simulator.add_account(f"user-{number}", title=f"User {number}")
+        for number in range(12)
+    ]
+    for account in accounts:
+        await harness.add(account)
+    sign_ins = [harness.entity_id("binary_sensor.sign_in", one) for one in accounts]
+    await async_use(
+        harness.hass,
+        "sign_in_stopped.yaml",
+        accounts={"entity_id": sign_ins},
+        rejected_actions=[TELL, {"delay": "12:00:00"}],
+    )
+    for account in accounts:
+        account.revoke_tokens()
+    freezer.tick(POLL)
+    async_fire_time_changed(harness.hass)
+    await until(lambda: len(told) == len(accounts))
+    assert {message.partition(".")[0] for message in messages(told)} == {
+        f"Plex rejects the sign-in of {account.title}" for account in accounts
+    }
+    await harness.hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "all"}, blocking=True
+    )
+
+
 async def async_sign_in_again(
     hass: HomeAssistant, entry: MockConfigEntry, account: Account
 ) -> None:
@@ -284,10 +314,10 @@ async def test_play_nothing_without_the_server(
     assert await begin() == []
 
 
-def cancelled(day: int) -> Subscription:
+def cancelled(day: int, state: str = "active") -> Subscription:
     """Return a Plex Pass that ends on a day of December."""
     end = datetime(2026, 12, day, 15, tzinfo=UTC)
-    return Subscription.cancelled(dt_util.utcnow() - timedelta(days=300), end)
+    return Subscription.cancelled(dt_util.utcnow() - timedelta(days=300), end, state)
 
 
 def renewing() -> Subscription:
@@ -302,7 +332,9 @@ def lifetime() -> Subscription:
 
 
 AWAY, BACK = Fault.html(502), None
-ON_5, ON_10 = (f"The Plex Pass of Carla ends on 2026-12-{day}." for day in ("05", "10"))
+ON_5, ON_10 = (
+    f"The Plex subscription of Carla ends on 2026-12-{day}." for day in ("05", "10")
+)
 
 type Step = Callable[[], Subscription] | Fault | None
 """What becomes of the Plex Pass, or of plex.tv."""
@@ -338,6 +370,16 @@ PLEX_PASSES: dict[str, tuple[dict[str, Any], Step, list[tuple[Any, ...]]]] = {
             (AWAY, 3, 18, [ON_10]),
             (BACK, 5, 12, [ON_10]),
         ],
+    ),
+    "said to be canceled, and still runs: told once": (
+        {"days": 3},
+        partial(cancelled, 10, "canceled"),
+        [(BACK, 8, 6, []), (BACK, 8, 9, [ON_10]), (BACK, 12, 12, [ON_10])],
+    ),
+    "its cancellation is pending: told once": (
+        {"days": 3},
+        partial(cancelled, 10, "pending_cancellation"),
+        [(BACK, 8, 6, []), (BACK, 8, 9, [ON_10]), (BACK, 12, 12, [ON_10])],
     ),
     "renewed and cancelled anew: ends anew": (
         {"days": 3},
@@ -439,7 +481,7 @@ async def test_name_of_an_account_whose_plex_pass_ends(
     )
     while dt_util.utcnow() < datetime(2026, 12, 2, 18, tzinfo=UTC):
         await harness.wait(freezer, timedelta(hours=3))
-    check_told(told, shown, f"The Plex Pass of {HOSTILE} ends on 2026-12-05.")
+    check_told(told, shown, f"The Plex subscription of {HOSTILE} ends on 2026-12-05.")
     await harness.hass.services.async_call(
         "automation", "turn_off", {"entity_id": "all"}, blocking=True
     )
@@ -541,6 +583,137 @@ async def test_new_device(
     assert got[1]["message"] == (
         "Removed from the Plex account of Anna: Kitchen, Plex Web, Firefox."
     )
+    await harness.settle()
+
+
+async def test_new_device_before_a_restart(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """The button works after a restart of Home Assistant: no run has to wait for it."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    new = harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
+    for service in ("turn_off", "turn_on"):
+        await harness.hass.services.async_call(
+            "automation", service, {"entity_id": "all"}, blocking=True
+        )
+    (entry,) = harness.hass.config_entries.async_loaded_entries(DOMAIN)
+    await harness.reload(entry)
+    press(harness, got[0])
+    await until(lambda: len(got) == 2)
+    assert harness.anna.find_token(new.value) is None
+    assert got[1]["message"].startswith(
+        "Removed from the Plex account of Anna: Kitchen"
+    )
+    await harness.settle()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda action: action.replace("PLEX_", "OTHER_"),
+        lambda action: action + "0_",
+        lambda action: action.rpartition("_")[0],
+        lambda action: action + "\n",
+        lambda action: action.replace(action.split("_")[2], "ANOTHER1ACCOUNT"),
+        lambda action: "PLEX_REMOVE_",
+        lambda action: 17,
+        lambda action: None,
+    ],
+)
+async def test_button_of_something_else(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+    caplog: pytest.LogCaptureFixture,
+    change: Callable[[str], object],
+) -> None:
+    """Buttons of other notifications do nothing, and nothing is logged."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    new = harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
+    await harness.settle()
+    ((button,),) = (one["data"]["actions"] for one in got)
+    caplog.clear()
+    harness.hass.bus.async_fire(
+        "mobile_app_notification_action", {"action": change(button["action"])}
+    )
+    harness.hass.bus.async_fire("mobile_app_notification_action", {})
+    await harness.settle()
+    assert len(got) == 1
+    assert harness.anna.find_token(new.value) is not None
+    assert not [
+        one
+        for one in caplog.records
+        if one.levelno >= logging.WARNING and one.name.startswith("homeassistant")
+    ]
+
+
+async def test_button_pressed_twice(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Who presses a button again is told that nothing was removed, and nothing is."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
+    left = len(harness.anna.tokens) - 1
+    for number in (2, 3):
+        press(harness, got[0])
+        await until(lambda: len(got) == number)  # noqa: B023
+        assert len(harness.anna.tokens) == left
+    assert got[2]["message"].startswith("Not removed from the Plex account of Anna")
+    await harness.settle()
+
+
+async def test_button_for_a_server(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    phone: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """A button that is made up removes neither a server nor Home Assistant itself."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    harness.anna.add_device(BROWSER)
+    await async_get(harness, freezer, timedelta(hours=1), got, 1)
+    tokens = dict(harness.anna.tokens)
+    listed = (await harness.call("get_devices"))["devices"]
+    kept = [one["id"] for one in listed if one["server"] or one["this_device"]]
+    assert len(kept) > 1
+    ((button,),) = (one["data"]["actions"] for one in got)
+    *parts, _, until_when = button["action"].split("_")
+    for number, device_id in enumerate(kept, 2):
+        action = "_".join([*parts, str(device_id), until_when])
+        harness.hass.bus.async_fire(
+            "mobile_app_notification_action", {"action": action}
+        )
+        await until(lambda: len(got) == number)  # noqa: B023
+        assert got[-1]["message"].startswith(
+            "Not removed from the Plex account of Anna"
+        )
+    assert harness.anna.tokens == tokens
+    await harness.settle()
+
+
+async def test_many_new_devices(
+    harness: Harness, phone: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """However many devices sign in at once, the phone is told of each."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    names = {f"Device {number}." for number in range(30)}
+    for name in names:
+        harness.anna.add_device(Client(name=name))
+    (entry,) = harness.hass.config_entries.async_loaded_entries(DOMAIN)
+    await entry.runtime_data.async_check_now()
+    await until(lambda: len(got) == len(names))
+    assert all(any(name in one["message"] for one in got) for name in names)
     await harness.settle()
 
 

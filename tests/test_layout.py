@@ -39,8 +39,8 @@ MOST_ATTRIBUTES = 8
 
 # What is longer than that, and why it stands together all the same.
 LONGER_MODULES = {
-    "api.models": (465, "a list of fields"),
-    "api.server_access": (450, "a route is chosen and given up by what its calls meet"),
+    "api.models": (495, "a list of fields"),
+    "api.server_access": (465, "a route is chosen and given up by what its calls meet"),
 }
 LARGER_CLASSES = {
     "api.server_access.Routing": (16, "a route is chosen, checked and given up"),

@@ -170,7 +170,7 @@ async def test_plex_pass_ends(
     for _ in range(4):
         await harness.wait(freezer, timedelta(hours=1))
     assert [call.data["message"] for call in told] == [
-        "The Plex Pass of Anna ends on 2026-12-09."
+        "The Plex subscription of Anna ends on 2026-12-09."
     ]
 
 

@@ -71,6 +71,7 @@ async def test_subscription_texts(harness: Harness) -> None:
         ("status", "Something New", "Something New"),
         ("status", "x" * 300, "x" * 255),
         ("plan", "lifetime", "lifetime"),
+        ("plan", "remote-watch", "remote-watch"),
         ("plan", "fortnightly", "fortnightly"),
         ("plan", "ü" * 256, "ü" * 255),
     ):
@@ -103,15 +104,24 @@ async def test_renewal(harness: Harness) -> None:
     assert harness.shown("sensor.subscription_ends", carla) is None
 
 
-async def test_cancelled(harness: Harness) -> None:
-    """A subscription that was cancelled has an end, and renews no more."""
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("active", "pending_cancellation"),
+        ("pending_cancellation", "pending_cancellation"),
+        ("canceled", "canceled"),
+    ],
+)
+async def test_cancelled(harness: Harness, state: str, status: str) -> None:
+    """A canceled subscription that still runs has an end, and renews no more."""
     ben = harness.ben
     now = harness.simulator.clock.now()
     ben.subscription = Subscription.cancelled(
-        now - timedelta(days=20), now + timedelta(days=10)
+        now - timedelta(days=20), now + timedelta(days=10), state
     )
     await harness.add(ben)
-    assert harness.state("sensor.subscription_status", ben) == "pending_cancellation"
+    assert harness.state("binary_sensor.plex_pass", ben) == "on"
+    assert harness.state("sensor.subscription_status", ben) == status
     assert harness.shown("sensor.subscription_renews", ben) is None
     ends_at = ben.subscription.ends_at
     assert ends_at is not None
@@ -147,6 +157,64 @@ async def test_first_of_several_subscriptions(harness: Harness) -> None:
         moment(harness.state("sensor.subscription_ends", ben)).timestamp()
         == 1_850_000_000
     )
+
+
+async def test_subscriptions_that_are_over(harness: Harness) -> None:
+    """A canceled subscription counts until its end, an ended or lapsed one never."""
+    ben, past, future = harness.ben, 1_700_000_000, 1_900_000_000
+    listed: list[dict[str, object]] = [
+        {"state": "ended", "endsAt": future},
+        {"state": "lapsed", "endsAt": future},
+        {"state": "canceled", "endsAt": past},
+        {"state": "canceled", "endsAt": None, "renewsAt": past},
+    ]
+    ben.overrides["subscriptions"] = listed
+    entry = await harness.add(ben)
+    assert harness.shown("sensor.subscription_ends", ben) is None
+    assert harness.shown("sensor.subscription_renews", ben) is None
+    listed.append({"state": "canceled", "endsAt": future})
+    await account_coordinator(entry).async_refresh()
+    await harness.settle()
+    assert moment(harness.state("sensor.subscription_ends", ben)).timestamp() == future
+
+
+async def test_remote_watch_pass(harness: Harness) -> None:
+    """A Remote Watch Pass has a plan and a date where there is no Plex Pass."""
+    ben, now = harness.ben, harness.simulator.clock.now().replace(microsecond=0)
+    ben.subscription = Subscription.remote_watch(now, now + timedelta(days=9))
+    await harness.add(ben)
+    assert harness.state("sensor.subscription_plan", ben) == "remote-watch"
+    assert moment(harness.state("sensor.subscription_renews", ben)) == now + timedelta(
+        days=9
+    )
+
+
+@pytest.mark.parametrize("first", ["Plex Pass", "Remote Watch Pass"])
+async def test_remote_watch_pass_beside_a_plex_pass(
+    harness: Harness, first: str
+) -> None:
+    """The dates are the Plex Pass's, in whatever order Plex lists the subscriptions."""
+    ben, now = harness.ben, harness.simulator.clock.now().replace(microsecond=0)
+    remote = Subscription.remote_watch(now, now + timedelta(days=9))
+    own = Subscription.cancelled(now, now + timedelta(days=20), "canceled")
+    ben.subscription = (
+        own.with_beside(remote) if first == "Plex Pass" else remote.with_beside(own)
+    )
+    await harness.add(ben)
+    assert harness.shown("sensor.subscription_renews", ben) is None
+    assert moment(harness.state("sensor.subscription_ends", ben)) == now + timedelta(
+        days=20
+    )
+    assert harness.state("binary_sensor.plex_pass", ben) == "on"
+
+
+async def test_lifetime_pass_after_a_canceled_one(harness: Harness) -> None:
+    """A Plex Pass that never ends outlives the canceled one before: there is no end."""
+    ben, now = harness.ben, harness.simulator.clock.now()
+    before = Subscription.cancelled(now, now + timedelta(days=20), "canceled")
+    ben.subscription = Subscription.lifetime(now).with_beside(before)
+    await harness.add(ben)
+    assert harness.shown("sensor.subscription_ends", ben) is None
 
 
 async def test_subscription_later(

@@ -453,6 +453,8 @@ def test_states() -> None:
     assert set(source["state"]) == {"local", "remote", "relay", "no_connection"}
     status = TEXTS["entity"]["sensor"]["subscription_status"]["state"]
     assert set(status) == set(sensor._SUBSCRIPTION_STATUSES.values())
+    plan = TEXTS["entity"]["sensor"]["subscription_plan"]["state"]
+    assert set(plan) == {"lifetime", "monthly", "quarterly", "remote-watch", "yearly"}
     events = TEXTS["entity"]["event"]["transient_token"]["state_attributes"]
     assert set(events["event_type"]["state"]) == set(
         event.TRANSIENT_TOKEN.event_types or ()

@@ -12,6 +12,7 @@ from homeassistant.components.binary_sensor import (
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .api.models import Account
 from .entity import AccountEntity, LastingEntity, ServerEntity
@@ -36,7 +37,7 @@ SIGN_IN = BinarySensorEntityDescription(
 ACCOUNT_BINARY_SENSORS: tuple[AccountBinarySensorDescription, ...] = (
     AccountBinarySensorDescription(
         key="plex_pass",
-        is_on_fn=lambda account: account.subscription.active,
+        is_on_fn=lambda account: account.has_plex_pass(dt_util.utcnow()),
     ),
     AccountBinarySensorDescription(
         key="two_factor_authentication",

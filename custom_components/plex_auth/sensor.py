@@ -15,6 +15,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
+from homeassistant.util import dt as dt_util
 
 from .api.connections import ConnectionKind
 from .api.models import SubscriptionPeriod
@@ -61,12 +62,14 @@ def _first(
     coordinator: AccountCoordinator,
     moment_of: Callable[[SubscriptionPeriod], datetime | None],
 ) -> datetime | None:
-    """Return the earliest date among the active subscriptions."""
-    moments = (
-        moment_of(period)
-        for period in coordinator.data.details.subscriptions
-        if period.state == "active"
-    )
+    """Return the earliest date among the current subscriptions.
+
+    It is None if one of them never ends, as a lifetime Plex Pass.
+    """
+    current = coordinator.data.details.current_subscriptions(dt_util.utcnow())
+    if any(period.is_endless for period in current):
+        return None
+    moments = (moment_of(period) for period in current)
     return min((moment for moment in moments if moment), default=None)
 
 

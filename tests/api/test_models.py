@@ -303,7 +303,7 @@ JWT = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJwbGV4LnR2In0.c2ln"
 
 
 def test_no_jwt() -> None:
-    """A Plex JWT is the token of nothing: no server takes it (plex-api.md §8)."""
+    """A Plex JWT is the token of nothing: no server plays with it (plex-api.md §8)."""
     with pytest.raises(UnexpectedAnswerError):
         SignIn.parse(ACCOUNT_JSON | {"authToken": JWT})
     assert Pin.parse({"id": 7, "code": "A", "authToken": JWT}).token is None
@@ -694,3 +694,77 @@ def test_account_holds_no_secret_at_all() -> None:
     assert "marker@example.com" in held
     for secret in set(SECRETS) - {"marker@example.com"}:
         assert secret not in held
+
+
+REMOTE = {"type": "remotewatchpass", "state": "active"}
+
+
+@pytest.mark.parametrize(
+    ("active", "plan", "listed", "has_plex_pass"),
+    [
+        (True, "lifetime", [], True),
+        (True, "yearly", [{"type": "plexpass", "state": "active"}], True),
+        (True, "yearly", [{"state": "active"}], True),
+        (
+            True,
+            "monthly",
+            [{"type": "plexpass", "state": "pending_cancellation"}],
+            True,
+        ),
+        (True, "remote-watch", [REMOTE], False),
+        (True, "remote-watch", [], False),
+        (True, None, [REMOTE], False),
+        (True, "something-new", [{"type": "something-new", "state": "active"}], False),
+        (True, "remote-watch", [REMOTE, {"type": "plexpass", "state": "active"}], True),
+        (
+            True,
+            "remote-watch",
+            [
+                REMOTE,
+                {"type": "plexpass", "state": "canceled", "endsAt": 1_700_000_001},
+            ],
+            True,
+        ),
+        (
+            True,
+            "remote-watch",
+            [
+                REMOTE,
+                {"type": "plexpass", "state": "canceled", "endsAt": 1_700_000_000},
+            ],
+            False,
+        ),
+        (
+            True,
+            "remote-watch",
+            [REMOTE, {"type": "plexpass", "state": "canceled"}],
+            False,
+        ),
+        (
+            True,
+            "remote-watch",
+            [REMOTE, {"type": "plexpass", "state": "lapsed"}],
+            False,
+        ),
+        (True, "yearly", [{"type": "plexpass", "state": "ended"}], True),
+        (False, "yearly", [{"type": "plexpass", "state": "active"}], False),
+        (None, "yearly", [{"type": "plexpass", "state": "active"}], None),
+    ],
+)
+def test_plex_pass(
+    active: bool | None,
+    plan: str | None,
+    listed: list[Json],
+    has_plex_pass: bool | None,
+) -> None:
+    """Only an active Plex Pass is one; one of an unnamed type counts."""
+    account = Account.parse(
+        {
+            "id": 1,
+            "uuid": "u",
+            "subscription": {"active": active, "plan": plan},
+            "subscriptions": listed,
+        }
+    )
+    now = datetime.fromtimestamp(1_700_000_000, UTC)
+    assert account.has_plex_pass(now) is has_plex_pass

@@ -36,7 +36,7 @@ def new_token(kind: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Subscription:
-    """Hold a Plex Pass or its absence.
+    """Hold a subscription or its absence, and what there is `beside` it.
 
     See plex-api.md §1.1, `subscription`, `subscriptions`, `pastSubscriptions`.
     """
@@ -49,7 +49,9 @@ class Subscription:
     subscribed_at: datetime | None = None
     renews_at: datetime | None = None
     ends_at: datetime | None = None
-    past: bool = False
+    type: str = "plexpass"
+    state: str = "active"
+    beside: tuple[Subscription, ...] = ()
 
     @classmethod
     def lifetime(cls, subscribed_at: datetime) -> Subscription:
@@ -63,10 +65,30 @@ class Subscription:
         return replace(paid, renews_at=renews_at)
 
     @classmethod
-    def cancelled(cls, subscribed_at: datetime, ends_at: datetime) -> Subscription:
-        """Return a Plex Pass that was cancelled and still runs until `ends_at`."""
+    def cancelled(
+        cls, subscribed_at: datetime, ends_at: datetime, state: str = "active"
+    ) -> Subscription:
+        """Return a Plex Pass that was cancelled and still runs until `ends_at`.
+
+        Its `state` is `active`, `pending_cancellation` or `canceled`.
+        """
         paid = cls._paid("monthly", "Monthly", subscribed_at)
-        return replace(paid, status="PendingCancellation", ends_at=ends_at)
+        status = "Canceled" if state == "canceled" else "PendingCancellation"
+        return replace(paid, status=status, state=state, ends_at=ends_at)
+
+    @classmethod
+    def remote_watch(cls, subscribed_at: datetime, renews_at: datetime) -> Subscription:
+        """Return a Remote Watch Pass, which is no Plex Pass, that renews each month."""
+        return cls(
+            active=True,
+            status="Active",
+            plan="remote-watch",
+            description="Remote Watch Pass",
+            payment_service="braintree",
+            subscribed_at=subscribed_at,
+            renews_at=renews_at,
+            type="remotewatchpass",
+        )
 
     @classmethod
     def _paid(cls, plan: str, name: str, subscribed_at: datetime) -> Subscription:
@@ -87,13 +109,25 @@ class Subscription:
             plan=None,
             subscribed_at=subscribed_at,
             ends_at=ends_at,
-            past=True,
+            state="ended",
         )
 
+    @property
+    def has_plex_pass(self) -> bool:
+        """Return whether a Plex Pass that has not ended is among the subscriptions."""
+        return any(
+            one.active and one.type == "plexpass" for one in (self, *self.beside)
+        )
+
+    def with_beside(self, *others: Subscription) -> Subscription:
+        """Return this subscription, listed before others of the same account."""
+        return replace(self, beside=others)
+
     def items(self, *, past: bool) -> list[dict[str, object]]:
-        """Return the list `pastSubscriptions` or `subscriptions`: one item at most."""
-        if self.past is not past or not (past or self.active):
-            return []
+        """Return the list `pastSubscriptions` or `subscriptions`."""
+        beside = [item for other in self.beside for item in other.items(past=past)]
+        if (self.state == "ended") is not past or not (past or self.active):
+            return beside
         return [
             {
                 "id": None if past else "1000001",
@@ -107,11 +141,12 @@ class Subscription:
                 "canUpgrade": False,
                 "canDowngrade": False,
                 "canConvert": False,
-                "type": "plexpass",
+                "type": self.type,
                 "transfer": None,
-                "state": "ended" if past else "active",
+                "state": self.state,
                 "billing": {"internalPaymentMethod": {}, "paymentMethodId": None},
-            }
+            },
+            *beside,
         ]
 
 
@@ -362,7 +397,7 @@ class Account:
                 "paymentService": self.subscription.payment_service,
                 "plan": self.subscription.plan,
                 "features": list(_FEATURES)
-                if self.subscription.active
+                if self.subscription.has_plex_pass
                 else list(_FEATURES[:1]),
             },
             "subscriptionDescription": self.subscription.description,
@@ -389,7 +424,7 @@ class Account:
                 "mediaReviewsVisibility": 0,
                 "mediaReviewsLanguages": None,
             },
-            "entitlements": ["all"] if self.subscription.active else [],
+            "entitlements": ["all"] if self.subscription.has_plex_pass else [],
             "subscriptions": self.subscription.items(past=False),
             "pastSubscriptions": self.subscription.items(past=True),
             "trials": [],
@@ -402,7 +437,7 @@ class Account:
             "backupCodesCreated": self.backup_codes_created,
             "attributionPartner": None,
         }
-        if self.subscription.active:
+        if self.subscription.has_plex_pass:
             answer["roles"] = ["plexpass"]
         answer.update(self.overrides)
         return {

@@ -149,7 +149,7 @@ class MediaServerRoutes:
                 "myPlex": True,
                 "myPlexMappingState": "mapped",
                 "myPlexSigninState": "ok" if server.claimed else "none",
-                "myPlexSubscription": server.owner.subscription.active,
+                "myPlexSubscription": server.owner.subscription.has_plex_pass,
                 "myPlexUsername": server.owner.email if server.claimed else "",
                 "offlineTranscode": 1,
                 "ownerFeatures": "pass,session_kick,session_bandwidth_restrictions",

@@ -70,6 +70,36 @@ async def test_subscriptions(plex: SimulatedPlex, token: str) -> None:
         assert [item["endsAt"] for item in found["pastSubscriptions"]] == past
 
 
+async def test_kinds_of_subscriptions(plex: SimulatedPlex, token: str) -> None:
+    """A subscription has its type and state, and only a Plex Pass has its roles."""
+    then = datetime(2030, 5, 1, 12, 30, 15, tzinfo=UTC)
+    remote = Subscription.remote_watch(then, then)
+    pending = Subscription.cancelled(then, then, "pending_cancellation")
+    for subscription, status, listed, roles in (
+        (
+            Subscription.cancelled(then, then, "canceled"),
+            "Canceled",
+            [("plexpass", "canceled")],
+            ["plexpass"],
+        ),
+        (
+            pending.with_beside(remote),
+            "PendingCancellation",
+            [("plexpass", "pending_cancellation"), ("remotewatchpass", "active")],
+            ["plexpass"],
+        ),
+        (remote, "Active", [("remotewatchpass", "active")], None),
+    ):
+        plex.ben.subscription = subscription
+        found = (await plex.get("/user", token)).json
+        assert found["subscription"]["active"] is True
+        assert found["subscription"]["status"] == status
+        assert [(item["type"], item["state"]) for item in found["subscriptions"]] == (
+            listed
+        )
+        assert found.get("roles") == roles
+
+
 async def test_what_a_request_needs(plex: SimulatedPlex) -> None:
     """What exists wants a client identifier, in header or query, and then a token."""
     for method, path, without_token in (

@@ -18,6 +18,8 @@ _MAX_CONNECTIONS: Final = 128
 _MAX_SERVERS: Final = 1000
 _MAX_ITEMS: Final = 128
 _LONG_AWAY: Final = timedelta(days=30)
+_PLEX_PASS: Final = "plexpass"
+_REMOTE_WATCH_PLAN: Final = "remote-watch"
 OWN_ACCOUNT: Final = 0
 """The owner of a server that the account itself owns; Plex's own IDs are above."""
 
@@ -44,7 +46,7 @@ def require_container(data: Json) -> Fields:
 
 @model
 class Subscription:
-    """The Plex Pass of an account (plex-api.md §1.1)."""
+    """The paid plan of an account (plex-api.md §1.1)."""
 
     active: bool | None
     status: str | None
@@ -98,6 +100,22 @@ class SubscriptionPeriod:
             grace_period=fields.boolean("gracePeriod"),
             on_hold=fields.boolean("onHold"),
         )
+
+    @property
+    def is_plex_pass(self) -> bool:
+        """Return whether this is a Plex Pass, which it is too if Plex names no type."""
+        return self.type in (None, _PLEX_PASS)
+
+    @property
+    def is_endless(self) -> bool:
+        """Return whether Plex names neither a renewal nor an end."""
+        return self.renews_at is None and self.ends_at is None
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether the subscription is over; a canceled one runs to its end."""
+        if self.state == "canceled":
+            return self.ends_at is None or self.ends_at <= now
+        return self.state in ("ended", "lapsed")
 
 
 @model
@@ -238,6 +256,19 @@ class Account:
     def name(self) -> str:
         """Return a display name; it is logged, so it is never an email address."""
         return self.own_name or "Plex account"
+
+    def current_subscriptions(self, now: datetime) -> list[SubscriptionPeriod]:
+        """Return the Plex Passes that are not over, or else the other subscriptions."""
+        current = [one for one in self.subscriptions if not one.is_over(now)]
+        return [one for one in current if one.is_plex_pass] or current
+
+    def has_plex_pass(self, now: datetime) -> bool | None:
+        """Return whether a Plex Pass is active, None if Plex does not report it."""
+        if not self.subscription.active:
+            return self.subscription.active
+        if current := self.current_subscriptions(now):
+            return current[0].is_plex_pass
+        return self.subscription.plan != _REMOTE_WATCH_PLAN
 
 
 @model
