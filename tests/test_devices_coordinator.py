@@ -66,9 +66,10 @@ def own_device(harness: Harness, entry: MockConfigEntry) -> int:
 
 def stored_ids(hass_storage: dict[str, Any], entry: MockConfigEntry) -> list[int]:
     """Return the ids that are stored of an entry."""
-    stored: dict[str, list[int]] = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
-    assert stored.keys() == {"ids"}
-    return stored["ids"]
+    stored: dict[str, Any] = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
+    assert stored.keys() == {"ids", "rejected"}
+    ids: list[int] = stored["ids"]
+    return ids
 
 
 async def async_write(harness: Harness) -> None:
@@ -337,12 +338,14 @@ async def test_rejected(
 
 
 @pytest.mark.usefixtures("all_enabled")
-async def test_plex_tv_away(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
+@pytest.mark.parametrize("order", [["account", "devices"], ["devices", "account"]])
+async def test_plex_tv_away(harness: Harness, order: list[str]) -> None:
     """Without plex.tv the count is not known; it is as soon as plex.tv is back."""
     entry = await harness.add(harness.anna, harness.server)
     device = harness.anna.add_device(PHONE)
     await harness.simulator.stop_plex_tv()
-    await harness.wait(freezer, HOUR)
+    for polled in order:
+        await getattr(entry.runtime_data, polled).async_poll()
     assert harness.state(COUNT) == STATE_UNAVAILABLE
     assert harness.state(EVENT) == STATE_UNKNOWN
     await harness.simulator.start_plex_tv()

@@ -18,9 +18,10 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
+from .account_memory import async_account_memory, async_forget_account
 from .const import CONF_API_URL, CONF_LAST_KNOWN, DOMAIN, SUBENTRY_TYPE_SERVER
 from .coordinator import AccountCoordinator
-from .devices_coordinator import DevicesCoordinator, async_forget_devices
+from .devices_coordinator import DevicesCoordinator
 from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out, is_ours
 from .issues import async_delete_issues, async_watch_issues
@@ -77,9 +78,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     token. Otherwise the polls delay setup by two seconds at most.
     """
     await async_migrate_entities(hass, entry)
-    account = AccountCoordinator(hass, entry)
+    memory = await async_account_memory(hass, entry.entry_id)
+    account = AccountCoordinator(hass, entry, memory)
     data = entry.runtime_data = PlexAuthData(
-        account, DevicesCoordinator(hass, entry, account)
+        account, DevicesCoordinator(hass, entry, account, memory)
     )
     entry.async_on_unload(entry.add_update_listener(_on_update(entry)))
     subentries = list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER))
@@ -106,6 +108,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     @callback
     def async_started(_: HomeAssistant) -> None:
         # Automations are listening by now.
+        account.word.async_start()
+        account.async_update_listeners()
         entry.async_on_unload(data.devices.async_start())
 
     entry.async_on_unload(async_at_started(hass, async_started))
@@ -121,8 +125,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) ->
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Forget the devices; end the sign-in if it is our own."""
-    await async_forget_devices(hass, entry.entry_id)
+    """Forget the account; end the sign-in if it is our own."""
+    await async_forget_account(hass, entry.entry_id)
     if is_ours(entry.data):
         await async_sign_out(hass, entry.data)
 

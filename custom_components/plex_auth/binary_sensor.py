@@ -103,13 +103,13 @@ class SignInBinarySensor(AccountEntity, BinarySensorEntity):
     @override
     def available(self) -> bool:
         """Return whether plex.tv has accepted or rejected the sign-in."""
-        return super().available or self.coordinator.token_rejected
+        return self.is_on is not None
 
     @property
     @override
-    def is_on(self) -> bool:
+    def is_on(self) -> bool | None:
         """Return whether plex.tv rejects the sign-in."""
-        return self.coordinator.token_rejected
+        return self.coordinator.word.shown
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):

@@ -14,6 +14,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from .account_memory import AccountMemory, LastWord
 from .api.errors import PlexError, TokenRejectedError, cut_frames
 from .api.fields import printable
 from .api.intervals import Interval
@@ -128,7 +129,9 @@ class AccountData(NamedTuple):
 class AccountCoordinator(SharedPollCoordinator[AccountData]):
     """Coordinator of an account: its sign-in, details, and servers."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry[Any], memory: AccountMemory
+    ) -> None:
         """Initialize a plex.tv client with the entry's own client identifier."""
         super().__init__(hass, entry, name=_log_name(entry), interval=ACCOUNT_INTERVAL)
         self._plex = async_create_plex_tv(hass, entry.data)
@@ -140,6 +143,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             start=background(hass, entry),
         )
         self.pause = Interval(_PLEX_TV_PAUSE)
+        self.word = LastWord(hass, memory)
         self._rejected_token: str | None = None
         self._retry_interval = _FIRST_RETRY
         self._was_rejected = False
@@ -248,6 +252,8 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         not while there is a reconfigure dialog: a dialog that is ended here asks again.
         """
         rejected, was_rejected = self.token_rejected, self._was_rejected
+        is_known = rejected or self.last_update_success
+        self.word.async_note(rejected if is_known else None)
         self._was_rejected = rejected
         if self.last_update_success:
             # A dialog with a sign-in in progress may finish.

@@ -1,18 +1,16 @@
-"""The poll of an account's authorized devices, and the known devices."""
+"""The poll of an account's authorized devices."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.storage import Store
-from homeassistant.util.hass_dict import HassKey
 
+from .account_memory import AccountMemory, DeviceEvent
 from .api.devices import Device
 from .api.errors import (
     NotFoundError,
@@ -22,7 +20,7 @@ from .api.errors import (
     TooLargeError,
 )
 from .clients import async_create_plex_tv
-from .const import CONF_CLIENT_IDENTIFIER, DOMAIN, LOGGER
+from .const import CONF_CLIENT_IDENTIFIER, LOGGER
 from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .messages import invalid
 
@@ -33,93 +31,7 @@ UNTOLD_INTERVAL: Final = timedelta(days=1)
 # The state of an event entity is a time in milliseconds: two events need two times.
 _BETWEEN_EVENTS: Final = 0.002
 
-_STORAGE_VERSION: Final = 1
-_SAVE_DELAY_SECONDS: Final = 1
-
-_DATA_DEVICES: HassKey[dict[str, KnownDevices]] = HassKey(f"{DOMAIN}_devices")
-
-
-class DeviceEvent(StrEnum):
-    """A change to an authorized device."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-
-
 type DeviceListener = Callable[[DeviceEvent, int, Device | None], None]
-
-
-@callback
-def async_known_devices(hass: HomeAssistant, entry_id: str) -> KnownDevices:
-    """Return the known devices of an entry's account."""
-    known = hass.data.setdefault(_DATA_DEVICES, {})
-    if entry_id not in known:
-        known[entry_id] = KnownDevices(hass, entry_id)
-    return known[entry_id]
-
-
-async def async_forget_devices(hass: HomeAssistant, entry_id: str) -> None:
-    """Forget the devices of a removed entry, including stored ones."""
-    known = async_known_devices(hass, entry_id)
-    del hass.data[_DATA_DEVICES][entry_id]
-    await known.async_remove()
-
-
-class KnownDevices:
-    """The known devices of an account by ID; of stored ones, only the ID is known."""
-
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Initialize for an entry."""
-        self._store = Store[dict[str, Any]](
-            hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True
-        )
-        self._devices: dict[int, Device | None] | None = None
-
-    async def async_load(self) -> None:
-        """Load the stored IDs, unless devices are already known."""
-        if (
-            self._devices is not None
-            or (stored := await self._store.async_load()) is None
-        ):
-            return
-        self._devices = {
-            device_id: None
-            for device_id in stored.get("ids", ())
-            if isinstance(device_id, int)
-        }
-
-    @callback
-    def async_changes(
-        self, devices: Mapping[int, Device]
-    ) -> Iterator[tuple[DeviceEvent, int, Device | None]]:
-        """Yield the changes since the last call; each is remembered once yielded.
-
-        Without stored devices, the first call yields none. A device of which only the ID
-        was stored is yielded as its ID and None.
-        """
-        if (known := self._devices) is None:
-            known = self._devices = dict(devices)
-            self._async_save()
-        for device_id in sorted(known.keys() - devices.keys()):
-            device = known.pop(device_id)
-            self._async_save()
-            yield DeviceEvent.REMOVED, device_id, device
-        for device_id in sorted(devices.keys() - known.keys()):
-            known[device_id] = devices[device_id]
-            self._async_save()
-            yield DeviceEvent.ADDED, device_id, devices[device_id]
-        known.update(devices)
-
-    async def async_remove(self) -> None:
-        """Remove the stored IDs."""
-        await self._store.async_remove()
-
-    @callback
-    def _async_save(self) -> None:
-        """Schedule storing the IDs."""
-        self._store.async_delay_save(
-            lambda: {"ids": sorted(self._devices or ())}, _SAVE_DELAY_SECONDS
-        )
 
 
 class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
@@ -130,9 +42,13 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
     """
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry[Any], account: AccountCoordinator
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        account: AccountCoordinator,
+        memory: AccountMemory,
     ) -> None:
-        """Initialize with the account's coordinator."""
+        """Initialize with the account's coordinator and memory."""
         super().__init__(
             hass,
             entry,
@@ -142,8 +58,8 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         )
         self.failure: PlexError | None = None
         self._account = account
+        self._memory = memory
         self._plex = async_create_plex_tv(hass, entry.data)
-        self._known = async_known_devices(hass, entry.entry_id)
         self._lock = asyncio.Lock()
         self._is_late = False
         self._event_listeners: list[DeviceListener] = []
@@ -160,7 +76,9 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
 
         @callback
         def async_account_changed() -> None:
-            if self._is_late and self._account.failure is None:
+            if self._account.failure is not None:
+                self._is_late |= self.failure is not None
+            elif self._is_late:
                 self._is_late = False
                 self.async_poll_now()
 
@@ -255,8 +173,7 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
 
     async def _async_fire_events(self, devices: dict[int, Device]) -> None:
         """Fire one event per change; on shutdown the rest wait for the next start."""
-        await self._known.async_load()
-        changes = self._known.async_changes(devices)
+        changes = self._memory.async_changes(devices)
         while not self._shutdown_requested and (change := next(changes, None)):
             event, device_id, device = change
             if device is not None and self.is_own(device):

@@ -7,8 +7,9 @@ from homeassistant.const import ATTR_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .account_memory import DeviceEvent
 from .api.devices import Device
-from .devices_coordinator import DeviceEvent, DevicesCoordinator
+from .devices_coordinator import DevicesCoordinator
 from .entity import AccountEntity, LastingEntity, ServerEntity
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator

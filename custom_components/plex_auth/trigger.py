@@ -24,8 +24,8 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.util import dt as dt_util
 
+from .account_memory import DeviceEvent
 from .automation import own_entities
-from .devices_coordinator import DeviceEvent
 from .transient_tokens import TransientTokenEvent
 
 BINARY_SENSORS: Final[Mapping[str, DomainSpec]] = {BINARY_SENSOR_DOMAIN: DomainSpec()}
