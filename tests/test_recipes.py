@@ -22,7 +22,7 @@ from homeassistant.util import dt as dt_util
 
 from .harness import Harness
 from .helpers import async_settle, yaml_examples
-from .plex_simulator import Subscription, Way
+from .plex_simulator import Fault, Subscription, Way
 from .plex_simulator.media_server import PICTURE
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,16 @@ type Cook = Callable[[str], Awaitable[None]]
 def expected_lingering_timers() -> bool:
     """Accept the timers of triggers: Home Assistant ends without removing them."""
     return True
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the parts that run recipes have logged as a warning or an error."""
+    parts = ("homeassistant.components.", "homeassistant.helpers.")
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.startswith(parts)
+    ]
 
 
 @pytest.fixture
@@ -97,14 +107,34 @@ async def test_rest_command(
     assert len(begun) == (0 if videos else 1)
 
 
+async def test_rest_command_without_the_server(
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook
+) -> None:
+    """The work does not begin while the server cannot be reached."""
+    begun = async_mock_service(harness.hass, "script", "turn_on")
+    freezer.move_to("2026-12-01 03:59:30+00:00")
+    await harness.hass.config.async_set_time_zone("UTC")
+    await harness.add(harness.anna, harness.server)
+    await cook("A REST command with a token")
+    await harness.server.stop()
+    await harness.wait(freezer, timedelta(minutes=1))
+    automation = harness.hass.states.async_all("automation")[0]
+    assert automation.attributes["last_triggered"] is not None
+    assert begun == []
+
+
 async def test_picture(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Home Assistant shows the server's picture, and no address or token of it."""
+    """Home Assistant shows the server's picture, and no address or token of it.
+
+    A restart of the server makes one new address, and no line in the log.
+    """
     await cook("Show a film poster as an image entity")
     client = await hass_client()
 
@@ -126,6 +156,42 @@ async def test_picture(
         200,
         200,
     ]
+    assert complaints(caplog) == []
+
+
+async def test_picture_of_a_server_that_comes_later(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    cook: Cook,
+    hass_client: ClientSessionGenerator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server that is away when Home Assistant starts shows its picture once it is back.
+
+    An outage without a restart makes no new address.
+    """
+    await harness.server.stop()
+    await harness.lose(freezer)
+    await cook("Show a film poster as an image entity")
+    caplog.clear()
+    await harness.server.start()
+    await harness.wait(freezer, timedelta(minutes=5))
+    shown = harness.hass.states.get("image.film_of_the_week")
+    assert shown is not None
+    response = await (await hass_client()).get(shown.attributes["entity_picture"])
+    assert response.status == HTTPStatus.OK
+    assert await response.read() == PICTURE
+    issued = len(harness.simulator.requests_to("security_token"))
+    assert issued == 1
+    harness.server.faults.set("identity", Fault.reset())
+    await harness.lose(freezer)
+    assert harness.state("binary_sensor.reachable") == "off"
+    harness.server.faults.clear()
+    await harness.wait(freezer, timedelta(minutes=5))
+    assert harness.state("binary_sensor.reachable") == "on"
+    assert len(harness.simulator.requests_to("security_token")) == issued
+    assert complaints(caplog) == []
 
 
 async def test_poster_of_a_server_that_is_away(
@@ -172,6 +238,28 @@ async def test_plex_pass_ends(
     assert [call.data["message"] for call in told] == [
         "The Plex subscription of Anna ends on 2026-12-09."
     ]
+
+
+@pytest.mark.parametrize("hours", [1, 30])
+async def test_plex_pass_ends_while_plex_tv_is_away(
+    harness: Harness, freezer: FrozenDateTimeFactory, cook: Cook, hours: int
+) -> None:
+    """An outage before the moment changes nothing; at that moment it is not told."""
+    told = async_mock_service(harness.hass, "notify", "mobile_app_phone")
+    freezer.move_to("2026-12-01 12:00:00+00:00")
+    await harness.hass.config.async_set_time_zone("UTC")
+    harness.anna.subscription = Subscription.cancelled(
+        dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=8)
+    )
+    await harness.add(harness.anna)
+    await cook("Tell me before a Plex Pass ends")
+    harness.simulator.faults.set("user", Fault.html(502))
+    for _ in range(hours):
+        await harness.wait(freezer, timedelta(hours=1))
+    harness.simulator.faults.clear()
+    for _ in range(32 - hours):
+        await harness.wait(freezer, timedelta(hours=1))
+    assert len(told) == (1 if hours == 1 else 0)
 
 
 @pytest.mark.parametrize("trouble", ["none", "server", "token"])
