@@ -134,7 +134,7 @@ def _listed_server(server: ListedServer) -> dict[str, Any]:
 def _server(server: ServerCoordinator) -> dict[str, Any]:
     """Return facts about a loaded server."""
     access = server.access
-    listed = access.listed
+    listed = access.target.listed
     route = server.data.route if server.data is not None else None
     return {
         **_subentry(server.subentry),

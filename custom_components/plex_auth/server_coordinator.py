@@ -117,7 +117,8 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
         self.reachability = Reachability()
-        self._found_elsewhere = 0
+        self.found_elsewhere = 0
+        """How many polls in a row found it at a listed address, not the typed one."""
         self._on_shutdown = [
             self.issued_token.watch(self.async_update_listeners),
             hass.bus.async_listen(
@@ -151,11 +152,6 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     def is_reached(self) -> bool:
         """Return whether the last poll reached the server, False before the first."""
         return self.last_update_success and self.data is not None
-
-    @property
-    def is_found_elsewhere(self) -> bool:
-        """Return whether a listed address answered in place of the typed one, twice."""
-        return self._found_elsewhere > 1
 
     @callback
     def async_follow(self) -> None:
@@ -216,8 +212,8 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         try:
             identity, route = await access.identify()
         except PlexError as err:
-            self._found_elsewhere = (
-                self._found_elsewhere + 1
+            self.found_elsewhere = (
+                self.found_elsewhere + 1
                 if access.target.url is not None and await access.is_found_elsewhere()
                 else 0
             )
@@ -228,7 +224,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 account=self.config_entry.title,
                 server=self.subentry.title,
             ) from err
-        self._found_elsewhere = 0
+        self.found_elsewhere = 0
         if access.is_unclaimed:
             # An unclaimed server checks no token, and gets none (plex-api.md §17.1).
             self.notifications.stop()

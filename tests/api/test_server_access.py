@@ -353,8 +353,8 @@ async def test_server_of_nobody(scene: Scene) -> None:
     """A server that belongs to nobody refuses every token, and that is told."""
     access = scene.access()
     await access.call(issue)
-    assert access.listed is not None
-    scene.stored = KnownServer.from_listed(access.listed)
+    assert access.target.listed is not None
+    scene.stored = KnownServer.from_listed(access.target.listed)
     scene.server.faults.set("security_token", Fault.status(401))
     scene.server.faults.set("root", Fault.status(401))
     scene.server.claimed = False

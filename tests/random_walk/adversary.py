@@ -58,7 +58,7 @@ class Adversary:
 
     harness: Harness
     servers: list[MediaServer]
-    # Servers for which somebody has typed an address without TLS.
+    # Servers for which somebody has typed, or agreed to, an address without TLS.
     typed: set[MediaServer] = field(default_factory=set)
     _impostors: dict[Impostor, Disguise] = field(default_factory=dict)
     _restore: list[Callable[[], None]] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
+from custom_components.plex_auth.issues import Issue
 from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.data_entry_flow import FlowManager, InvalidData, UnknownFlow
@@ -29,7 +30,7 @@ class Dialogs:
 
     harness: Harness
     servers: list[MediaServer]
-    # Gets the servers for which an address without TLS is typed.
+    # Gets the servers for which an address without TLS is typed or agreed to.
     typed: set[MediaServer]
 
     async def open_sign_in(self) -> None:
@@ -106,6 +107,7 @@ class Dialogs:
             answer = self._server_answer
         elif manager is self._repairs:
             answer = self._repair_answer
+            self._note_agreed(flow["context"]["issue_id"], step)
         # A server may be picked that the form does not offer.
         with suppress(UnknownFlow, InvalidData):
             await manager.async_configure(flow["flow_id"], answer(step, picks))
@@ -153,6 +155,19 @@ class Dialogs:
             return {}
         server = picked(self.servers, picks)
         return {"token": server.access_token_for(server.owner)}
+
+    def _note_agreed(self, issue_id: str, step: str) -> None:
+        """Note that somebody agrees to the address that a repair shows."""
+        if step != "confirm" or not issue_id.startswith(Issue.NOT_REACHED):
+            return
+        for entry in self.harness.hass.config_entries.async_entries(DOMAIN):
+            for subentry in entry.subentries.values():
+                if issue_id.endswith(subentry.subentry_id):
+                    self.typed.update(
+                        server
+                        for server in self.servers
+                        if server.machine_identifier == subentry.unique_id
+                    )
 
     def _somebody(self, picks: Picks) -> Account:
         """Return Anna or, not so often, Ben."""

@@ -29,7 +29,7 @@ from .errors import (
     WrongServerError,
 )
 from .intervals import Interval
-from .models import Identity, ListedServer, Source
+from .models import Identity, Source
 from .race import find_server, race
 from .server import PlexServer, require_started, supports_sources
 from .server_list import AccountServer
@@ -254,11 +254,6 @@ class ServerAccess:
         return self.target.url, self.target.typed_token, self._verifies
 
     @property
-    def listed(self) -> ListedServer | None:
-        """Return the server as plex.tv lists it now, or None if it does not."""
-        return self.target.listed
-
-    @property
     def failures(self) -> dict[Route, PlexError]:
         """Return the errors of the routes that were tried last."""
         return self.routing.failures
@@ -278,7 +273,8 @@ class ServerAccess:
         """Return the version last reported by the server, or else by plex.tv."""
         if self.identity is not None and self.identity.version is not None:
             return self.identity.version
-        return self.listed.product_version if self.listed is not None else None
+        listed = self.target.listed
+        return listed.product_version if listed is not None else None
 
     def at(self, url: URL) -> PlexServer:
         """Return the server at an address."""
@@ -341,7 +337,8 @@ class ServerAccess:
         Raises the errors of `call`, NotFoundError for an unknown source and, without a
         request, NotOwnerError and ServerTooOldError.
         """
-        if self.listed is not None and not self.listed.owned:
+        listed = self.target.listed
+        if listed is not None and not listed.owned:
             raise NotOwnerError
         if not supports_sources(self.version):
             raise ServerTooOldError
