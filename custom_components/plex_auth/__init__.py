@@ -27,7 +27,7 @@ from .flows.sign_in import async_sign_out, is_ours
 from .issues import async_delete_issues, async_watch_issues
 from .messages import translation_of
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
-from .server_coordinator import ServerCoordinator
+from .server_coordinator import ServerCoordinator, async_follow_list
 from .services import async_setup_services
 from .transient_tokens import async_forget_tokens
 
@@ -94,6 +94,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     data.async_listen(partial(async_watch_issues, hass))
     data.async_listen(async_follow_device)
+    data.async_listen(async_follow_list)
     data.is_ready = True
     data.async_follow_servers()
 
