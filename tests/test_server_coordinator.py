@@ -559,21 +559,40 @@ async def test_list_without_news(
     assert not harness.asked()["security_resources"]
 
 
-@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=["own first", "source first"])
-async def test_sources_after_all_servers_were_claimed(
+@pytest.mark.parametrize(
+    "order", [[0], [0, 1], [1, 0]], ids=["own", "own first", "source first"]
+)
+async def test_sources_after_servers_were_claimed(
     harness: Harness, freezer: FrozenDateTimeFactory, good: str, order: list[int]
 ) -> None:
     """Sources are back with the poll that finds their server claimed."""
     entry = await add_watched(harness, good)
     pair = (harness.server, harness.world.basement)
-    for server in pair:
-        server.unclaim()
+    for index in order:
+        pair[index].unclaim()
     await harness.wait(freezer, SOURCE_POLL)
     assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
     for index in order:
         pair[index].claim(harness.anna)
         await account_coordinator(entry).servers.renew(now=True)
         await harness.wait(freezer, LATE_POLL)
+    assert harness.state(f"sensor.source_{good}") == "local"
+
+
+async def test_sources_of_a_server_that_hears_late_of_its_claim(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """Sources are asked for again by the poll that finds their server claimed."""
+    entry = await add_watched(harness, good)
+    harness.server.unclaim()
+    await harness.wait(freezer, SOURCE_POLL)
+    harness.server.claim(harness.anna)
+    harness.server.faults.set("security_resources", Fault.status(401))
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.settle()
+    harness.server.faults.clear()
+    assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
+    await harness.wait(freezer, LATE_POLL)
     assert harness.state(f"sensor.source_{good}") == "local"
 
 
