@@ -26,7 +26,14 @@ from homeassistant.const import (
 from homeassistant.core import CoreState, Event
 
 from .harness import Harness
-from .helpers import async_arrival, server_coordinator, server_data, source_of, until
+from .helpers import (
+    account_coordinator,
+    async_arrival,
+    server_coordinator,
+    server_data,
+    source_of,
+    until,
+)
 from .plex_simulator import Fault, MediaServer
 from .plex_simulator.faults import Exchange
 from .plex_simulator.worlds import PODCASTS
@@ -514,6 +521,77 @@ async def test_sources_come_back_with_their_server(
     await add_watched(harness, good)
     assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
     await harness.server.start()
+    await harness.wait(freezer, LATE_POLL)
+    assert harness.state(f"sensor.source_{good}") == "local"
+
+
+@pytest.mark.parametrize("change", ["change_port", "rotate_access_tokens"])
+async def test_sources_follow_the_list(
+    harness: Harness, good: str, change: str
+) -> None:
+    """Sources are asked for once when plex.tv lists other addresses or tokens."""
+    entry = await add_watched(harness, good)
+    servers = account_coordinator(entry).servers
+    if (changing := getattr(harness.world.basement, change)()) is not None:
+        await changing
+    harness.asked()
+    for _ in range(2):
+        await servers.renew(now=True)
+        await harness.settle()
+    assert harness.asked()["security_resources"] == 1
+    listed = {one.uri for one in harness.world.basement.connections}
+    shown = harness.entity(f"sensor.source_{good}").attributes["connections"]
+    assert set(shown) == listed
+
+
+async def test_list_without_news(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """A list that is known at last, or says the same, is no reason to ask."""
+    harness.simulator.faults.set("resources", Fault.status(503))
+    entry = await add_watched(harness, good)
+    harness.asked()
+    harness.simulator.faults.clear()
+    for presence in (True, False):
+        harness.world.basement.presence = presence
+        await account_coordinator(entry).servers.renew(now=True)
+        await harness.settle()
+    assert not harness.asked()["security_resources"]
+
+
+@pytest.mark.parametrize(
+    "order", [[0], [0, 1], [1, 0]], ids=["own", "own first", "source first"]
+)
+async def test_sources_after_servers_were_claimed(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str, order: list[int]
+) -> None:
+    """Sources are back with the poll that finds their server claimed."""
+    entry = await add_watched(harness, good)
+    pair = (harness.server, harness.world.basement)
+    for index in order:
+        pair[index].unclaim()
+    await harness.wait(freezer, SOURCE_POLL)
+    assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
+    for index in order:
+        pair[index].claim(harness.anna)
+        await account_coordinator(entry).servers.renew(now=True)
+        await harness.wait(freezer, LATE_POLL)
+    assert harness.state(f"sensor.source_{good}") == "local"
+
+
+async def test_sources_of_a_server_that_hears_late_of_its_claim(
+    harness: Harness, freezer: FrozenDateTimeFactory, good: str
+) -> None:
+    """Sources are asked for again by the poll that finds their server claimed."""
+    entry = await add_watched(harness, good)
+    harness.server.unclaim()
+    await harness.wait(freezer, SOURCE_POLL)
+    harness.server.claim(harness.anna)
+    harness.server.faults.set("security_resources", Fault.status(401))
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.settle()
+    harness.server.faults.clear()
+    assert harness.state(f"sensor.source_{good}") == STATE_UNAVAILABLE
     await harness.wait(freezer, LATE_POLL)
     assert harness.state(f"sensor.source_{good}") == "local"
 

@@ -25,6 +25,7 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.messages import error_key
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -313,13 +314,33 @@ async def test_accounts_that_cannot_be_asked(harness: Harness) -> None:
     for entry_id, key in (
         ("unknown", "unknown_account"),
         (foreign.entry_id, "service_config_entry_wrong_domain"),
-        (entry.entry_id, "service_config_entry_not_loaded"),
+        (entry.entry_id, "account_not_ready"),
+        (None, "account_not_ready"),
     ):
-        failure = await harness.failure(action, config_entry_id=entry_id)
+        target = {} if entry_id is None else {"config_entry_id": entry_id}
+        failure = await harness.failure(action, **target)
         assert isinstance(failure, ServiceValidationError)
         assert failure.translation_key == key
-    failure = await harness.failure(action)
-    assert isinstance(failure, ServiceValidationError)
+
+
+async def test_disabled_account(harness: Harness, entry: MockConfigEntry) -> None:
+    """Each way to name a disabled account, or a server of it, ends in what to do."""
+    entries = harness.hass.config_entries
+    await entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    device_id = device_of(harness.hass, entry, harness.server).id
+    for action, target in (
+        ("get_token_details", {}),
+        ("get_token_details", {"config_entry_id": entry.entry_id}),
+        ("get_transient_token", {}),
+        ("get_transient_token", {"device_id": device_id}),
+    ):
+        failure = await harness.failure(action, **target)
+        assert isinstance(failure, ServiceValidationError)
+        assert failure.translation_key == "account_disabled"
+        assert failure.translation_placeholders == {"name": "Anna"}
+    await harness.add(harness.ben)
+    response = await harness.call("get_token_details")
+    assert response["account"]["title"] == "Ben"
 
 
 @pytest.mark.usefixtures("entry")
@@ -395,7 +416,7 @@ async def test_servers_that_cannot_be_asked(
     await harness.hass.config_entries.async_unload(entry.entry_id)
     failure = await harness.failure(action, device_id=server.id)
     assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "service_config_entry_not_loaded"
+    assert failure.translation_key == "account_not_ready"
 
 
 # Addresses to play

@@ -51,7 +51,7 @@ def events(issued: IssuedToken) -> list[TransientTokenEvent]:
     return told
 
 
-def test_last_token_counts(hass: HomeAssistant) -> None:
+async def test_last_token_counts(hass: HomeAssistant) -> None:
     """Each server has one token, the last one issued."""
     first, second = (async_issued_token(hass, key) for key in "12")
     assert text_of(first) is None
@@ -76,7 +76,7 @@ def test_nothing_is_kept_for_a_removed_server(
     assert events == []
 
 
-def test_what_nobody_heard_is_told_later(issued: IssuedToken) -> None:
+async def test_what_nobody_heard_is_told_later(issued: IssuedToken) -> None:
     """The last event while nobody listened is told once, to the next listener."""
     for text in ("a", "b"):
         issued.issue(token(text))
@@ -86,7 +86,7 @@ def test_what_nobody_heard_is_told_later(issued: IssuedToken) -> None:
     assert told == [TransientTokenEvent.ISSUED]
 
 
-def test_listener_that_stops(
+async def test_listener_that_stops(
     issued: IssuedToken, events: list[TransientTokenEvent]
 ) -> None:
     """A listener that has stopped is told nothing more."""

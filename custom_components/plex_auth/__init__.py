@@ -28,7 +28,7 @@ from .issues import async_delete_issues, async_watch_issues
 from .messages import translation_of
 from .migration import async_migrate_entities, async_migrate_names
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
-from .server_coordinator import ServerCoordinator
+from .server_coordinator import ServerCoordinator, async_follow_list
 from .services import async_setup_services
 from .transient_tokens import async_forget_tokens
 
@@ -102,6 +102,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     data.async_listen(partial(async_watch_issues, hass))
     data.async_listen(async_follow_device)
+    data.async_listen(async_follow_list)
     data.is_ready = True
     _async_follow(hass, entry)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from yarl import URL
 
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import ServiceValidationError
@@ -25,14 +26,18 @@ _MAX_SHOWN: Final = 10
 
 
 def targeted_entry(call: ServiceCall) -> PlexAuthConfigEntry:
-    """Return the loaded entry of a call's account, by default the only one."""
-    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    """Return the loaded entry of a call's account, by default the only enabled one."""
+    entries = call.hass.config_entries
+    if (entry_id := call.data.get(ATTR_CONFIG_ENTRY_ID)) is None:
+        known = entries.async_entries(DOMAIN, include_ignore=False)
+        meant = [entry for entry in known if not entry.disabled_by] or known
+        if len(meant) == 1:
+            _require_loaded(meant[0])
     # Home Assistant's own error would repeat the unknown ID, which could be anything.
-    if (
-        entry_id is not None
-        and call.hass.config_entries.async_get_entry(entry_id) is None
-    ):
+    elif (named := entries.async_get_entry(entry_id)) is None:
         raise invalid("unknown_account")
+    elif named.domain == DOMAIN:
+        _require_loaded(named)
     entry: PlexAuthConfigEntry = async_get_config_entry(call.hass, DOMAIN, entry_id)
     return entry
 
@@ -49,6 +54,11 @@ def targeted_server(
     # Home Assistant's own error would repeat the unknown ID, which could be anything.
     if dr.async_get(call.hass).async_get(device_id) is None:
         raise invalid("unknown_device")
+    _, owner = dr.async_get_device_and_config_entry_for_domain(
+        call.hass, device_id, domain=DOMAIN, include_child_devices=False
+    )
+    if owner is not None:
+        _require_loaded(owner)
     device, entry = async_get_device_and_config_entry(
         call.hass, DOMAIN, device_id, include_child_devices=False
     )
@@ -118,6 +128,18 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
     return found[0]
 
 
+def _require_loaded(entry: ConfigEntry) -> None:
+    """Raise ServiceValidationError if an account is not loaded."""
+    if entry.state is not ConfigEntryState.LOADED:
+        raise _not_loaded(entry)
+
+
+def _not_loaded(entry: ConfigEntry) -> ServiceValidationError:
+    """Return the error for an account that is not loaded."""
+    reason = "account_disabled" if entry.disabled_by else "account_not_ready"
+    return invalid(reason, name=entry.title)
+
+
 def _only_server(
     hass: HomeAssistant, machine_identifier: str | None
 ) -> ServerCoordinator:
@@ -145,8 +167,5 @@ def _no_server(
     for entry in hass.config_entries.async_entries(DOMAIN):
         for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
             if machine_identifier in (None, subentry.unique_id):
-                reason = (
-                    "account_disabled" if entry.disabled_by else "account_not_ready"
-                )
-                return invalid(reason, name=entry.title)
+                return _not_loaded(entry)
     return invalid("no_server" if machine_identifier is None else "server_not_added")

@@ -11,10 +11,12 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from .api.connections import ConnectionKind, Route
 from .api.errors import NotPermittedError, NotReachedError, PlexError
+from .api.known_server import KnownServer
 from .api.models import Identity, Source
 from .api.notifications import Notifications
 from .api.reachability import Reach, Reachability
 from .api.server_access import ServerAccess
+from .api.server_list import ServerList
 from .clients import async_create_server_access, async_is_public
 from .const import CONF_SOURCES, LOGGER
 from .coordinator import AccountCoordinator, SharedPollCoordinator
@@ -36,9 +38,13 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
         hass: HomeAssistant,
         entry: ConfigEntry[Any],
         subentry: ConfigSubentry,
+        servers: ServerList,
         get_access: Callable[[], ServerAccess | None],
     ) -> None:
-        """Initialize; `get_access` returns None while the server is not reached."""
+        """Initialize with the account's servers.
+
+        `get_access` returns None while the server is not reached.
+        """
         super().__init__(
             hass,
             entry,
@@ -48,8 +54,10 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
         self.failures: dict[str, PlexError] = {}
         self.is_late = False
         self._subentry = subentry
+        self._servers = servers
         self._get_access = get_access
         self._followed = self.watched
+        self._listed = self._find_listed()
 
     @property
     def watched(self) -> list[str]:
@@ -61,7 +69,30 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
         """Poll if the watched sources changed."""
         if self._followed != self.watched:
             self._followed = self.watched
+            self._listed = self._find_listed()
             self.async_poll_now()
+
+    @callback
+    def async_follow_list(self) -> None:
+        """Poll if plex.tv lists the server or a watched one differently than before.
+
+        Another address or token, or a claim, changes what the server says of a source.
+        """
+        before, self._listed = self._listed, self._find_listed()
+        if before is not None and before != self._listed:
+            self.async_poll_now()
+
+    def _find_listed(self) -> dict[str, KnownServer] | None:
+        """Return the server and the watched ones as listed, None if nothing is known."""
+        if not self._servers.is_known or not self.watched:
+            return None
+        identifiers = {source.partition("://")[2] for source in self.watched}
+        found = map(self._servers.get, {*identifiers, str(self._subentry.unique_id)})
+        return {
+            listed.machine_identifier: KnownServer.from_listed(listed)
+            for listed in found
+            if listed is not None
+        }
 
     @override
     async def _async_update_data(self) -> dict[str, Source]:
@@ -113,7 +144,11 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         self.access = self._new_access()
         self.notifications = Notifications(subentry.unique_id, self._async_handle_news)
         self.sources = SourceCoordinator(
-            hass, entry, subentry, lambda: self.access if self.is_reached else None
+            hass,
+            entry,
+            subentry,
+            account.servers,
+            lambda: self.access if self.is_reached else None,
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
         self.reachability = Reachability()
@@ -232,6 +267,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             if was_unclaimed:
                 # Claiming changes the server's tokens (plex-api.md §17.4).
                 await access.target.renew(now=True)
+                self.sources.is_late = True
             await access.recheck_refused_token(route)
             await self.issued_token.check(partial(access.check_transient_token, route))
             if access is self.access:
@@ -272,6 +308,13 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
             self.async_update_listeners()
         if self.last_update_success and self.sources.is_late:
             self.sources.async_poll_now()
+
+
+@callback
+def async_follow_list(server: ServerCoordinator) -> None:
+    """Keep a server's sources up to date with the account's servers at plex.tv."""
+    follow = server.sources.async_follow_list
+    server.async_on_shutdown(server.account.async_add_listener(follow))
 
 
 async def _async_is_exposed(hass: HomeAssistant, route: Route) -> bool | None:

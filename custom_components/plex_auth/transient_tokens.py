@@ -1,17 +1,23 @@
 """Transient tokens, kept in memory until a restart or their server's removal."""
 
 from collections.abc import Awaitable, Callable, Set as AbstractSet
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .api.errors import NotPermittedError, PlexError
-from .api.models import TransientToken
+from .api.intervals import Interval
+from .api.models import TRANSIENT_TOKEN_LIFETIME, TransientToken
 from .const import DOMAIN, LOGGER
+
+# More than a clock drifts in the life of a token.
+_CLOCK_DRIFT: Final = timedelta(minutes=5)
 
 _DATA_TOKENS: HassKey[dict[str, IssuedToken]] = HassKey(f"{DOMAIN}_transient_tokens")
 
@@ -56,6 +62,7 @@ class IssuedToken:
         self._pending_event: TransientTokenEvent | None = None
         self._on_change: Callable[[], None] | None = None
         self._cancel_expiry: CALLBACK_TYPE | None = None
+        self._lifetime = Interval(TRANSIENT_TOKEN_LIFETIME)
 
     @callback
     def issue(self, token: TransientToken) -> None:
@@ -63,21 +70,22 @@ class IssuedToken:
         if self._closed:
             return
         self.token = token
+        self._lifetime.begin()
         self._track_expiry()
         self._notify(TransientTokenEvent.ISSUED)
 
     async def check(self, ask: Callable[[str], Awaitable[None]]) -> None:
         """Check the token with `ask`, which raises NotPermittedError if refused."""
+        self._follow_clock()
         if (token := self.token) is None:
             return
         try:
             await ask(token.token)
         except NotPermittedError:
             if self.token is token:
-                is_over = dt_util.utcnow() >= token.expires_at
                 self._end(
                     TransientTokenEvent.EXPIRED
-                    if is_over
+                    if self._lifetime.is_over
                     else TransientTokenEvent.DESTROYED
                 )
         except PlexError as err:
@@ -145,9 +153,22 @@ class IssuedToken:
             self._cancel_expiry = None
             self._end(TransientTokenEvent.EXPIRED)
 
-        self._cancel_expiry = async_track_point_in_utc_time(
-            self._hass, async_expired, self.token.expires_at
+        self._cancel_expiry = async_call_later(
+            self._hass, self._lifetime.remaining, async_expired
         )
+
+    @callback
+    def _follow_clock(self) -> None:
+        """Correct the token's times if the clock of this machine was set meanwhile."""
+        if self.token is None:
+            return
+        expires_at = dt_util.utcnow() + self._lifetime.remaining
+        shift = expires_at - self.token.expires_at
+        if abs(shift) < _CLOCK_DRIFT:
+            return
+        self.token = replace(self.token, issued_at=self.token.issued_at + shift)
+        if self._on_change is not None:
+            self._on_change()
 
     @callback
     def _stop_expiry(self) -> None:

@@ -277,6 +277,24 @@ def test_time_to_wait_as_a_date() -> None:
     assert 85 <= seconds <= 90
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 90.0),
+        ("Mon, 01 Jan 2001 00:00:00", 90.0),
+        ("Mon, 01 Jan 2001 01:00:00 GMT", 0.0),
+        ("nonsense", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_time_to_wait_by_the_date_of_the_answer(
+    date: str | None, seconds: float
+) -> None:
+    """A date counts from that of the answer: it is by the same clock."""
+    answer = failure(429, json_body(1003), "Mon, 01 Jan 2001 00:01:30 GMT")
+    assert plex_tv_error(answer._replace(date=date)).retry_after == seconds
+
+
 def test_errors_have_constant_texts() -> None:
     """No text of an answer gets into an error."""
     error = sign_in_error(failure(401, json_body(1001, "marker-message"), "120"))

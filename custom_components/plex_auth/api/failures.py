@@ -65,18 +65,21 @@ _SIGN_IN_CODE_ERRORS: dict[int, type[PlexError]] = {
 class Failure(NamedTuple):
     """An unsuccessful response: its status, Retry-After header and body.
 
-    `origin` is where a redirect leads.
+    `origin` is where a redirect leads, `date` the Date header.
     """
 
     status: int
     retry_after: str | None
     body: bytes
     origin: URL | None = None
+    date: str | None = None
 
     def error(self, kind: type[PlexError], code: int | None = None) -> PlexError:
         """Return an error of a class with the numbers of this response."""
         return kind(
-            status=self.status, code=code, retry_after=_seconds(self.retry_after)
+            status=self.status,
+            code=code,
+            retry_after=_seconds(self.retry_after, self.date),
         )
 
 
@@ -191,18 +194,26 @@ def _code(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds to wait, from a Retry-After number or HTTP date."""
+def _seconds(retry_after: str | None, date: str | None) -> float | None:
+    """Return the seconds to wait, from a Retry-After number or HTTP date.
+
+    An HTTP date counts from the `date` of the response: the own clock may be wrong.
+    """
     if retry_after is None:
         return None
     if retry_after.isdecimal():
         # Of any length: unlike int(), float() has no limit of digits.
         return min(float(retry_after), _MAX_RETRY_AFTER)
+    if (end := _moment(retry_after)) is None:
+        return None
+    seconds = (end - (_moment(date) or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+
+
+def _moment(date: str | None) -> datetime | None:
+    """Return the moment of an HTTP date, None if it is none."""
     try:
-        moment = parsedate_to_datetime(retry_after)
+        moment = parsedate_to_datetime(date or "")
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

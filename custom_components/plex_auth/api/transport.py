@@ -203,14 +203,14 @@ class Transport:
         else:
             outcome = str(response.status)
             if not 200 <= response.status < 300:
-                retry_after = response.headers.get("Retry-After")
                 error = failure_reader(
                     Failure(
                         response.status,
-                        retry_after,
+                        response.headers.get("Retry-After"),
                         body or b"",
                         # With a token in the request, it may be in the address, too.
                         _redirect_origin(response) if token is None else None,
+                        response.headers.get("Date"),
                     )
                 )
             elif body is None:
@@ -259,8 +259,15 @@ class Transport:
                 )
         except WSServerHandshakeError as err:
             outcome = str(err.status)
-            retry_after = err.headers.get("Retry-After") if err.headers else None
-            error = failure_reader(Failure(err.status, retry_after, b""))
+            headers: Mapping[str, str] = err.headers or {}
+            error = failure_reader(
+                Failure(
+                    err.status,
+                    headers.get("Retry-After"),
+                    b"",
+                    date=headers.get("Date"),
+                )
+            )
         except (ClientError, TimeoutError, OSError, ValueError) as err:
             outcome = type(err).__name__
             error = _connection_error(err)
