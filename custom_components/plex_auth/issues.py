@@ -146,7 +146,7 @@ def _does_address_fail(server: ServerCoordinator) -> bool | None:
     """Return whether a typed address fails while a listed one leads to the server."""
     if server.access.target.url is None or server.is_reached:
         return False
-    return True if server.found_elsewhere > 1 else None
+    return True if server.reachability.is_found_elsewhere else None
 
 
 def _is_exposed(server: ServerCoordinator) -> bool | None:

@@ -152,8 +152,6 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
         self.reachability = Reachability()
-        self.found_elsewhere = 0
-        """How many polls in a row found it at a listed address, not the typed one."""
         self._on_shutdown = [
             self.issued_token.watch(self.async_update_listeners),
             hass.bus.async_listen(
@@ -241,16 +239,15 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
     async def _async_update_data(self) -> ServerData:
         """Identify the server, check its tokens, and keep its socket open."""
         self.update_interval = SERVER_INTERVAL
-        access = self.access
+        access, reachability = self.access, self.reachability
         was_reached = self.is_reached
         was_unclaimed = self.data is not None and self.data.identity.claimed is False
         try:
             identity, route = await access.identify()
         except PlexError as err:
-            self.found_elsewhere = (
-                self.found_elsewhere + 1
-                if access.target.url is not None and await access.is_found_elsewhere()
-                else 0
+            is_typed = access.target.url is not None
+            reachability.note_elsewhere(
+                is_found=is_typed and await access.is_found_elsewhere()
             )
             raise update_failed(
                 err,
@@ -259,7 +256,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
                 account=self.config_entry.title,
                 server=self.subentry.title,
             ) from err
-        self.found_elsewhere = 0
+        reachability.note_elsewhere(is_found=False)
         if access.is_unclaimed:
             # An unclaimed server checks no token, and gets none (plex-api.md §17.1).
             self.notifications.stop()

@@ -29,12 +29,26 @@ class Reach(StrEnum):
 
 
 class Reachability:
-    """Whether a server has not been reached directly for 15 minutes."""
+    """How a server was reached in the last polls.
+
+    Whether it has not been reached directly for 15 minutes, or is found at a listed
+    address instead of the typed one.
+    """
 
     def __init__(self) -> None:
         """Initialize as reached directly."""
         self.reach = Reach.DIRECT
         self._since = asyncio.get_running_loop().time()
+        self._times_elsewhere = 0
+
+    @property
+    def is_found_elsewhere(self) -> bool:
+        """Return whether two polls in a row found it at a listed address only."""
+        return self._times_elsewhere > 1
+
+    def note_elsewhere(self, *, is_found: bool) -> None:
+        """Note whether a poll found it at a listed address, not the typed one."""
+        self._times_elsewhere = self._times_elsewhere + 1 if is_found else 0
 
     def note(
         self, access: ServerAccess, route: Route | None, failure: BaseException | None
