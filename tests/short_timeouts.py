@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from aiohttp import ClientTimeout
 import pytest
 
+from custom_components.plex_auth import clients
 from custom_components.plex_auth.api import server as server_module
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.transport import Transport
@@ -26,4 +27,5 @@ def short_timeouts(seconds: float) -> Iterator[None]:
             patch.setitem(function.__kwdefaults__, "timeout", short)
         for name in ("PROBE_TIMEOUT", "CLAIM_TIMEOUT"):
             patch.setattr(server_module, name, short)
+        patch.setattr(clients, "_PLEX_DIRECT_TIMEOUT_SECONDS", seconds * 0.8)
         yield

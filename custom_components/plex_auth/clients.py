@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
@@ -35,7 +34,7 @@ from homeassistant.loader import async_get_loaded_integration
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.network import is_ip_address
 
-from .api.addresses import is_public
+from .api.addresses import PLEX_DIRECT, is_public
 from .api.fields import printable
 from .api.known_server import KnownServer
 from .api.plex_tv import PlexTv
@@ -51,6 +50,8 @@ from .const import (
 )
 
 _RESOLVE_TIMEOUT_SECONDS: Final = 5
+# Less than a probe may take, which would only say that nothing answers.
+_PLEX_DIRECT_TIMEOUT_SECONDS: Final = 4
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
 
@@ -145,13 +146,21 @@ async def _refuse_unspecified(
 ) -> ClientResponse:
     """Send a request; raise an error for a name with no address but 0.0.0.0 or ::.
 
-    Blockers answer so. A connection would be made to this machine.
+    Blockers answer so. A connection would be made to this machine. Routers that protect
+    from DNS rebinding may not answer at all for a plex.direct name, which does not
+    resolve then (plex-api.md §13.11).
     """
     host, connector = request.url.raw_host or "", request.session.connector
     found: list[ResolveResult] = []
     if isinstance(connector, HomeAssistantTCPConnector) and not is_ip_address(host):
-        with suppress(OSError):  # an open connection needs no name
-            found = await connector.async_resolve_host(host)
+        limit = _PLEX_DIRECT_TIMEOUT_SECONDS if host.endswith(PLEX_DIRECT) else None
+        try:
+            async with asyncio.timeout(limit):
+                found = await connector.async_resolve_host(host)
+        except TimeoutError as err:
+            raise ClientConnectorDNSError(request.connection_key, err) from err
+        except OSError:
+            pass  # an open connection needs no name
     if found and all(ip_address(one["host"]).is_unspecified for one in found):
         raise ClientConnectorDNSError(request.connection_key, OSError(host))
     return await handler(request)

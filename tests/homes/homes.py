@@ -65,8 +65,7 @@ class Home:
     person types at *Change server*, and `typed_error` what the form says to it. `is_gone`
     is a server that has been away for long, which plex.tv still lists, and
     `is_plex_tv_away` a plex.tv that is away from the start. What does not resolve is
-    refused unless `is_dns_silent`. `pending` says for a stage why
-    not yet all is right at it.
+    refused unless `is_dns_silent`.
     """
 
     name: str
@@ -90,7 +89,6 @@ class Home:
     is_dns_silent: bool = False
     typed: str | None = None
     typed_error: str | None = None
-    pending: dict[str, str] = field(default_factory=dict)
 
 
 def lan(address: str = LAN, port: int = _PLEX_PORT, scheme: str = "https") -> Listed:
@@ -127,7 +125,6 @@ _PORTS = (80, 443, 8443, 32400, 32401)
 _EVERYWHERE = (f"{LAN}:32400", f"{PUBLIC}:32400", f"{RELAY}:8443")
 _DOMAIN = "plex.example.com"
 _PROXY = {f"{PUBLIC}:443": _DOMAIN}
-_DNS_TIMEOUT = "a name without any answer is no name that does not resolve"
 
 HOMES = (
     Home(
@@ -180,7 +177,6 @@ HOMES = (
         server=_EVERYWHERE,
         https_required=True,
         is_dns_silent=True,
-        pending={"day": _DNS_TIMEOUT},
         gets=Gets(connection="dns_error", repair=f"https://{LAN}:32400"),
     ),
     Home(
@@ -190,7 +186,6 @@ HOMES = (
         server=_EVERYWHERE,
         https_required=True,
         is_dns_silent=True,
-        pending={"day": _DNS_TIMEOUT},
         gets=Gets(
             connection="remote https", repair=f"https://{LAN}:32400", tokens=at(PUBLIC)
         ),
