@@ -254,13 +254,6 @@ def entity_of(
     return state
 
 
-def state_of(
-    hass: HomeAssistant, name: str, account: Account, server: MediaServer | None = None
-) -> str:
-    """Return the state of the entity that `name`, written platform.key, means."""
-    return entity_of(hass, name, account, server).state
-
-
 def device_of(
     hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer | None = None
 ) -> dr.DeviceEntry:

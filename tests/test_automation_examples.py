@@ -81,6 +81,14 @@ async def async_fetch(call: ServiceCall, player: str) -> tuple[int, bytes]:
         return response.status, await response.read()
 
 
+async def outage(harness: Harness, freezer: FrozenDateTimeFactory) -> None:
+    """Let plex.tv be away for half an hour."""
+    harness.simulator.faults.set("user", Fault.html(502))
+    await harness.wait(freezer, HALF_AN_HOUR)
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, HALF_AN_HOUR)
+
+
 async def test_sign_in(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
@@ -90,10 +98,7 @@ async def test_sign_in(
     """It tells once that an account has to sign in again; an outage is no rejection."""
     entry = await harness.add(harness.anna)
     await automate("Tell me when Plex wants a new sign-in")
-    harness.simulator.faults.set("user", Fault.html(502))
-    await harness.wait(freezer, HALF_AN_HOUR)
-    harness.simulator.faults.clear()
-    await harness.wait(freezer, HALF_AN_HOUR)
+    await outage(harness, freezer)
     assert told == []
     harness.anna.revoke_tokens()
     for _ in range(3):
@@ -140,10 +145,7 @@ async def test_sign_in_that_works_again(
     """It tells that Plex accepts a sign-in again, not that plex.tv is back."""
     entry = await harness.add(harness.anna)
     await automate("Tell me that Plex works again")
-    harness.simulator.faults.set("user", Fault.html(502))
-    await harness.wait(freezer, HALF_AN_HOUR)
-    harness.simulator.faults.clear()
-    await harness.wait(freezer, HALF_AN_HOUR)
+    await outage(harness, freezer)
     harness.anna.revoke_tokens()
     await harness.wait(freezer, HALF_AN_HOUR)
     assert told == []

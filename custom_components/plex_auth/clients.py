@@ -141,14 +141,14 @@ def async_create_server_access(
     )
 
 
-async def _refuse_unspecified(
+async def _refuse_unresolved(
     request: ClientRequest, handler: ClientHandlerType
 ) -> ClientResponse:
-    """Send a request; raise an error for a name with no address but 0.0.0.0 or ::.
+    """Send a request; raise the error of DNS also for what else does not resolve a name.
 
-    Blockers answer so. A connection would be made to this machine. Routers that protect
-    from DNS rebinding may not answer at all for a plex.direct name, which does not
-    resolve then (plex-api.md §13.11).
+    Blockers answer with nothing but 0.0.0.0 or ::, and a connection would be made to this
+    machine. Routers that protect from DNS rebinding may never answer for a plex.direct
+    name (plex-api.md §13.11).
     """
     host, connector = request.url.raw_host or "", request.session.connector
     found: list[ResolveResult] = []
@@ -178,7 +178,7 @@ def _async_get_session(hass: HomeAssistant, verify_ssl: bool) -> ClientSession:
             verify_ssl,
             auto_cleanup=False,
             cookie_jar=DummyCookieJar(),
-            middlewares=(_refuse_unspecified,),
+            middlewares=(_refuse_unresolved,),
         )
 
         @callback

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 import json
+from typing import Any
 
 import pytest
 from yarl import URL
@@ -436,9 +437,8 @@ async def test_unclaimed_server_that_starts_gets_no_token(
     assert not tokens_of(scene)
 
 
-async def test_unclaimed_while_the_token_is_renewed(scene: Scene) -> None:
-    """What a poll hears while plex.tv is asked for a new token holds that one back."""
-    access = scene.access()
+async def renewing(scene: Scene, access: ServerAccess) -> tuple[asyncio.Task[Any], str]:
+    """Return a call that waits for plex.tv to tell a new token, and that token."""
     await access.call(issue)
     scene.server.rotate_access_tokens()
     renewed = scene.server.access_token_for(scene.server.owner)
@@ -446,6 +446,13 @@ async def test_unclaimed_while_the_token_is_renewed(scene: Scene) -> None:
     calling = asyncio.create_task(access.call(issue))
     while not scene.plex.requests_to("resources")[1:]:
         await asyncio.sleep(0.01)
+    return calling, renewed
+
+
+async def test_unclaimed_while_the_token_is_renewed(scene: Scene) -> None:
+    """What a poll hears while plex.tv is asked for a new token holds that one back."""
+    access = scene.access()
+    calling, renewed = await renewing(scene, access)
     scene.server.unclaim(listed=True)
     await access.identify()
     assert access.is_unclaimed
@@ -458,13 +465,7 @@ async def test_another_server_while_the_token_is_renewed(scene: Scene) -> None:
     """A poll that finds another server at the address holds the new token back too."""
     await scene.list.renew(now=True)
     access = scene.access(url=URL(scene.server.http_url))
-    await access.call(issue)
-    scene.server.rotate_access_tokens()
-    renewed = scene.server.access_token_for(scene.server.owner)
-    scene.plex.faults.set("resources", Fault.delay(0.5))
-    calling = asyncio.create_task(access.call(issue))
-    while not scene.plex.requests_to("resources")[1:]:
-        await asyncio.sleep(0.01)
+    calling, renewed = await renewing(scene, access)
     says = {"machineIdentifier": "another", "claimed": True}
     other = Fault.body(json.dumps({"MediaContainer": says}))
     scene.server.faults.set("identity", other)
