@@ -116,7 +116,7 @@ def switch_error(failure: Failure) -> PlexError:
 
     The first API has no codes: it says "Invalid PIN" in a form of its own.
     """
-    if _is_invalid_pin(failure.body):
+    if failure.status < 500 and _is_invalid_pin(failure.body):
         return failure.error(PinWrongError)
     return _plex_tv_error(
         failure, _PLEX_TV_CODE_ERRORS | {1041: PinWrongError}, TokenRejectedError
