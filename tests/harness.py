@@ -160,6 +160,12 @@ class Harness:
         response = await self.call("get_transient_token", device_id=device.id)
         return str(response["token"])
 
+    def home_user_device(self, user: Account, of: Account | None = None) -> str:
+        """Return the ID of the device of a Home user, of Anna's account or another."""
+        identifier = (DOMAIN, f"{(of or self.anna).uuid}_home_user_{user.uuid}")
+        (device,) = dr.async_get(self.hass).async_get_devices(identifiers={identifier})
+        return device.id
+
     def reauth_flows(self, entry: MockConfigEntry) -> int:
         """Return how many dialogs ask to sign in to an account again."""
         return reauth_flows(self.hass, entry)
@@ -167,7 +173,8 @@ class Harness:
     def entity_id(self, name: str, *of: Account | MediaServer) -> str:
         """Return the entity that `name`, written platform.key, means.
 
-        It is of an account, Anna unless another is given, or of one of its servers.
+        It is of an account, Anna unless another is given, or of one of its servers, or
+        of a user of Anna's Home.
         """
         found = self._find(name, *of)
         assert found is not None, name
@@ -179,7 +186,11 @@ class Harness:
         account = next((one for one in of if isinstance(one, Account)), self.anna)
         server = next((one for one in of if isinstance(one, MediaServer)), self.server)
         registry = er.async_get(self.hass)
-        for owner in (account.uuid, f"{account.uuid}_{server.machine_identifier}"):
+        for owner in (
+            account.uuid,
+            f"{account.uuid}_{server.machine_identifier}",
+            f"{self.anna.uuid}_home_user_{account.uuid}",
+        ):
             unique_id = f"{owner}_{key}"
             found = registry.async_get_entity_id(platform, DOMAIN, unique_id)
             if found is not None:

@@ -842,6 +842,7 @@ ELSEWHERE = {
     errors.NotClaimedError,
     errors.NotListedYetError,
     errors.NotOwnerError,
+    errors.PinWrongError,
     errors.SignInBlockedError,
     errors.VerificationCodeWrongError,
     errors.WrongCredentialsError,

@@ -403,6 +403,7 @@ def test_steps_of_repairs() -> None:
             "repairs.py",
             "flows/repair.py",
             "flows/claim.py",
+            "flows/home_user.py",
             "flows/replaced.py",
         )
         for reason in reasons(module)

@@ -29,12 +29,14 @@ from .const import (
     CONF_SERVERS,
     CONF_VERIFICATION_CODE,
     DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
     SUBENTRY_TYPE_SERVER,
     TokenOrigin,
 )
 from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.dialog import SignInDialog
+from .flows.home_user import HomeUserSubentryFlow
 from .flows.link import LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_subentry
 from .flows.sign_in import NewSignIn
@@ -60,8 +62,11 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: PlexAuthConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the flow that adds and changes servers."""
-        return {SUBENTRY_TYPE_SERVER: ServerSubentryFlow}
+        """Return the flows that add and change servers and Home users."""
+        return {
+            SUBENTRY_TYPE_SERVER: ServerSubentryFlow,
+            SUBENTRY_TYPE_HOME_USER: HomeUserSubentryFlow,
+        }
 
     @override
     async def async_step_user(

@@ -1,4 +1,4 @@
-"""Sensors of accounts and servers."""
+"""Sensors of accounts, servers, and Home users."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from .api.connections import ConnectionKind
 from .api.models import SubscriptionPeriod
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
-from .entity import AccountEntity, ServerEntity, registered_entity
+from .entity import AccountEntity, HomeUserEntity, ServerEntity, registered_entity
+from .home_user_coordinator import HomeUserCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .source_sensor import async_follow_sources
@@ -145,6 +146,12 @@ AUTHORIZED_DEVICES: PlexSensorDescription[DevicesCoordinator] = _rare(
     "authorized_devices", lambda coordinator: len(coordinator.data or ())
 )
 
+HOME_USER_SERVERS: PlexSensorDescription[HomeUserCoordinator] = PlexSensorDescription(
+    key="servers",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    value_fn=lambda coordinator: len(coordinator.data or ()),
+)
+
 CONNECTION: PlexSensorDescription[ServerCoordinator] = PlexSensorDescription(
     key="connection",
     device_class=SensorDeviceClass.ENUM,
@@ -169,7 +176,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the sensors of an account and its servers."""
+    """Set up the sensors of an account, its servers, and its Home users."""
     data = entry.runtime_data
     async_add_entities(
         [
@@ -206,7 +213,15 @@ async def async_setup_entry(
         )
         async_follow_sources(server, async_add_entities)
 
-    data.async_listen(async_add_server)
+    @callback
+    def async_add_home_user(user: HomeUserCoordinator) -> None:
+        async_add_entities(
+            [HomeUserServersSensor(user, HOME_USER_SERVERS)],
+            config_subentry_id=user.subentry.subentry_id,
+        )
+
+    data.servers.async_listen(async_add_server)
+    data.home_users.async_listen(async_add_home_user)
 
 
 class _DescribedSensor(SensorEntity):
@@ -257,6 +272,16 @@ class AuthorizedDevicesSensor(AccountEntity[DevicesCoordinator], _DescribedSenso
     @override
     def available(self) -> bool:
         """Return whether plex.tv lists the devices."""
+        return super().available and self.coordinator.failure is None
+
+
+class HomeUserServersSensor(HomeUserEntity, _DescribedSensor):
+    """A sensor for the number of servers that a Home user may see."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether plex.tv lists the servers."""
         return super().available and self.coordinator.failure is None
 
 

@@ -10,6 +10,7 @@ import voluptuous as vol
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import (
     CONF_PASSWORD,
+    CONF_PIN,
     CONF_TOKEN,
     CONF_URL,
     CONF_USERNAME,
@@ -29,11 +30,13 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
+from ..api.homes import HomeUser
 from ..api.models import ListedServer
 from ..api.server import server_source
 from ..const import (
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
+    CONF_HOME_USER,
     CONF_SERVER,
     CONF_SERVERS,
     CONF_SOURCES,
@@ -80,6 +83,7 @@ _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
 }
 
 EMPTY_SCHEMA: Final = vol.Schema({})
+PIN_SCHEMA: Final = vol.Schema({vol.Required(Secret(CONF_PIN)): _TOKEN_SELECTOR})
 ADDRESS_SCHEMA: Final = vol.Schema(
     {vol.Required(CONF_URL): _URL_SELECTOR, **_VERIFY_SSL_FIELD}
 )
@@ -121,6 +125,15 @@ def server_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schem
     """Return the form that selects one server."""
     selector = _server_selector(servers, away_label)
     return vol.Schema({vol.Required(CONF_SERVER): selector})
+
+
+def home_user_schema(users: Iterable[HomeUser]) -> vol.Schema:
+    """Return the form that selects a user of the Plex Home."""
+    options = [SelectOptionDict(value=user.uuid, label=user.title) for user in users]
+    selector = SelectSelector(
+        SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+    )
+    return vol.Schema({vol.Required(CONF_HOME_USER): selector})
 
 
 def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
