@@ -201,8 +201,16 @@ _NO_BODY: Final[dict[str, Outcome]] = {"sign_out": None}
 _NO_DATA: Final[dict[str, Outcome]] = dict.fromkeys(
     ("sign_out", "remove_device", "claim")
 )
-# What is asked in a second way where there is no first one (plex-api.md §16).
-_SECOND_WAY: Final[dict[str, Outcome]] = {"devices": None, "remove_device": None}
+# What is asked in a second way where there is no first one (plex-api.md §16, §12.17).
+_SECOND_WAY: Final[dict[str, Outcome]] = {
+    "devices": None,
+    "remove_device": None,
+    "switch_home_user": None,
+}
+# What is asked in a second way also where the first one is not understood (§12.17).
+_OTHER_WAY: Final[dict[str, Outcome]] = {"switch_home_user": None}
+# An account is in no Home where Plex says so with a code (§22.1).
+_NO_HOME: Final[dict[str, Outcome]] = {"home_users": None}
 
 _INVALID_TOKEN: Final = (
     '<?xml version="1.0"?><errors><error>Invalid token</error></errors>'
@@ -280,11 +288,16 @@ def _statuses() -> Iterable[FaultCase]:
         page = Fault.html(status)
         yield _answer(f"HTML with {status}", page, kind, server, others=others)
     for status, plex_tv, at_server, other in (
-        (400, errors.BadRequestError, None, {}),
+        (400, errors.BadRequestError, None, _OTHER_WAY),
         (401, away, refused, {}),
         (403, away, refused, {}),
         (404, gone, None, _SECOND_WAY),
-        (405, errors.UnexpectedAnswerError, None, {"remove_device": None}),
+        (
+            405,
+            errors.UnexpectedAnswerError,
+            None,
+            {"remove_device": None} | _OTHER_WAY,
+        ),
         (410, gone, None, _SECOND_WAY),
         (429, errors.RateLimitedError, None, {}),
         (498, errors.TokenRejectedError, errors.UnexpectedAnswerError, {}),
@@ -303,19 +316,21 @@ def _errors_of_plex() -> Iterable[FaultCase]:
     expired: dict[str, Outcome] = dict.fromkeys(
         ("create_pin", "check_pin"), errors.LinkExpiredError
     )
+    wrong_pin: dict[str, Outcome] = {"switch_home_user": errors.PinWrongError}
     for code, status, plex_tv, server, sign_in, others in (
         (1001, 401, rejected, refused, errors.WrongCredentialsError, {}),
         (1028, 401, rejected, refused, errors.VerificationCodeWrongError, {}),
         (1029, 401, rejected, refused, errors.VerificationCodeRequiredError, {}),
         (1030, 401, rejected, refused, errors.EmailRequiredError, {}),
         (1031, 401, errors.SignInBlockedError, refused, None, {}),
-        (1001, 403, refused, None, errors.WrongCredentialsError, {}),
-        (1009, 403, refused, None, None, {}),
-        (1004, 400, bad, None, None, {}),
-        (1020, 404, gone, None, None, expired | _SECOND_WAY),
+        (1001, 403, refused, None, errors.WrongCredentialsError, _NO_HOME),
+        (1009, 403, refused, None, None, _NO_HOME),
+        (1041, 403, refused, None, None, _NO_HOME | wrong_pin),
+        (1004, 400, bad, None, None, _NO_HOME | _OTHER_WAY),
+        (1020, 404, gone, None, None, expired | _SECOND_WAY | _NO_HOME),
         (1013, 503, errors.UnavailableError, None, None, {}),
     ):
-        special = others if sign_in is None else {"sign_in": sign_in}
+        special = others if sign_in is None else others | {"sign_in": sign_in}
         fault = Fault.plex_error(code, status)
         yield _answer(f"{status} {code}", fault, plex_tv, server, others=special)
     limited = Fault.plex_error(1003, retry_after=120)
@@ -326,11 +341,19 @@ def _errors_of_plex() -> Iterable[FaultCase]:
     wrong = {"sign_in": errors.WrongCredentialsError}
     yield _answer("422 Invalid token", old, rejected, bad, others=wrong)
     starting = Fault.status(400, _STARTING)
-    yield _answer("400 starting up", starting, bad, errors.StartingUpError)
+    yield _answer(
+        "400 starting up", starting, bad, errors.StartingUpError, others=_OTHER_WAY
+    )
     busy, away = Fault.status(503, _MAINTENANCE), errors.UnavailableError
     yield _answer("503 Maintenance", busy, away, errors.MaintenanceError)
     plain = Fault.status(400, _WRONG_PORT)
-    yield _answer("400 https port", plain, bad, errors.SecureConnectionRequiredError)
+    yield _answer(
+        "400 https port",
+        plain,
+        bad,
+        errors.SecureConnectionRequiredError,
+        others=_OTHER_WAY,
+    )
 
 
 FAULTS: Final = (*_connections(), *_bodies(), *_statuses(), *_errors_of_plex())

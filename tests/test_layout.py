@@ -17,6 +17,7 @@ API = (
     "failures",
     "models",
     "devices",
+    "homes",
     "items",
     "transport",
     "intervals",

@@ -23,6 +23,7 @@ KEYS = {
     "NotPermittedError": "not_permitted",
     "NotReachedError": "cannot_connect",
     "PageError": "unavailable",
+    "PinWrongError": "invalid_pin",
     "PlexError": "unknown",
     "RateLimitedError": "rate_limited",
     "RedirectedError": "unknown",

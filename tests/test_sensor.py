@@ -291,7 +291,7 @@ async def test_servers(harness: Harness, freezer: FrozenDateTimeFactory) -> None
 async def test_account_details(harness: Harness) -> None:
     """The details of the account that few need are right."""
     await harness.add(harness.anna)
-    assert harness.state("sensor.plex_home_users") == "2"
+    assert harness.state("sensor.plex_home_users") == "4"
     assert moment(
         harness.state("sensor.account_created")
     ) == harness.anna.joined_at.replace(microsecond=0)

@@ -49,6 +49,7 @@ _KEYS: Final[dict[type[BaseException], str]] = {
     errors.NotListedYetError: "not_listed_yet",
     errors.NotOwnerError: "not_owner",
     errors.NotPermittedError: "not_permitted",
+    errors.PinWrongError: "invalid_pin",
     errors.PlexError: "unknown",
     errors.RateLimitedError: "rate_limited",
     errors.SecureConnectionRequiredError: "secure_connection_required",

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from custom_components.plex_auth.api.homes import HomeUser
 from tests.fault_catalogue import Outcome
 
 from .population import PASSWORD, Scene
 
+PIN: Final = "1357"
 REPORT_PROPERTY: Final = "fault_matrix"
 SUCCESS: Final = "success"
 
@@ -26,7 +28,8 @@ class Call:
     """Name a call, the simulator's endpoint for it, and how it is made ready and made.
 
     `prepare` returns what the call needs, anew for each time: a token, a link code.
-    `second` is the endpoint that is asked where there is no first one.
+    `second` is the endpoint that is asked where there is no first one, and `most_posts`
+    how many requests are posted in all, since what knows no user has done nothing.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Call:
     prepare: Prepare
     second: str | None = None
     at_server: bool = False
+    most_posts: int = 1
 
 
 def _nothing(scene: Scene) -> str:
@@ -62,6 +66,29 @@ def _claim_token(scene: Scene) -> str:
 def _remove_device(at: Scene, token: str) -> Awaitable[object]:
     device = at.population.owner.add_device().device_id
     return at.account.remove_device(token, device)
+
+
+def _admin_token(scene: Scene) -> str:
+    """Let the owner and the guest have a Home, and return a token of the owner."""
+    people = scene.population
+    if scene.plex.homes.of(people.owner) is None:
+        scene.plex.homes.add(people.owner, people.guest)
+        people.guest.pin = PIN
+    return people.token
+
+
+def _switch(at: Scene, token: str) -> Awaitable[object]:
+    guest = at.population.guest
+    user = HomeUser(
+        id=guest.id,
+        uuid=guest.uuid,
+        title=guest.title,
+        admin=False,
+        guest=False,
+        restricted=False,
+        protected=True,
+    )
+    return at.account.switch_home_user(token, user, PIN)
 
 
 def _at_plex_tv(
@@ -97,6 +124,20 @@ CALLS: Final = (
     ),
     _at_plex_tv(
         "remove_device", "device_remove", _remove_device, second="device_remove_v2"
+    ),
+    _at_plex_tv(
+        "home_users",
+        "home_users",
+        lambda at, token: at.account.home_users(token),
+        _admin_token,
+    ),
+    Call(
+        "switch_home_user",
+        "home_switch",
+        _switch,
+        _admin_token,
+        "home_switch_v1",
+        most_posts=3,
     ),
     _at_plex_tv(
         "create_pin", "pins_create", lambda at, _: at.account.create_pin(), _nothing

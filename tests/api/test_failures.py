@@ -14,10 +14,12 @@ from custom_components.plex_auth.api.failures import (
     plex_tv_error,
     server_error,
     sign_in_error,
+    switch_error,
 )
 
 from .population import short
 
+INVALID_PIN = b'<?xml version="1.0"?><Response code="401" status="Invalid PIN"/>'
 DAY = 24 * 60 * 60.0
 V1_INVALID_TOKEN = (
     b'<?xml version="1.0"?>\n<errors>\n  <error>Invalid token</error>\n</errors>'
@@ -40,6 +42,33 @@ def xml_body(code: int, message: str = "text") -> bytes:
 def failure(status: int, body: bytes = b"", retry_after: str | None = None) -> Failure:
     """Return an answer that is no success."""
     return Failure(status, retry_after, body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, INVALID_PIN, errors.PinWrongError),
+        (400, INVALID_PIN, errors.PinWrongError),
+        (
+            401,
+            b'{"Response": {"code": 401, "status": "Invalid PIN"}}',
+            errors.PinWrongError,
+        ),
+        (401, b'{"code": 401, "status": "Invalid PIN"}', errors.PinWrongError),
+        (502, INVALID_PIN, errors.UnavailableError),
+        (401, INVALID_PIN.replace(b"PIN", b"token"), errors.UnavailableError),
+        (401, INVALID_PIN.replace(b"401", b"500"), errors.UnavailableError),
+        (401, b"", errors.UnavailableError),
+        (401, b"[]", errors.UnavailableError),
+        (401, b"<html>Invalid PIN", errors.UnavailableError),
+    ],
+)
+def test_pin_at_the_first_api(
+    status: int, body: bytes, kind: type[errors.PlexError]
+) -> None:
+    """The first API refuses a PIN in a form of its own, which other calls do not know."""
+    assert type(switch_error(failure(status, body))) is kind
+    assert type(plex_tv_error(failure(401, body))) is errors.UnavailableError
 
 
 def test_text_never_decides_between_the_codes() -> None:
@@ -82,6 +111,14 @@ def test_text_never_decides_between_the_codes() -> None:
         (plex_tv_error, 410, 1002, errors.NotFoundError),
         (plex_tv_error, 405, 1005, errors.UnexpectedAnswerError),
         (plex_tv_error, 406, 1006, errors.BadRequestError),
+        (plex_tv_error, 403, 1041, errors.NotPermittedError),
+        (switch_error, 403, 1041, errors.PinWrongError),
+        (switch_error, 401, 1041, errors.PinWrongError),
+        (switch_error, 502, 1041, errors.UnavailableError),
+        (switch_error, 403, 1040, errors.NotPermittedError),
+        (switch_error, 403, 1009, errors.NotPermittedError),
+        (switch_error, 401, 1001, errors.TokenRejectedError),
+        (switch_error, 429, 1003, errors.RateLimitedError),
     ],
     ids=short,
 )

@@ -44,7 +44,9 @@ from custom_components.plex_auth.api.failures import (
     plex_tv_error,
     server_error,
     sign_in_error,
+    switch_error,
 )
+from custom_components.plex_auth.api.homes import HomeUser, parse_switch
 from custom_components.plex_auth.api.items import Item, first_part, parse_path
 from custom_components.plex_auth.api.models import (
     Account,
@@ -63,6 +65,14 @@ from tests.plex_simulator import Fault
 
 from .fault_matrix import CALLS
 from .population import Scene
+from .test_homes import (
+    CHILD,
+    HOME_JSON,
+    HOME_XML,
+    OLD_HOME_XML,
+    OLD_SWITCH_XML,
+    SWITCH_JSON,
+)
 from .test_items import ITEM_JSON, ITEM_XML
 from .test_models import (
     ACCOUNT_JSON,
@@ -108,6 +118,8 @@ GOOD_JSON: tuple[Json, ...] = (
     [DEVICE_JSON],
     {"devices": [DEVICE_JSON]},
     ITEM_JSON,
+    HOME_JSON,
+    SWITCH_JSON,
     {"errors": [{"code": 1001, "message": "Invalid token", "status": 401}]},
 )
 GOOD_XML = (
@@ -117,6 +129,10 @@ GOOD_XML = (
     IDENTITY_XML,
     SOURCE_XML,
     ITEM_XML,
+    HOME_XML.encode(),
+    OLD_HOME_XML.encode(),
+    OLD_SWITCH_XML.encode(),
+    b'<Response code="401" status="Invalid PIN"/>',
     b'<errors><error code="1001" message="x"/><error>Invalid token</error></errors>',
 )
 GOOD_BODIES = (*(json.dumps(data).encode() for data in GOOD_JSON), *GOOD_XML)
@@ -136,6 +152,8 @@ PARSERS: tuple[Callable[[Json], object], ...] = (
     Pin.parse,
     lambda data: ListedServer.parse_servers(rows(as_json(data), "resources")),
     Device.parse_devices,
+    HomeUser.parse_users,
+    lambda data: parse_switch(data, CHILD),
     Identity.parse,
     TransientToken.parse,
     Source.parse,
@@ -355,7 +373,7 @@ def test_any_failure_is_an_error(
 ) -> None:
     """Any answer that is no success is an error, and few are about the token."""
     failure = Failure(status, retry_after, body)
-    for read in (plex_tv_error, sign_in_error, link_error, server_error):
+    for read in (plex_tv_error, sign_in_error, link_error, switch_error, server_error):
         error = read(failure)
         assert error.status == status
         assert error.retry_after is None or 0 <= error.retry_after <= 86400
@@ -615,6 +633,9 @@ ENDPOINTS = {
     "signin",
     "user",
     "signout",
+    "home_users",
+    "home_switch",
+    "home_switch_v1",
     "claim_token",
     "claim",
     "root",
@@ -641,6 +662,8 @@ async def test_any_text_of_a_person_is_answered(
         account.sign_in(login, password, code),
         account.user(token),
         account.sign_out(token),
+        account.home_users(token),
+        account.switch_home_user(token, CHILD, password),
         account.claim_token(token),
         server.claim(token),
         server.check_token(token),
@@ -655,6 +678,8 @@ async def test_any_text_of_a_person_is_answered(
         allowed = {"type", "scope", "source", "refresh"}
         if request.endpoint == "claim":
             allowed = {"token"}
+        elif request.endpoint.startswith("home_switch"):
+            allowed = {"pin"}
         assert set(request.query) <= allowed
 
 

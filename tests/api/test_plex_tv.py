@@ -1,13 +1,27 @@
 """The calls of plex.tv, against the simulated one."""
 
+import logging
+
 import pyotp
 import pytest
 
 from custom_components.plex_auth.api import errors
+from custom_components.plex_auth.api.homes import HomeUser
 from custom_components.plex_auth.api.plex_tv import PLEX_TV_API, PlexTv
 from tests.plex_simulator import Account, Fault, PlexSimulator, Subscription
+from tests.plex_simulator.worlds import CHILD_PIN, HomeWorld, add_home
+from tests.short_timeouts import short_timeouts
 
 from .population import IDENTITY, PASSWORD, Population
+
+# How plex.tv may know a user, and the calls that are made for it.
+SECOND_API = "home_switch"
+FIRST_API = "home_switch_v1"
+BY_UUID, BY_ID, IN_FIRST_API = (
+    [SECOND_API],
+    [SECOND_API, SECOND_API],
+    [SECOND_API, SECOND_API, FIRST_API],
+)
 
 
 @pytest.fixture
@@ -16,6 +30,32 @@ def two_factor(plex: PlexSimulator) -> Account:
     return plex.add_account(
         "carla", password=PASSWORD, totp_secret=pyotp.random_base32()
     )
+
+
+@pytest.fixture
+def home(plex: PlexSimulator, population: Population) -> HomeWorld:
+    """Return a Home of the owner."""
+    return add_home(plex, population.server)
+
+
+@pytest.fixture(params=[BY_UUID, BY_ID, IN_FIRST_API], ids=["uuid", "id", "first API"])
+def calls(request: pytest.FixtureRequest, plex: PlexSimulator) -> list[str]:
+    """Let plex.tv know users in one way, and return what a switch has to ask."""
+    plex.homes.knows_uuids = request.param is BY_UUID
+    plex.homes.has_second_api = request.param is not IN_FIRST_API
+    made: list[str] = request.param
+    return made
+
+
+def switches(plex: PlexSimulator) -> list[str]:
+    """Return the calls that were made to switch."""
+    return [one.endpoint for one in plex.requests if one.method == "POST"]
+
+
+async def user_of(plex_tv: PlexTv, token: str, account: Account) -> HomeUser:
+    """Return a user as plex.tv lists it."""
+    users = {user.uuid: user for user in await plex_tv.home_users(token)}
+    return users[account.uuid]
 
 
 def test_plex_tv_is_the_default() -> None:
@@ -227,3 +267,234 @@ async def test_claim_token(
     plex.faults.set("claim_token", Fault.body('{"token": ""}'))
     with pytest.raises(errors.UnexpectedAnswerError):
         await account.claim_token(population.token)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.xml_instead()], ids=["JSON", "XML"])
+async def test_home_users(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld, fault: Fault | None
+) -> None:
+    """The users of a Home are listed with what they are."""
+    if fault is not None:
+        plex.faults.set("home_users", fault)
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    users = await account.home_users(token)
+    assert [(one.id, one.uuid) for one in users] == [
+        (one.id, one.uuid) for one in home.home.users
+    ]
+    assert [
+        (one.title, one.admin, one.restricted, one.protected, one.guest)
+        for one in users
+    ] == [
+        ("Änna", True, False, False, False),
+        ("Emil", False, True, False, False),
+        ("Lina", False, True, True, False),
+        ("Ida", False, False, False, False),
+        ("Guest", False, False, False, True),
+    ]
+    (request,) = plex.requests_to("home_users")
+    assert (request.path, dict(request.query)) == ("/api/v2/home/users", {})
+
+
+async def test_no_home(
+    plex: PlexSimulator, account: PlexTv, population: Population
+) -> None:
+    """An account without a Home has no users, whichever way plex.tv says so."""
+    token = population.token
+    for plex.homes.no_home_code in (1000, 1002, 1009, None):
+        assert await account.home_users(token) == ()
+    for fault, kind in (
+        (Fault.status(404), errors.NotFoundError),
+        (Fault.html(403), errors.UnavailableError),
+        (Fault.status(400), errors.BadRequestError),
+        (Fault.plex_error(1001), errors.TokenRejectedError),
+        (Fault.plex_error(1003), errors.RateLimitedError),
+        (Fault.plex_error(1007), errors.UnavailableError),
+        (Fault.plex_error(1008), errors.BadRequestError),
+    ):
+        plex.faults.set("home_users", fault)
+        with pytest.raises(kind):
+            await account.home_users(token)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("name", ["managed", "adult", "child"])
+async def test_switch(
+    plex: PlexSimulator,
+    account: PlexTv,
+    home: HomeWorld,
+    calls: list[str],
+    name: str,
+    status: int,
+) -> None:
+    """A switch gives a token of the user in each way, and leaves the account's alone."""
+    plex.homes.switch_status = status
+    person: Account = getattr(home, name)
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, person)
+    assert user.protected is (person.pin is not None)
+    switched = await account.switch_home_user(token, user, person.pin)
+    assert switched == person.tokens[IDENTITY.client_identifier]
+    assert switches(plex) == calls
+    for request in plex.requests:
+        assert request.headers["X-Plex-Token"] == token
+        assert dict(request.form) == {}
+        if request.method == "POST":
+            assert request.query == ({"pin": CHILD_PIN} if person.pin else {})
+    assert (await account.user(switched)).uuid == person.uuid
+    assert (await account.user(token)).uuid == home.admin.uuid
+    (listed,) = await account.servers(switched)
+    assert listed.access_token == home.server.access_token_for(person)
+    assert (listed.owned, listed.home) == (False, True)
+
+
+@pytest.mark.parametrize("pin", [None, "", "0000", "25800", "\N{SNOWMAN}&pin=2580"])
+async def test_wrong_pin(
+    plex: PlexSimulator,
+    account: PlexTv,
+    home: HomeWorld,
+    calls: list[str],
+    pin: str | None,
+) -> None:
+    """A missing PIN and a wrong one are told in each way, and tried once."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.child)
+    with pytest.raises(errors.PinWrongError):
+        await account.switch_home_user(token, user, pin)
+    assert switches(plex) == calls
+    assert not home.child.tokens
+    assert await account.switch_home_user(token, user, CHILD_PIN)
+
+
+async def test_pin_that_is_not_asked_for(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld, calls: list[str]
+) -> None:
+    """Where plex.tv does not insist on a PIN, a wrong one is told all the same."""
+    plex.homes.enforces_pins = False
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.child)
+    assert await account.switch_home_user(token, user)
+    with pytest.raises(errors.PinWrongError):
+        await account.switch_home_user(token, user, "0000")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.plex_error(1009), errors.NotPermittedError),
+        (Fault.plex_error(1040, 403), errors.NotPermittedError),
+        (Fault.plex_error(1041), errors.PinWrongError),
+        (Fault.plex_error(1001), errors.TokenRejectedError),
+        (Fault.plex_error(1003), errors.RateLimitedError),
+        (Fault.status(429), errors.RateLimitedError),
+        (Fault.status(401), errors.UnavailableError),
+        (Fault.html(403), errors.UnavailableError),
+        (Fault.html(502), errors.UnavailableError),
+        (Fault.plex_error(1013), errors.UnavailableError),
+        (Fault.redirect("/elsewhere"), errors.UnexpectedAnswerError),
+        (Fault.reset(), errors.ConnectionClosedError),
+        (Fault.reset(processed=True), errors.ConnectionClosedError),
+        (Fault.half_body(), errors.CannotConnectError),
+        (Fault.body("{}"), errors.UnexpectedAnswerError),
+    ],
+)
+async def test_switch_is_not_repeated(
+    plex: PlexSimulator,
+    account: PlexTv,
+    home: HomeWorld,
+    fault: Fault,
+    kind: type[errors.PlexError],
+) -> None:
+    """A switch that failed is asked for once: it may have been done, or be limited."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.managed)
+    plex.faults.set(SECOND_API, fault)
+    with pytest.raises(errors.PlexError) as caught:
+        await account.switch_home_user(token, user)
+    assert type(caught.value) is kind
+    assert caught.value.retry_after is None
+    assert switches(plex) == [SECOND_API]
+
+
+@pytest.mark.xdist_group("time")
+@pytest.mark.parametrize("fault", [Fault.delay(1), Fault.slow_body(1)])
+async def test_switch_that_takes_too_long(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld, fault: Fault
+) -> None:
+    """A switch that is not answered in time is not repeated either."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.managed)
+    plex.faults.set(SECOND_API, fault)
+    with short_timeouts(0.25), pytest.raises(errors.ConnectionTimeoutError):
+        await account.switch_home_user(token, user)
+    assert switches(plex) == [SECOND_API]
+
+
+async def test_unknown_user(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld
+) -> None:
+    """Who has left the Home is asked for in each way, and then not found."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.managed)
+    plex.homes.remove_member(home.managed)
+    with pytest.raises(errors.NotFoundError):
+        await account.switch_home_user(token, user)
+    assert switches(plex) == IN_FIRST_API
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410])
+async def test_answers_that_know_no_user(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld, status: int
+) -> None:
+    """Each answer that means that nothing was done is followed by the next way."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.managed)
+    plex.faults.set(SECOND_API, Fault.status(status), times=1)
+    assert await account.switch_home_user(token, user)
+    assert switches(plex) == BY_ID
+    first, second = plex.requests_to(SECOND_API)
+    assert (first.path, second.path) == (
+        f"/api/v2/home/users/{user.uuid}/switch",
+        f"/api/v2/home/users/{user.id}/switch",
+    )
+
+
+async def test_token_of_somebody_else(
+    plex: PlexSimulator, account: PlexTv, home: HomeWorld
+) -> None:
+    """The admin's own token is never taken for that of the child."""
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.child)
+    own = {"id": home.admin.id, "authToken": token}
+    plex.faults.set(SECOND_API, Fault.status(201, own))
+    with pytest.raises(errors.UnexpectedAnswerError):
+        await account.switch_home_user(token, user, CHILD_PIN)
+
+
+async def test_pin_and_tokens_are_in_no_log_and_no_error(
+    plex: PlexSimulator,
+    account: PlexTv,
+    home: HomeWorld,
+    calls: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """At debug a switch is a line without its query, however it ends."""
+    right, wrong = "marker-right-pin", "marker-wrong-pin"
+    home.child.pin = right
+    token = home.admin.sign_in_token(IDENTITY.client_identifier)
+    user = await user_of(account, token, home.child)
+    caplog.set_level(logging.DEBUG)
+    switched = await account.switch_home_user(token, user, right)
+    raised = []
+    for fault in (Fault.reset(), Fault.html(502), Fault.redirect("/elsewhere")):
+        plex.faults.set(calls[-1], fault, times=1)
+        for _ in range(2):  # the second time it is the PIN
+            with pytest.raises(errors.PlexError) as caught:
+                await account.switch_home_user(token, user, wrong)
+            error = caught.value
+            assert (error.__context__, error.__cause__) == (None, None)
+            raised.append(f"{error} {error!r} {vars(error)}")
+    shown = caplog.text + "".join(raised)
+    assert f"POST {plex.base_url}/api/v2/home/users/{user.uuid}/switch: " in shown
+    for secret in ("marker", "pin=", token, switched):
+        assert secret not in shown
+    assert not any(secret in repr(user) for secret in (token, switched, right))

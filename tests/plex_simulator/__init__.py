@@ -15,6 +15,12 @@ certificate is for a plex.direct name: give the client a `PlexDirectResolver` an
 `ca_pem()`, or let it use `http_url`. What else a name stands for, as a router may have
 it, is in the resolver's `names`.
 
+Accounts can be a Plex Home, whose users are switched to as plex.tv does it; what no
+source says for sure is set at `simulator.homes`:
+
+        simulator.homes.add(anna, child)
+        server.restrict(child, server.library.add_section(Kind.MOVIE, "Kids' Films"))
+
 Another machine can answer for a server, and shows what it gets:
 
         impostor = await simulator.add_impostor(server, claimed=False)
@@ -58,6 +64,7 @@ from .certificates import Certificate
 from .clock import Clock
 from .connections import Connection, PlexDirectResolver, plex_direct_address
 from .faults import FAULT_KINDS, Fault, Faults, fault_named
+from .homes import Home, Homes
 from .hostile_names import HostileNames
 from .impostor import Impostor
 from .pins import Pin, Pins
@@ -78,6 +85,8 @@ __all__ = [
     "Connection",
     "Fault",
     "Faults",
+    "Home",
+    "Homes",
     "HostileNames",
     "Impostor",
     "MediaServer",

@@ -200,7 +200,8 @@ class AccountFields(TypedDict, total=False):
     home_admin: bool
     guest: bool
     restricted: bool
-    protected: bool
+    restriction_profile: str | None
+    pin: str | None
     joined_at: datetime
     backup_codes_created: bool
     mailing_list_status: str | None
@@ -217,7 +218,8 @@ class Account:
     `totp_secret` None one without two-factor authentication. `overrides` replaces
     fields of the account answer (written as Plex names them) and `omitted` leaves
     some out, for clients that have to be tolerant. `phantoms` is how many clients signed
-    in once each and never again, as of a program with a new identifier each time.
+    in once each and never again, as of a program with a new identifier each time. `pin`
+    is what switching to this user of a Plex Home takes, None for nothing.
     `description` is for people.
     """
 
@@ -238,7 +240,8 @@ class Account:
     home_admin: bool = False
     guest: bool = False
     restricted: bool = False
-    protected: bool = False
+    restriction_profile: str | None = None
+    pin: str | None = None
     joined_at: datetime
     backup_codes_created: bool = False
     mailing_list_status: str | None = "active"
@@ -259,6 +262,11 @@ class Account:
     def name(self) -> str:
         """Return what the simulator knows the account by: user name, else title."""
         return self.username or self.title
+
+    @property
+    def protected(self) -> bool:
+        """Return whether switching to this user of a Home takes a PIN."""
+        return self.pin is not None
 
     @property
     def tokens(self) -> Mapping[str, str]:
@@ -447,7 +455,8 @@ class Account:
     def secrets(self) -> set[str]:
         """Return every secret of this account, tokens that are dead by now included.
 
-        None of them may be found in a log.
+        None of them may be found in a log. A PIN and a verification code, which is not
+        here either, are too short to be looked for: any number may contain them.
         """
         own = {
             self.pin_hash,

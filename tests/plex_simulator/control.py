@@ -255,4 +255,6 @@ def _describe_account(account: Account) -> dict[str, object]:
     }
     if account.totp_secret is not None:
         described["totp_secret"] = account.totp_secret
+    if account.pin is not None:
+        described["pin"] = account.pin
     return described

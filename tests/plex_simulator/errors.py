@@ -36,6 +36,7 @@ PLEX_ERRORS = {
         "User could not be authenticated. This IP appears to be having trouble "
         "signing in to an account (detected repeated failures)",
     ),
+    1041: PlexErrorKind(403, "A valid PIN is required"),
     1042: PlexErrorKind(403, "A required role is missing"),
     1080: PlexErrorKind(403, "A valid server token is required"),
     1998: PlexErrorKind(422, "Validation failed"),

@@ -28,6 +28,7 @@ _CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".flac": "audio/flac",
 }
+_SECTIONS = {Kind.MOVIE: "Movies", Kind.SHOW: "TV Shows", Kind.ARTIST: "Music"}
 _ELEMENTS = {Kind.MOVIE: "Video", Kind.EPISODE: "Video", Kind.TRACK: "Track"}
 
 
@@ -66,12 +67,38 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Hold one section of a library, for items of one kind."""
+
+    key: int
+    kind: Kind
+    title: str
+
+    def as_fields(self) -> dict[str, object]:
+        """Return the section as the server describes it."""
+        return {
+            "allowSync": True,
+            "filters": True,
+            "refreshing": False,
+            "key": str(self.key),
+            "type": self.kind,
+            "title": self.title,
+            "agent": f"tv.plex.agents.{self.kind}",
+            "language": "en-US",
+            "uuid": f"{self.key:032x}",
+            "updatedAt": _STAMP,
+            "createdAt": _STAMP,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """Hold one item; each of its versions, called `Media`, has parts to play in turn."""
 
     rating_key: int
     kind: Kind
     title: str
+    section: Section
     parent: Item | None
     versions: tuple[tuple[Part, ...], ...]
 
@@ -94,7 +121,7 @@ class Item:
             "guid": f"plex://{self.kind}/{self.rating_key:024x}",
             "type": self.kind,
             "title": self.title,
-            "librarySectionID": 1,
+            "librarySectionID": self.section.key,
             "thumb": f"{self.path}/thumb/{_STAMP}",
             "addedAt": _STAMP,
         }
@@ -122,6 +149,30 @@ class Library:
     def __init__(self) -> None:
         """Begin without an item."""
         self._items: dict[int, Item] = {}
+        self._sections: dict[int, Section] = {}
+
+    @property
+    def sections(self) -> list[Section]:
+        """Return the sections in their order."""
+        return list(self._sections.values())
+
+    def add_section(self, kind: Kind, title: str) -> Section:
+        """Add a section for items of a kind."""
+        section = Section(key=len(self._sections) + 1, kind=kind, title=title)
+        self._sections[section.key] = section
+        return section
+
+    def find_section(self, key: str) -> Section | None:
+        """Return a section by its number."""
+        return self._sections.get(int(key))
+
+    def in_section(self, section: Section) -> list[Item]:
+        """Return the items of a section that belong to no other one."""
+        return [
+            item
+            for item in self._items.values()
+            if item.section is section and item.parent is None
+        ]
 
     def add(
         self,
@@ -129,8 +180,14 @@ class Library:
         title: str,
         *versions: Iterable[str],
         parent: Item | None = None,
+        section: Section | None = None,
     ) -> Item:
-        """Add an item; each of its versions consists of files."""
+        """Add an item; each of its versions consists of files.
+
+        Without a `section` it is in that of its parent, else in the usual one.
+        """
+        if section is None:
+            section = parent.section if parent else self._usual_section(kind)
         rating_key = len(self._items) + 1
         first_id = 100 * rating_key
         files = [list(version) for version in versions]
@@ -139,6 +196,7 @@ class Library:
             rating_key=rating_key,
             kind=kind,
             title=title,
+            section=section,
             parent=parent,
             versions=tuple(
                 tuple(
@@ -159,11 +217,18 @@ class Library:
         """Return what belongs directly to an item: the episodes of a season."""
         return [one for one in self._items.values() if one.parent is item]
 
-    def find_part(self, path: str) -> Part | None:
-        """Return a part by the path at which it is played."""
-        return next((part for part in self._parts() if part.key == path), None)
+    def find_part(self, path: str) -> tuple[Item, Part] | None:
+        """Return a part by the path at which it is played, and the item it is of."""
+        return next((found for found in self._parts() if found[1].key == path), None)
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self) -> Iterator[tuple[Item, Part]]:
         for item in self._items.values():
             for version in item.versions:
-                yield from version
+                for part in version:
+                    yield item, part
+
+    def _usual_section(self, kind: Kind) -> Section:
+        """Return the section that items of a kind are in, which is made for the first."""
+        title = _SECTIONS[kind]
+        usual = (one for one in self._sections.values() if one.title == title)
+        return next(usual, None) or self.add_section(kind, title)

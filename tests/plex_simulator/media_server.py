@@ -1,4 +1,4 @@
-"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6, §17, §21)."""
+"""The addresses of a Plex Media Server (plex-api.md §3, §4, §6, §17, §21, §22.4)."""
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,7 +8,7 @@ from aiohttp import web
 from .claiming import ClaimTokens
 from .clock import epoch
 from .errors import MediaServerError, SimulatedError
-from .library import Item
+from .library import Item, Section
 from .rendering import answer, error_page, media_container, wants_json
 from .servers import Caller, MediaServer
 
@@ -92,6 +92,17 @@ class MediaServerRoutes:
             ),
             web.get(
                 r"/library/parts/{path:.+}", self._when_ready(self._part), name="part"
+            ),
+            web.get("/library", self._when_ready(self._library), name="library"),
+            web.get(
+                "/library/sections{end:/?}",
+                self._when_ready(self._sections),
+                name="sections",
+            ),
+            web.get(
+                r"/library/sections/{key:\d+}/all",
+                self._when_ready(self._section),
+                name="section",
             ),
         ]
 
@@ -274,6 +285,28 @@ class MediaServerRoutes:
             },
         )
 
+    async def _library(self, request: web.Request) -> web.StreamResponse:
+        if not self._caller(request).is_owner:
+            raise MediaServerError(403)
+        return media_container(request, {"size": 0, "title1": "Plex Library"})
+
+    async def _sections(self, request: web.Request) -> web.StreamResponse:
+        caller, server = self._caller(request), self._server
+        shown = [
+            section.as_fields()
+            for section in server.library.sections
+            if server.may_see(caller, section)
+        ]
+        return media_container(request, {"size": len(shown), "Directory": shown})
+
+    async def _section(self, request: web.Request) -> web.StreamResponse:
+        caller, library = self._caller(request), self._server.library
+        section = library.find_section(request.match_info["key"])
+        if section is None:
+            raise MediaServerError(404)
+        self._require(caller, section)
+        return _items(request, library.in_section(section), section)
+
     async def _media(self, request: web.Request) -> web.StreamResponse:
         self._caller(request)
         return web.Response(body=PICTURE, content_type="image/png")
@@ -283,23 +316,25 @@ class MediaServerRoutes:
         return await self._server.notifications.serve(request, is_owner=is_owner)
 
     async def _item(self, request: web.Request) -> web.StreamResponse:
-        self._caller(request)
-        return _items(request, [self._known_item(request)])
+        item = self._known_item(request)
+        return _items(request, [item], item.section)
 
     async def _children(self, request: web.Request) -> web.StreamResponse:
-        self._caller(request)
-        children = self._server.library.children(self._known_item(request))
+        parent = self._known_item(request)
+        children = self._server.library.children(parent)
         start, size = (
             int(request.query.get(f"X-Plex-Container-{name}", default))
             for name, default in (("Start", 0), ("Size", len(children)))
         )
-        return _items(request, children[start : start + size])
+        return _items(request, children[start : start + size], parent.section)
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
-        self._caller(request)
-        part = self._server.library.find_part(request.path)
-        if part is None:
+        caller = self._caller(request)
+        found = self._server.library.find_part(request.path)
+        if found is None:
             raise MediaServerError(404)
+        item, part = found
+        self._require(caller, item.section)
         headers = {"Accept-Ranges": "bytes"}
         wanted = request.http_range
         if wanted == slice(None, None, 1):
@@ -317,10 +352,17 @@ class MediaServerRoutes:
         )
 
     def _known_item(self, request: web.Request) -> Item:
+        caller = self._caller(request)
         item = self._server.library.find(request.match_info["key"])
         if item is None:
             raise MediaServerError(404)
+        self._require(caller, item.section)
         return item
+
+    def _require(self, caller: Caller, section: Section) -> None:
+        """Refuse what a caller may not see (plex-api.md §22.4)."""
+        if not self._server.may_see(caller, section):
+            raise MediaServerError(self._server.section_refusal_status)
 
     def _caller(self, request: web.Request) -> Caller:
         caller = self._server.caller(_token(request))
@@ -335,14 +377,16 @@ class MediaServerRoutes:
         return caller
 
 
-def _items(request: web.Request, items: Iterable[Item]) -> web.StreamResponse:
-    """Return items: in JSON under one name, in XML under that of each kind."""
+def _items(
+    request: web.Request, items: Iterable[Item], section: Section
+) -> web.StreamResponse:
+    """Return items of a section: in JSON under one name, in XML under that of each kind."""
     found = list(items)
     content: dict[str, object] = {
         "size": len(found),
         "allowSync": True,
         "identifier": "com.plexapp.plugins.library",
-        "librarySectionID": 1,
+        "librarySectionID": section.key,
     }
     named: dict[str, list[dict[str, object]]] = {}
     for item in found:

@@ -1,4 +1,4 @@
-"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9, §16, §17)."""
+"""The addresses of plex.tv (plex-api.md §1, §2, §5, §7, §9, §16, §17, §22)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,15 @@ from .claiming import ClaimTokens
 from .clock import Clock, iso
 from .devices import DeviceRoutes
 from .errors import CODES_WITHOUT_STATUS, PLEX_ERRORS, PlexTvError, SimulatedError
+from .homes import HomeRoutes, Homes
 from .pins import Pins
-from .rendering import plex_tv_answer, plex_tv_error, wants_json
+from .rendering import (
+    FORCED_XML,
+    media_container,
+    plex_tv_answer,
+    plex_tv_error,
+    wants_json,
+)
 from .servers import MediaServer
 from .site import FORM
 
@@ -113,6 +120,7 @@ class PlexTvRoutes:
         pins: Pins,
         claim_tokens: ClaimTokens,
         guard: SignInGuard,
+        homes: Homes,
     ) -> None:
         """Take the state that decides on the answers."""
         self._clock = clock
@@ -121,6 +129,7 @@ class PlexTvRoutes:
         self._pins = pins
         self._claim_tokens = claim_tokens
         self._guard = guard
+        self._homes = homes
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses; their names are those of faults and records."""
@@ -135,6 +144,10 @@ class PlexTvRoutes:
             web.get(rf"{api}/pins/{{id:\d+}}{end}", self._check_pin, name="pins_check"),
             web.get(f"{api}/ping{end}", self._ping, name="ping"),
             *DeviceRoutes(self._servers, self._known_client).routes(api, end),
+            *HomeRoutes(self._homes, self._known_client, _client).routes(
+                FIRST_API_PATH, api, end
+            ),
+            web.get(f"{FIRST_API_PATH}/users/", self._people, name="users"),
             web.get(
                 f"{FIRST_API_PATH}/claim/token{end}",
                 self._claim_token,
@@ -263,11 +276,12 @@ class PlexTvRoutes:
             "ownerId": None if owned else server.owner.id,
             "sourceTitle": None if owned else server.owner.title,
             "publicAddress": server.public_address,
-            "accessToken": server.access_token_for(account)
-            if server.claimed
-            else token.value,
+            "accessToken": token.value
+            if not server.claimed or (owned and server.echoes_token)
+            else server.access_token_for(account),
             "owned": owned,
-            "home": server.home,
+            "home": server.home
+            or (not owned and self._homes.share(server.owner, account)),
             "synced": False,
             "relay": server.relay,
             "presence": server.is_running
@@ -319,6 +333,34 @@ class PlexTvRoutes:
         return web.Response(
             text="<pong>true</pong>", content_type="application/xml", charset="utf-8"
         )
+
+    async def _people(self, request: web.Request) -> web.StreamResponse:
+        """List friends and Home users, with what is shared with them, as the first API."""
+        account, _ = self._known_client(request)
+        request[FORCED_XML] = True
+        listed = [
+            {
+                "id": person.id,
+                "title": person.title or person.username,
+                "username": person.username,
+                "email": person.email,
+                "home": self._homes.share(account, person),
+                "restricted": person.restricted,
+                "protected": person.protected,
+                "Server": [
+                    {
+                        "name": server.name,
+                        "machineIdentifier": server.machine_identifier,
+                    }
+                    for server in self._servers.values()
+                    if server.owner is account and server.has_access(person)
+                ],
+            }
+            for person in self._accounts.values()
+            if person is not account
+        ]
+        people = [one for one in listed if one["home"] or one["Server"]]
+        return media_container(request, {"size": len(people), "User": people})
 
     def _known_client(self, request: web.Request) -> tuple[Account, AccountToken]:
         _client_identifier(request)

@@ -14,7 +14,7 @@ from aiohttp import web
 from .accounts import Account, new_token
 from .certificates import Certificate
 from .connections import Connection, plex_direct_label
-from .library import Library
+from .library import Library, Section
 from .listener import Listener
 from .notifications import NotificationSockets
 from .site import ErrorRenderer, Site, Surroundings
@@ -135,6 +135,8 @@ class MediaServer:
         self.security_refusal_status = 403
         self.transcoding = 0
         self.library = Library()
+        self.section_refusal_status = 403
+        self.echoes_token = False
         self.device_as_list = False
         self.booting: str | None = None
         self.start_state = "startingPlugins"
@@ -151,6 +153,7 @@ class MediaServer:
         self._host = host = fields["host"]
         self._certificate_id = token_hex(16)
         self._access_tokens: dict[int, str] = {}
+        self._allowed_sections: dict[int, frozenset[int]] = {}
         self._added_sources: dict[str, Source] = {}
         self._forgotten_sources: set[str] = set()
         self._listed: list[Connection] | None = None
@@ -334,6 +337,17 @@ class MediaServer:
         if account is None:
             return None
         return Caller(account=account, is_owner=account is self.owner)
+
+    def restrict(self, account: Account, *sections: Section) -> None:
+        """Let an account see nothing but these sections of the library."""
+        self._allowed_sections[account.id] = frozenset(one.key for one in sections)
+
+    def may_see(self, caller: Caller, section: Section) -> bool:
+        """Return whether a section of the library is shown to a caller."""
+        if caller.account is None:
+            return True
+        allowed = self._allowed_sections.get(caller.account.id)
+        return allowed is None or section.key in allowed
 
     def issue_transient_token(self, account: Account) -> str:
         """Return a new transient token with the rights of `account`.

@@ -14,6 +14,7 @@ from .claiming import ClaimTokens
 from .clock import Clock
 from .control import ControlRoutes
 from .faults import Faults
+from .homes import Homes
 from .impostor import Impostor, ImpostorFields
 from .pins import Pins
 from .plex_tv import API_PATH, PlexTvRoutes, SignInGuard
@@ -63,6 +64,7 @@ class PlexSimulator:
         self.pins = Pins(self.clock)
         self.claim_tokens = ClaimTokens(self.clock)
         self.sign_in_guard = SignInGuard(self.clock)
+        self.homes = Homes()
         self._surroundings = Surroundings(self.clock, self.authority)
         routes = PlexTvRoutes(
             self.clock,
@@ -71,6 +73,7 @@ class PlexSimulator:
             self.pins,
             self.claim_tokens,
             self.sign_in_guard,
+            self.homes,
         )
         self._site = Site(
             PLEX_TV,

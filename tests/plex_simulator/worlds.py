@@ -8,11 +8,13 @@ import pyotp
 
 from .accounts import Account, AccountFields, Client, Subscription
 from .beacon import Beacon
+from .homes import Home
 from .hostile_names import HostileNames
-from .library import Item, Kind, Library
+from .library import Item, Kind, Library, Section
 from .servers import MediaServer
 from .simulator import PlexSimulator
 
+CHILD_PIN = "2580"
 PODCASTS = "tv.plex.provider.podcasts"
 
 
@@ -61,6 +63,72 @@ async def add_hostile(simulator: PlexSimulator) -> HostileWorld:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HomeWorld:
+    """Hold a Plex Home, and what its child may see at a server of the admin.
+
+    The child has a PIN and may see one section alone; the managed user has no PIN and
+    sees everything, and so does the adult, who has an account of their own.
+    """
+
+    home: Home
+    admin: Account
+    managed: Account
+    child: Account
+    adult: Account
+    guest: Account
+    server: MediaServer
+    section: Section
+    film: Item
+
+
+def add_home(
+    simulator: PlexSimulator, server: MediaServer, managed: Account | None = None
+) -> HomeWorld:
+    """Make a Home of the owner of a server and others, who may use it but for the guest.
+
+    `managed` is a managed user who is there already.
+    """
+    admin = server.owner
+    managed = managed or simulator.add_account(
+        "", title="Emil", password=None, restricted=True
+    )
+    young = simulator.add_account(
+        "",
+        password=None,
+        restricted=True,
+        restriction_profile="little_kid",
+        pin=CHILD_PIN,
+        title="Lina",
+        description="child of a home: has a PIN, may see one section",
+    )
+    adult = simulator.add_account(
+        "ida", title="Ida", description="adult of a home, with an own account"
+    )
+    guest = simulator.add_account(
+        "", title="Guest", password=None, description="guest of a home"
+    )
+    server.shared_with += [
+        user for user in (managed, young, adult) if user not in server.shared_with
+    ]
+    section = server.library.add_section(Kind.MOVIE, "Kids' Films")
+    film = server.library.add(
+        Kind.MOVIE, "The Snail", ["/kids/The Snail.mkv"], section=section
+    )
+    server.restrict(young, section)
+    return HomeWorld(
+        home=simulator.homes.add(admin, managed, young, adult, guest=guest),
+        admin=admin,
+        managed=managed,
+        child=young,
+        adult=adult,
+        guest=guest,
+        server=server,
+        section=section,
+        film=film,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoWorld:
     """Hold the accounts and servers of `demo` by what they stand for."""
 
@@ -75,6 +143,7 @@ class DemoWorld:
     living_room: MediaServer
     basement: MediaServer
     shared: MediaServer
+    home: HomeWorld
     hostile: HostileWorld
     film: Item
     show: Item
@@ -99,9 +168,6 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         totp_secret=pyotp.random_base32(),
         backup_codes_created=True,
         subscription=Subscription.lifetime(now - timedelta(days=1500)),
-        home=True,
-        home_size=2,
-        home_admin=True,
     )
     free = add(
         "ben", description="no two-factor authentication, no Plex Pass, a shared server"
@@ -122,8 +188,6 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         title="Emil",
         password=None,
         restricted=True,
-        home=True,
-        home_size=2,
     )
     social = add(
         "fritz",
@@ -165,6 +229,7 @@ async def demo(simulator: PlexSimulator) -> DemoWorld:
         basement=basement,
         shared=shared,
         hostile=await add_hostile(simulator),
+        home=add_home(simulator, living_room, managed),
         film=film,
         show=show,
         season=season,
@@ -195,6 +260,7 @@ class FixedWorld:
     plex_pass: Account
     free: Account
     managed: Account
+    child: Account
     attic: MediaServer
     cellar: MediaServer
 
@@ -211,9 +277,6 @@ async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
         subscription=Subscription.yearly(
             now - timedelta(days=300), now + timedelta(days=65)
         ),
-        home=True,
-        home_size=3,
-        home_admin=True,
     )
     free = simulator.add_account(
         "frank", id=1002, uuid="bbbbbbbbbbbbbbbb", title="Frank", confirmed=False
@@ -225,15 +288,30 @@ async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
         title="Mia",
         password=None,
         restricted=True,
-        home=True,
-        home_size=3,
     )
-    attic = await simulator.add_server("Attic", plex_pass, shared_with=[free, managed])
+    child = simulator.add_account(
+        "",
+        id=1004,
+        uuid="dddddddddddddddd",
+        title="Leo",
+        password=None,
+        restricted=True,
+        pin=CHILD_PIN,
+    )
+    simulator.homes.add(plex_pass, managed, child)
+    attic = await simulator.add_server(
+        "Attic", plex_pass, shared_with=[free, managed, child]
+    )
     cellar = await simulator.add_server("Cellar", plex_pass)
     attic.machine_identifier = "a" * 40
     cellar.machine_identifier = "c" * 40
     return FixedWorld(
-        plex_pass=plex_pass, free=free, managed=managed, attic=attic, cellar=cellar
+        plex_pass=plex_pass,
+        free=free,
+        managed=managed,
+        child=child,
+        attic=attic,
+        cellar=cellar,
     )
 
 

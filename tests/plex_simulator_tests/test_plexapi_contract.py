@@ -23,7 +23,7 @@ from tests.plex_simulator import (
     PlexSimulator,
     plex_direct_address,
 )
-from tests.plex_simulator.worlds import DemoWorld, demo
+from tests.plex_simulator.worlds import CHILD_PIN, DemoWorld, demo
 
 PLEX_TV = "https://plex.tv"
 CLIENT = "python-plexapi"
@@ -149,7 +149,7 @@ async def test_sign_in_with_two_factor(friend: Friend) -> None:
     assert (account.username, account.email) == ("anna", "anna@example.com")
     assert account.twoFactorEnabled is True
     assert account.hasPassword is True
-    assert account.homeSize == 2
+    assert account.homeSize == 4
     assert account.subscriptionActive is True
     assert account.subscriptionPlan == "lifetime"
     assert account.subscriptionStatus == "Active"
@@ -409,3 +409,72 @@ async def test_claim_and_unclaim(friend: Friend, plex_direct: bool) -> None:
     with pytest.raises(Unauthorized):
         await friend.call(unclaimed.claim, account)
     assert (await friend.call(account.claimToken)).startswith("claim-")
+
+
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+async def test_home(friend: Friend, plex_direct: bool) -> None:
+    """It lists the users of a Home, and switches to one: for a child with its PIN."""
+    world, anna = friend.world.home, friend.world.two_factor
+    account = await friend.sign_in(anna, code=anna.code())
+    users = {user.title: user for user in await friend.call(account.users)}
+    assert users.keys() == {"Emil", "Lina", "Ida", "Guest", "Ben"}
+    child = users["Lina"]
+    assert (child.id, child.home, child.protected) == (world.child.id, True, True)
+    assert (users["Ben"].home, users["Emil"].protected) == (False, False)
+    assert [share.name for share in child.servers] == ["Living Room"]
+    for pin in (None, "0000"):
+        with pytest.raises(Unauthorized):
+            await friend.call(account.switchHomeUser, child, pin=pin)
+    switched = await friend.call(account.switchHomeUser, "Lina", pin=CHILD_PIN)
+    assert (switched.uuid, switched.restricted) == (world.child.uuid, True)
+    assert switched.authenticationToken == world.child.tokens[CLIENT]
+    with pytest.raises(BadRequest, match="1009"):
+        await friend.call(switched.devices)
+
+    resource = await friend.call(switched.resource, "Living Room")
+    assert resource.accessToken == world.server.access_token_for(world.child)
+    server = await friend.server(world.server.http_url, resource.accessToken)
+    assert server.friendlyName == "Living Room"
+    with pytest.raises(Unauthorized):
+        await friend.server(world.server.http_url, switched.authenticationToken)
+    assert (await friend.call(account.users)) != []
+
+
+@pytest.mark.parametrize("plex_direct", [False], indirect=True)
+@pytest.mark.parametrize(("status", "kind"), [(403, BadRequest), (401, Unauthorized)])
+async def test_rights_of_a_child(
+    friend: Friend, plex_direct: bool, status: int, kind: type[Exception]
+) -> None:
+    """With a child's transient token it sees its section alone, with the owner's all."""
+    world, film = friend.world.home, friend.world.film
+    world.server.section_refusal_status = status
+    seen: dict[str, list[str]] = {}
+    for name, person in (("owner", world.admin), ("child", world.child)):
+        own = world.server.access_token_for(person)
+        maker = await friend.server(world.server.http_url, own)
+        token = await friend.call(maker.createToken)
+        server = await friend.server(world.server.http_url, token)
+        library = await friend.call(lambda server=server: server.library)
+        sections = await friend.call(library.sections)
+        seen[name] = [section.title for section in sections]
+        found = await friend.call(sections[-1].all)
+        assert [item.title for item in found] == [world.film.title]
+        assert (await friend.call(server.fetchItem, world.film.path)).title
+        if person is world.admin:
+            assert (await friend.call(server.fetchItem, film.path)).title == film.title
+            everything = sections[0]
+            assert [item.title for item in await friend.call(everything.all)] == [
+                film.title
+            ]
+    assert seen == {
+        "owner": ["Movies", "TV Shows", "Kids' Films"],
+        "child": ["Kids' Films"],
+    }
+    # The child's client asks for what it knows of from elsewhere.
+    with pytest.raises(kind):
+        await friend.call(server.fetchItem, film.path)
+    with pytest.raises(kind):
+        await friend.call(server.query, f"/library/sections/{everything.key}/all")
+    key = film.versions[0][0].key
+    url = await friend.call(server.url, key, includeToken=True)
+    assert (await friend.call(friend.session.get, url)).status_code == status

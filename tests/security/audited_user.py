@@ -28,6 +28,8 @@ PASSWORD: Final = 'marker-pässword "&%+/\\ <right>'
 WRONG_PASSWORD: Final = 'marker-pässword "&%+/\\ <wrong>'
 RIGHT_CODE: Final = "736251849506172839"
 WRONG_CODE: Final = "928374650192837465"
+RIGHT_PIN: Final = "604938271650493827"
+WRONG_PIN: Final = "840271936502847193"
 WRONG_TOKEN: Final = "typed-token/+=&marker"
 
 WRONG: Final[Wrong] = {
@@ -45,7 +47,7 @@ WRONG: Final[Wrong] = {
 
 
 def mark(simulator: PlexSimulator, world: DemoWorld, patch: pytest.MonkeyPatch) -> None:
-    """Let passwords and codes be found by nothing but themselves."""
+    """Let passwords, codes and PINs be found by nothing but themselves."""
     create = simulator.pins.create
 
     def marked_pin(*args: Any, **options: Any) -> Pin:
@@ -58,6 +60,7 @@ def mark(simulator: PlexSimulator, world: DemoWorld, patch: pytest.MonkeyPatch) 
     patch.setattr(Account, "accepts_code", lambda _, code: code == RIGHT_CODE)
     world.two_factor.password = PASSWORD
     world.free.password = f"{PASSWORD} of Ben's"
+    world.home.child.pin = RIGHT_PIN
 
 
 def secrets_of(simulator: PlexSimulator) -> list[Secret]:
@@ -67,6 +70,8 @@ def secrets_of(simulator: PlexSimulator) -> list[Secret]:
         Secret(Kind.PASSWORD, WRONG_PASSWORD),
         Secret(Kind.CODE, RIGHT_CODE),
         Secret(Kind.CODE, WRONG_CODE),
+        Secret(Kind.TYPED_PIN, RIGHT_PIN),
+        Secret(Kind.TYPED_PIN, WRONG_PIN),
         Secret(Kind.ACCOUNT_TOKEN, WRONG_TOKEN),
         *(Secret(Kind.LINK_CODE, pin.code) for pin in simulator.pins),
         *(Secret(Kind.CLAIM_TOKEN, one) for one in simulator.claim_tokens.given),

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     LINK_CODE = "link code"
     CLAIM_TOKEN = "claim token"
     HOME_PIN = "hashed pin of Plex Home"
+    TYPED_PIN = "PIN of a Home user"
     EMAIL = "e-mail address"
 
 

@@ -160,6 +160,12 @@ class VerificationCodeWrongError(PlexError):
     message = "The verification code is wrong or expired"
 
 
+class PinWrongError(PlexError):
+    """Raised when a Home user's PIN is missing or wrong: code 1041 (plex-api.md §22.3)."""
+
+    message = "The PIN is missing or wrong"
+
+
 class EmailRequiredError(PlexError):
     """Raised when sign-in requires the email address: code 1030 (plex-api.md §1.3)."""
 

@@ -19,6 +19,7 @@ from .errors import (
     MaintenanceError,
     NotFoundError,
     NotPermittedError,
+    PinWrongError,
     PlexError,
     RateLimitedError,
     RedirectedError,
@@ -32,6 +33,7 @@ from .errors import (
     VerificationCodeWrongError,
     WrongCredentialsError,
 )
+from .fields import unwrap
 
 _MAX_RETRY_AFTER = 24 * 60 * 60.0
 
@@ -106,6 +108,18 @@ def link_error(failure: Failure) -> PlexError:
     """Return the error for a response about a link code (plex-api.md §7.2)."""
     return _plex_tv_error(
         failure, _PLEX_TV_CODE_ERRORS | {1020: LinkExpiredError}, TokenRejectedError
+    )
+
+
+def switch_error(failure: Failure) -> PlexError:
+    """Return the error for a response to a switch of the Home user (plex-api.md §22.3).
+
+    The first API has no codes: it says "Invalid PIN" in a form of its own.
+    """
+    if failure.status < 500 and _is_invalid_pin(failure.body):
+        return failure.error(PinWrongError)
+    return _plex_tv_error(
+        failure, _PLEX_TV_CODE_ERRORS | {1041: PinWrongError}, TokenRejectedError
     )
 
 
@@ -185,6 +199,15 @@ def _errors(data: Json) -> Iterator[tuple[int | None, str]]:
                 yield code, text if isinstance(text, str) else ""
         elif is_xml and isinstance(error, str):
             yield None, error
+
+
+def _is_invalid_pin(body: bytes) -> bool:
+    """Return whether a body is the first API's refusal of a PIN."""
+    try:
+        fields = unwrap(decode(body), "Response")
+    except PlexError:
+        return False
+    return fields.integer("code") == 401 and fields.text("status") == "Invalid PIN"
 
 
 def _code(value: Json) -> int | None:

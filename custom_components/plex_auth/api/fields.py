@@ -4,7 +4,7 @@ JSON and XML use the same field names but different types, and Plex may omit any
 (plex-api.md §13.13), so a field that is missing or of the wrong type is None.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 import re
@@ -145,6 +145,12 @@ def printable(text: str, length: int = MAX_LINE) -> str:
         )
     line = " ".join(text.split())[:length].rstrip(f" {_JOINERS}")
     return line.lstrip(f" {_JOINERS}")
+
+
+def name_but_email(names: Iterable[str | None], email: str | None) -> str | None:
+    """Return the first name that is not the email address, which may stand for one."""
+    address = (email or "").casefold()
+    return next((name for name in names if name and name.casefold() != address), None)
 
 
 def is_jwt(token: str) -> bool:

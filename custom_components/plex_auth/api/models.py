@@ -12,7 +12,7 @@ from typing import Final, Literal, Self, dataclass_transform
 
 from .bodies import Json
 from .errors import UnexpectedAnswerError
-from .fields import MAX_VERSION, Fields, unwrap
+from .fields import MAX_VERSION, Fields, name_but_email, unwrap
 
 _MAX_CONNECTIONS: Final = 128
 _MAX_SERVERS: Final = 1000
@@ -248,9 +248,7 @@ class Account:
     @property
     def own_name(self) -> str | None:
         """Return the name at Plex, None if there is none but the email address."""
-        email = (self.email or "").casefold()
-        names = (self.title, self.username)
-        return next((name for name in names if name and name.casefold() != email), None)
+        return name_but_email((self.title, self.username), self.email)
 
     @property
     def name(self) -> str:

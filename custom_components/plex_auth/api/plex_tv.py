@@ -1,4 +1,4 @@
-"""The calls to plex.tv: sign in, link, user, servers, devices, claim, sign out."""
+"""The calls to plex.tv: sign in, link, user, servers, devices, Home, claim, sign out."""
 
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -15,8 +15,9 @@ from .errors import (
     TooManyDevicesError,
     UnexpectedAnswerError,
 )
-from .failures import link_error, plex_tv_error, sign_in_error
+from .failures import link_error, plex_tv_error, sign_in_error, switch_error
 from .fields import unwrap
+from .homes import HomeUser, parse_switch
 from .models import Account, ListedServer, Pin, SignIn
 from .transport import Transport
 
@@ -24,6 +25,8 @@ PLEX_TV_API: Final = "https://plex.tv/api/v2"
 
 _API_PATH: Final = "/api/v2"
 _NO_SUCH_CALL: Final = frozenset({404, 405, 410})
+_UNKNOWN_USER: Final = _NO_SUCH_CALL | {400}
+_NO_HOME: Final = frozenset({400, 403, 404})
 _RESOURCES_PARAMS: Final = {
     "includeHttps": "1",
     "includeRelay": "1",
@@ -113,6 +116,51 @@ class PlexTv:
         """Delete the resource at a URL."""
         await self._transport.request(
             "DELETE", url, plex_tv_error, token=token, parse=False
+        )
+
+    async def home_users(self, token: str) -> tuple[HomeUser, ...]:
+        """Return the users of an account's Plex Home, its own among them (§22.1).
+
+        Returns none if the account has no Home, which only Plex's own error body says:
+        a 404 of a proxy is raised.
+        """
+        url = self._api / "home" / "users"
+        try:
+            data = await self._transport.request("GET", url, plex_tv_error, token=token)
+        except PlexError as err:
+            if err.code is None or err.status not in _NO_HOME:
+                raise
+            return ()
+        return HomeUser.parse_users(data)
+
+    async def switch_home_user(
+        self, token: str, user: HomeUser, pin: str | None = None
+    ) -> str:
+        """Return a plex.tv token of a Home user, who has those rights (§22.2).
+
+        `token` is the account's, which stays valid. If the documented call does not know
+        the UUID, falls back to the numeric ID, then to the first API. Raises
+        PinWrongError for a missing or wrong PIN, NotPermittedError, RateLimitedError,
+        and NotFoundError or BadRequestError if no call knows the user. Never repeat it
+        automatically: the token may have been issued, and PINs may be locked.
+        """
+        for key in (user.uuid, str(user.id)):
+            try:
+                return await self._switch(token, user, self._api, key, pin)
+            except PlexError as err:
+                if err.status not in _UNKNOWN_USER:
+                    raise
+        return await self._switch(token, user, self._api.parent, str(user.id), pin)
+
+    async def _switch(
+        self, token: str, user: HomeUser, api: URL, key: str, pin: str | None
+    ) -> str:
+        """Return the token that the call to switch of one API gives."""
+        url = api / "home" / "users" / key / "switch"
+        if pin:
+            url = url.with_query(pin=pin)
+        return parse_switch(
+            await self._transport.request("POST", url, switch_error, token=token), user
         )
 
     async def create_pin(self) -> Pin:
