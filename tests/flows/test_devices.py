@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
 )
+import voluptuous as vol
 
 from custom_components.plex_auth.const import CONF_API_URL
 from homeassistant.core import Event, EventStateChangedData
@@ -40,7 +41,10 @@ async def async_open(harness: Harness, entry: MockConfigEntry) -> Dialog:
 
 def options(dialog: Dialog) -> dict[str, str]:
     """Return the labels of the devices that are offered, by their values."""
-    (selector,) = dialog.result["data_schema"].schema.values()
+    ((marker, selector),) = dialog.result["data_schema"].schema.items()
+    assert isinstance(marker, vol.Optional), (
+        "pages preselect the first of a required one"
+    )
     config = selector.config
     assert (config["multiple"], config["mode"]) == (True, "list")
     return {option["value"]: option["label"] for option in config["options"]}
@@ -155,12 +159,15 @@ async def test_hostile_names(harness: Harness, entry: MockConfigEntry) -> None:
     assert hostile in said(dialog)
 
 
-async def test_nothing_selected(harness: Harness, entry: MockConfigEntry) -> None:
+@pytest.mark.parametrize("typed", [{}, {Field.DEVICES: []}])
+async def test_nothing_selected(
+    harness: Harness, entry: MockConfigEntry, typed: dict[str, list[str]]
+) -> None:
     """Without a selection nothing is signed out, and the list is a new one."""
     device = harness.anna.add_device(KITCHEN)
     dialog = await async_open(harness, entry)
     new = harness.anna.add_device(PHONE)
-    await dialog.submit({Field.DEVICES: []})
+    await dialog.submit(typed)
     assert list(options(dialog)) == [str(new.device_id), str(device.device_id)]
     assert dialog.errors == {}
     assert not harness.asked()["device_remove"]

@@ -120,7 +120,8 @@ async def async_devices_schema(
             mode=SelectSelectorMode.LIST,
         )
     )
-    return vol.Schema({vol.Required(CONF_DEVICES): selector})
+    # A required field would preselect the first device.
+    return vol.Schema({vol.Optional(CONF_DEVICES): selector})
 
 
 def servers_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schema:
