@@ -359,6 +359,7 @@ async def test_newest_authorized_device_is_not_listed(
     assert harness.state(name) == STATE_UNAVAILABLE
     await harness.reload(entry)
     assert harness.state(name) == STATE_UNAVAILABLE
+    assert "restored" not in harness.entity(name).attributes
     harness.simulator.faults.clear()
     await harness.wait(freezer, timedelta(hours=1))
     assert harness.state(name) == known

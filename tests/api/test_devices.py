@@ -93,7 +93,9 @@ def test_label(fields: dict[str, Any], label: str) -> None:
 def test_newest_first() -> None:
     """The device that signed in last is the first; unknown times are the last."""
     times = {1: 30, 2: None, 3: 20, 4: 30}
-    entries = [ENTRY | {"id": one, "createdAt": when} for one, when in times.items()]
+    entries: list[Json] = [
+        ENTRY | {"id": one, "createdAt": when} for one, when in times.items()
+    ]
     listed = newest_first(Device.parse_devices(entries))
     assert [device.id for device in listed] == [4, 1, 3, 2]
 

@@ -6,7 +6,7 @@ from scripts.shared.simulator import Simulator
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Step
 from tests.walks.ways import stumbling
-from tests.walks.world import ANNAS_NAME, OLD_BROWSER, device_id
+from tests.walks.world import ANNAS_NAME, OLD_BROWSER_LABEL, device_id
 
 from . import entry
 from .dialog import DEVICES, PageDialog
@@ -32,12 +32,12 @@ def sign_out_device(screen: Screen, simulator: Simulator) -> None:
 def _sign_out(screen: Screen, device: int, wrong: ways.Wrong | None = None) -> None:
     entry.open_devices(screen, ANNAS_NAME)
     with screen.step("See that no device is selected"):
-        screen.see(OLD_BROWSER)
+        screen.see(OLD_BROWSER_LABEL)
         boxes = screen.page.locator("ha-checkbox").filter(visible=True).all()
         checked = [box for box in boxes if box.evaluate("box => box.checked")]
         assert not checked, "the page selects a device by itself"
-    placeholders = {"name": ANNAS_NAME, "devices": OLD_BROWSER}
-    dialog = PageDialog(screen, DEVICES, placeholders, {str(device): OLD_BROWSER})
+    placeholders = {"name": ANNAS_NAME, "devices": OLD_BROWSER_LABEL}
+    dialog = PageDialog(screen, DEVICES, placeholders, {str(device): OLD_BROWSER_LABEL})
     dialog.walk(stumbling(ways.sign_out_devices([device]), wrong or {}))
     with screen.step("See that the device is signed out"):
         listed = screen.ask(

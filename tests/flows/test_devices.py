@@ -330,7 +330,7 @@ async def test_not_loaded(harness: Harness, entry: MockConfigEntry) -> None:
     """An account that is not loaded, or was removed meanwhile, ends the dialog."""
     device = harness.anna.add_device(KITCHEN)
     dialogs = [await async_open(harness, entry) for _ in range(2)]
-    selected = {Field.DEVICES: [str(device.device_id)]}
+    selected: ways.Typed = {Field.DEVICES: [str(device.device_id)]}
     await harness.hass.config_entries.async_unload(entry.entry_id)
     await dialogs[0].submit(selected)
     assert dialogs[0].result["reason"] == "entry_not_loaded"
