@@ -27,6 +27,7 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
     "sensor": (
         sensor.SIGN_IN_LAST_VERIFIED,
         sensor.AUTHORIZED_DEVICES,
+        sensor.NEWEST_AUTHORIZED_DEVICE,
         *sensor.ACCOUNT_SENSORS,
         *sensor.SUBSCRIPTION_SENSORS,
         sensor.CONNECTION,

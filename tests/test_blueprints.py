@@ -528,10 +528,12 @@ def phone(hass: HomeAssistant) -> tuple[str, list[dict[str, Any]]]:
     return device.id, got
 
 
-def press(harness: Harness, notification: dict[str, Any]) -> None:
-    """Press the only button of a notification."""
+def press(
+    harness: Harness, notification: dict[str, Any], name: str = "Kitchen"
+) -> None:
+    """Press the only button of a notification, which names the device."""
     (button,) = notification["data"]["actions"]
-    assert button["title"] == "Remove the device"
+    assert button["title"] == f"Sign out {name}"
     harness.hass.bus.async_fire(
         "mobile_app_notification_action", {"action": button["action"]}
     )
@@ -539,8 +541,8 @@ def press(harness: Harness, notification: dict[str, Any]) -> None:
 
 async def async_watch_devices(harness: Harness, phone: str) -> None:
     """Tell a phone of new devices of Anna's account."""
-    await harness.add(harness.anna, harness.server)
-    account = harness.entity_id("event.authorized_device")
+    entry = await harness.add(harness.anna, harness.server)
+    account = device_of(harness.hass, entry).id
     await async_use(harness.hass, "new_device.yaml", account=account, phone=phone)
 
 
@@ -573,16 +575,34 @@ async def test_new_device(
     new = harness.anna.add_device(BROWSER)
     await async_get(harness, freezer, timedelta(minutes=1), got, 1)
     assert got[0]["message"] == (
-        "New device on the Plex account of Anna: Kitchen, Plex Web, Firefox. If you do "
-        "not know it, remove it and change your password."
+        "New device on the Plex account of Anna: Kitchen, Plex Web, Firefox. If you "
+        "don't recognize it, sign it out and change your password."
     )
     press(harness, got[0])
     await until(lambda: len(got) == 2)
     assert harness.anna.find_token(new.value) is None
     assert harness.anna.find_token(old.value) is not None
     assert got[1]["message"] == (
-        "Removed from the Plex account of Anna: Kitchen, Plex Web, Firefox."
+        "Signed out of the Plex account of Anna: Kitchen, Plex Web, Firefox."
     )
+    await harness.settle()
+
+
+async def test_new_device_with_a_hostile_name(
+    harness: Harness, phone: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """A name with a template in it is a name, in the button too."""
+    phone_id, got = phone
+    await async_watch_devices(harness, phone_id)
+    new = harness.anna.add_device(Client(name=HOSTILE, product='Plex\'s "Web"'))
+    (entry,) = harness.hass.config_entries.async_loaded_entries(DOMAIN)
+    await entry.runtime_data.async_check_now()
+    await until(lambda: len(got) == 1)
+    assert f'Anna: {HOSTILE}, Plex\'s "Web".' in got[0]["message"]
+    press(harness, got[0], HOSTILE)
+    await until(lambda: len(got) == 2)
+    assert harness.anna.find_token(new.value) is None
+    assert HOSTILE in got[1]["message"]
     await harness.settle()
 
 
@@ -606,7 +626,7 @@ async def test_new_device_before_a_restart(
     await until(lambda: len(got) == 2)
     assert harness.anna.find_token(new.value) is None
     assert got[1]["message"].startswith(
-        "Removed from the Plex account of Anna: Kitchen"
+        "Signed out of the Plex account of Anna: Kitchen"
     )
     await harness.settle()
 
@@ -668,7 +688,7 @@ async def test_button_pressed_twice(
         press(harness, got[0])
         await until(lambda: len(got) == number)  # noqa: B023
         assert len(harness.anna.tokens) == left
-    assert got[2]["message"].startswith("Not removed from the Plex account of Anna")
+    assert got[2]["message"].startswith("Not signed out of the Plex account of Anna")
     await harness.settle()
 
 
@@ -695,7 +715,7 @@ async def test_button_for_a_server(
         )
         await until(lambda: len(got) == number)  # noqa: B023
         assert got[-1]["message"].startswith(
-            "Not removed from the Plex account of Anna"
+            "Not signed out of the Plex account of Anna"
         )
     assert harness.anna.tokens == tokens
     await harness.settle()
@@ -737,9 +757,9 @@ async def test_new_device_that_stays(
     await async_get(harness, freezer, timedelta(hours=1), got, 2)
     assert "Anna: a device without a name." in got[1]["message"]
     harness.simulator.faults.set("device_remove", Fault.status(503))
-    press(harness, got[1])
+    press(harness, got[1], "the device")
     await until(lambda: len(got) == 3)
-    assert got[2]["message"].startswith("Not removed from the Plex account of Anna: a")
+    assert got[2]["message"].startswith("Not signed out of the Plex account of Anna: a")
     assert harness.anna.find_token(second.value) is not None
 
 
@@ -768,7 +788,7 @@ async def test_new_device_without_a_button(
     told, advice = notification["message"].split(". ", 1)
     assert told.startswith("New device on the Plex account of Anna: Shed")
     assert advice.startswith(
-        "It says that it is a server, so Home Assistant cannot remove it."
+        "It claims to be a server, so Home Assistant can't sign it out."
         if why == "server"
         else "See Authorized Devices at plex.tv."
     )
@@ -788,7 +808,7 @@ async def test_new_devices_of_one_name(
     for number, notification in enumerate(tuple(got), 1):
         press(harness, notification)
         await until(lambda: len(got) > len(twins))
-        assert got.pop()["message"].startswith("Removed from")
+        assert got.pop()["message"].startswith("Signed out of")
         left = [harness.anna.find_token(one.value) for one in twins]
         assert left.count(None) == number
         assert left[number - 1] is None
@@ -806,7 +826,7 @@ async def test_new_devices_at_once(
     await entry.runtime_data.async_check_now()
     await until(lambda: len(got) == 3)
     (of_b,) = [one for one in got if "Anna: B" in one["message"]]
-    press(harness, of_b)
+    press(harness, of_b, "B")
     await until(lambda: len(got) == 4)
     assert {
         name for name, one in devices.items() if not harness.anna.find_token(one.value)

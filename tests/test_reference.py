@@ -87,7 +87,7 @@ def test_fields_of_dialogs() -> None:
     """Each field of a dialog is explained, by its label."""
     labels = {
         label
-        for part in ("config", "config_subentries")
+        for part in ("config", "config_subentries", "options")
         for data in _under("data", ENGLISH[part])
         for label in data.values()
     }

@@ -26,6 +26,8 @@ from .helpers import (
 from .plex_simulator import Account, Client, Fault, MediaServer, Subscription, Way
 from .plex_simulator.worlds import PODCASTS
 
+NOON_NEXT_YEAR = "2027-11-24 12:00:00+00:00"
+
 
 def moment(state: str) -> datetime:
     """Return the moment that a state shows."""
@@ -297,6 +299,81 @@ async def test_account_details(harness: Harness) -> None:
     ) == harness.anna.joined_at.replace(microsecond=0)
     remembered = moment(harness.state("sensor.sign_in_remembered_until"))
     assert timedelta(days=13) < remembered - dt_util.utcnow() <= timedelta(days=14)
+
+
+async def test_newest_authorized_device(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """The device that signed in last is named, with what its event says, and when.
+
+    It is never this Home Assistant, and no secret is told.
+    """
+    name = "sensor.newest_authorized_device"
+    freezer.move_to(NOON_NEXT_YEAR)
+    entry = await harness.add(harness.ben)
+    assert harness.state(name, harness.ben) == STATE_UNKNOWN
+    freezer.tick(timedelta(hours=1))
+    old = harness.ben.add_device(Client(name="Old"))
+    freezer.tick(timedelta(hours=1))
+    new = harness.ben.add_device(
+        Client(name="Phone", product="Plex", platform="Android", device="Pixel")
+    )
+    freezer.tick(timedelta(hours=1))
+    own = entry.data["client_identifier"]
+    harness.ben.token_details[own].issued_at = dt_util.utcnow()
+    await entry.runtime_data.async_check_now()
+    state = harness.entity(name, harness.ben)
+    assert state.state == "Phone"
+    attributes = dict(state.attributes)
+    del attributes["friendly_name"]
+    assert attributes == {
+        "id": new.device_id,
+        "name": "Phone",
+        "product": "Plex",
+        "platform": "Android",
+        "device": "Pixel",
+        "created_at": "2027-11-24T14:00:00+00:00",
+    }
+    event = harness.entity("event.authorized_device", harness.ben).attributes
+    assert attributes == {
+        **{key: event[key] for key in attributes.keys() - {"created_at"}},
+        "created_at": attributes["created_at"],
+    }
+    assert state.state_info is not None
+    assert attributes.keys() <= state.state_info["unrecorded_attributes"]
+    for secret in (new.value, new.client_identifier):
+        assert secret not in str(state.as_dict())
+    await harness.call("remove_device", id=new.device_id)
+    assert harness.entity(name, harness.ben).attributes["id"] == old.device_id
+
+
+async def test_newest_authorized_device_is_not_listed(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """The sensor is unavailable while Plex lists no devices, and stays after a reload."""
+    name = "sensor.newest_authorized_device"
+    known = harness.state(name)
+    assert known not in (STATE_UNKNOWN, STATE_UNAVAILABLE)
+    harness.simulator.faults.set("devices", Fault.status(503))
+    await harness.wait(freezer, timedelta(hours=1))
+    assert harness.state(name) == STATE_UNAVAILABLE
+    await harness.reload(entry)
+    assert harness.state(name) == STATE_UNAVAILABLE
+    assert "restored" not in harness.entity(name).attributes
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, timedelta(hours=1))
+    assert harness.state(name) == known
+
+
+async def test_newest_authorized_device_of_a_managed_user(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A managed user, who may not ask for devices, has no such sensor."""
+    managed = harness.world.managed
+    await harness.add(managed)
+    await harness.wait(freezer, timedelta(days=1))
+    assert harness.simulator.requests_to("devices")
+    assert harness.shown("sensor.newest_authorized_device", managed) is None
 
 
 @pytest.mark.usefixtures("all_enabled")

@@ -831,7 +831,8 @@ async def test_source_of_an_old_server(harness: Harness) -> None:
 
 LIVING_ROOM = {"account": "Anna", "name": "Living Room"}
 
-# What only a sign-in, a claim, a list or a request for a source meets.
+# What only a sign-in, a switch of the Home user, a claim, a list or a request for a source
+# meets.
 ELSEWHERE = {
     errors.ClaimFailedError,
     errors.ClaimedElsewhereError,

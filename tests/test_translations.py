@@ -363,18 +363,24 @@ def test_errors_of_the_server_flow() -> None:
     assert set(TEXTS["config_subentries"]["server"]["error"]) == needed
 
 
+def test_errors_of_the_options_flow() -> None:
+    """Each error that signing devices out can meet has its text, and none is left over."""
+    assert set(TEXTS["options"]["error"]) == PLEX_TV_KEYS | {LIST_KEY}
+
+
 @pytest.mark.parametrize(
-    ("module", "texts"),
+    ("modules", "texts"),
     [
-        ("config_flow.py", TEXTS["config"]),
-        ("flows/server.py", TEXTS["config_subentries"]["server"]),
+        (("config_flow.py", "flows/dialog.py"), TEXTS["config"]),
+        (("flows/server.py",), TEXTS["config_subentries"]["server"]),
+        (("flows/devices.py",), TEXTS["options"]),
     ],
 )
-def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
+def test_steps_and_reasons(modules: tuple[str, ...], texts: dict[str, Any]) -> None:
     """Each step and each reason for an end has its texts, and no text is left over."""
     shown = set[str]()
     ends = set[str]()
-    for call in calls(module):
+    for call in calls(*modules):
         if name_of(call) == "_create_entry" and call.args:
             ends |= constants(call.args[0])
         if name_of(call) in (
@@ -386,7 +392,7 @@ def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
         if name_of(call) == "_show_form":
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
-    assert set(texts["abort"]) == reasons(module)
+    assert set(texts["abort"]) == set().union(*map(reasons, modules))
     assert set(texts.get("create_entry", ())) == ends
 
 
@@ -502,8 +508,8 @@ def test_selectors() -> None:
         for field in fields_of_action(action).values()
         if (select := field["selector"].get("select"))
     }
-    # Of the dialogs, which name servers.
-    offered["server"] = {"away"}
+    # Of the dialogs, which name servers and devices.
+    offered |= {"device": {"last_seen"}, "server": {"away"}}
     assert {
         key: set(text["options"]) for key, text in TEXTS["selector"].items()
     } == offered

@@ -1,12 +1,13 @@
 """Config flow: sign in to a Plex account and select its servers."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final, override
+from typing import Any, override
 
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_PASSWORD, CONF_TOKEN, CONF_USERNAME
 from homeassistant.core import callback
@@ -35,14 +36,13 @@ from .const import (
 )
 from .flows import checks, forms
 from .flows.checks import FormError
-from .flows.dialog import SignInDialog
+from .flows.devices import DevicesOptionsFlow
+from .flows.dialog import METHODS, SignInDialog
 from .flows.home_user import HomeUserSubentryFlow
 from .flows.link import LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_subentry
 from .flows.sign_in import NewSignIn
 from .runtime_data import PlexAuthConfigEntry
-
-_METHODS: Final = ["link", "password", "token"]
 
 
 class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
@@ -68,14 +68,19 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             SUBENTRY_TYPE_HOME_USER: HomeUserSubentryFlow,
         }
 
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: PlexAuthConfigEntry) -> OptionsFlow:
+        """Return the flow that signs devices out."""
+        return DevicesOptionsFlow()
+
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user select a sign-in method."""
-        return self.async_show_menu(
-            step_id="user", menu_options=[*_METHODS, "advanced"]
-        )
+        return self.async_show_menu(step_id="user", menu_options=[*METHODS, "advanced"])
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
@@ -90,7 +95,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self._use_entry()
         return self.async_show_menu(
             step_id="reauth_confirm",
-            menu_options=_METHODS,
+            menu_options=METHODS,
             description_placeholders=names.placeholders(**self._names),
         )
 
@@ -101,7 +106,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self._use_entry()
         return self.async_show_menu(
             step_id="reconfigure",
-            menu_options=[*_METHODS, "advanced"],
+            menu_options=[*METHODS, "advanced"],
             description_placeholders=names.placeholders(**self._names),
         )
 
@@ -309,21 +314,6 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         ):
             self.hass.config_entries.flow.async_abort(self.flow_id)
         return result
-
-    async def _async_show_failure(
-        self, method: str, err: FormError | PlexError
-    ) -> ConfigFlowResult:
-        """Show a failure in the form of a method, or in a menu if it has none."""
-        if method != TokenOrigin.LINK:
-            return self._show_form(method, err)
-        return self.async_show_menu(
-            step_id="link_failed",
-            menu_options=_METHODS,
-            description_placeholders={
-                **names.placeholders(**self._names),
-                "reason_md": await self._async_reason(err),
-            },
-        )
 
     async def _async_signed_in(self, sign_in: NewSignIn) -> ConfigFlowResult:
         """Continue with a token that plex.tv has issued or accepted."""

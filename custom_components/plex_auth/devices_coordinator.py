@@ -1,7 +1,7 @@
 """The poll of an account's authorized devices."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, override
@@ -106,6 +106,10 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         own: str = self.config_entry.data[CONF_CLIENT_IDENTIFIER]
         return device.client_identifier == own
 
+    def is_removable(self, device: Device) -> bool:
+        """Return whether a device may be removed: not this Home Assistant, no server."""
+        return not (device.is_server or self.is_own(device))
+
     async def async_remove(self, device_id: int) -> Device:
         """Remove a device that plex.tv lists now, and return it.
 
@@ -118,19 +122,35 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
             device = devices.pop(device_id, None)
             if device is None:
                 raise invalid("device_not_found", name=self.config_entry.title)
-            if self.is_own(device):
-                raise invalid("device_is_this", name=self.config_entry.title)
-            if device.is_server:
+            if not self.is_removable(device):
+                if self.is_own(device):
+                    raise invalid("device_is_this", name=self.config_entry.title)
                 raise invalid("device_is_server", device=device.name or str(device_id))
             try:
-                await self._plex.remove_device(
-                    self.config_entry.data[CONF_TOKEN], device_id
-                )
+                await self._async_remove(device_id)
             except NotFoundError as err:
                 raise invalid("device_not_found", name=self.config_entry.title) from err
             await self._async_fire_events(devices)
         self.async_set_updated_data(devices)
         return device
+
+    async def async_remove_all(self, device_ids: Iterable[int]) -> None:
+        """Remove those devices that plex.tv lists now and that may be removed.
+
+        The first failure ends it, and is raised as PlexError.
+        """
+        await self._async_check_account()
+        async with self._lock:
+            devices = await self._async_fetch()
+            wanted = [devices[one] for one in device_ids if one in devices]
+            try:
+                for device in filter(self.is_removable, wanted):
+                    with suppress(NotFoundError):
+                        await self._async_remove(device.id)
+                    del devices[device.id]
+            finally:
+                await self._async_fire_events(devices)
+                self.async_set_updated_data(devices)
 
     @override
     async def _async_update_data(self) -> dict[int, Device] | None:
@@ -170,6 +190,10 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
         devices = {device.id: device for device in listed}
         await self._async_fire_events(devices)
         return devices
+
+    async def _async_remove(self, device_id: int) -> None:
+        """Remove a device at plex.tv. Raises PlexError."""
+        await self._plex.remove_device(self.config_entry.data[CONF_TOKEN], device_id)
 
     async def _async_fire_events(self, devices: dict[int, Device]) -> None:
         """Fire one event per change; on shutdown the rest wait for the next start."""

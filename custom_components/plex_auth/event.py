@@ -1,9 +1,8 @@
 """Event entities of accounts and servers."""
 
-from typing import Final, override
+from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.const import ATTR_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -12,13 +11,12 @@ from .api.devices import Device
 from .const import ATTR_HOME_USER
 from .devices_coordinator import DevicesCoordinator
 from .entity import AccountEntity, LastingEntity, ServerEntity
+from .responses import device_event_attributes
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .transient_tokens import TransientTokenEvent
 
 PARALLEL_UPDATES = 0
-
-_DETAILS: Final = ("name", "product", "platform", "device")
 
 AUTHORIZED_DEVICE = EventEntityDescription(
     key="authorized_device",
@@ -65,8 +63,7 @@ class AuthorizedDeviceEventEntity(
         self, event: DeviceEvent, device_id: int, device: Device | None
     ) -> None:
         """Fire an event with the details that identify the device."""
-        details = {name: getattr(device, name, None) for name in _DETAILS}
-        self._trigger_event(event, {ATTR_ID: device_id, **details})
+        self._trigger_event(event, device_event_attributes(device_id, device))
         self.async_write_ha_state()
 
 

@@ -1,4 +1,4 @@
-"""Responses of the actions: only the fields listed here are published."""
+"""What actions and entities publish: only the fields listed here."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -70,16 +70,15 @@ _PROFILE: Final = (
 )
 _SERVICE: Final = ("identifier", "status")
 _CONNECTION: Final = ("protocol", "address", "port", "uri", "local", "relay")
+_DEVICE_DETAILS: Final = ("name", "product", "platform", "device")
 _DEVICE: Final = (
     "id",
-    "name",
-    "product",
-    "platform",
-    "device",
+    *_DEVICE_DETAILS,
     "version",
     "created_at",
     "last_seen_at",
 )
+NEWEST_DEVICE: Final = ("id", *_DEVICE_DETAILS, "created_at")
 _TRANSIENT_TOKEN: Final = ("token", "type", "scope", "issued_at", "expires_at")
 
 
@@ -102,6 +101,17 @@ def device_response(device: Device, *, this_device: bool) -> dict[str, Any]:
         "server": device.is_server,
         "this_device": this_device,
     }
+
+
+def device_event_attributes(device_id: int, device: Device | None) -> dict[str, Any]:
+    """Return what identifies a device; of an unknown one, only its ID is known."""
+    details = {name: getattr(device, name, None) for name in _DEVICE_DETAILS}
+    return {"id": device_id, **details}
+
+
+def newest_device_attributes(device: Device) -> dict[str, Any]:
+    """Return what identifies a device, and when it signed in."""
+    return _published(device, NEWEST_DEVICE)
 
 
 def listed_server_response(server: ListedServer, *, added: bool) -> dict[str, Any]:

@@ -18,11 +18,13 @@ from homeassistant.helpers.typing import StateType
 from homeassistant.util import dt as dt_util
 
 from .api.connections import ConnectionKind
+from .api.devices import Device, newest_first
 from .api.models import SubscriptionPeriod
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
 from .entity import AccountEntity, HomeUserEntity, ServerEntity, registered_entity
 from .home_user_coordinator import HomeUserCoordinator
+from .responses import NEWEST_DEVICE, newest_device_attributes
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 from .source_sensor import async_follow_sources
@@ -72,6 +74,12 @@ def _first(
         return None
     moments = (moment_of(period) for period in current)
     return min((moment for moment in moments if moment), default=None)
+
+
+def _newest_device(coordinator: DevicesCoordinator) -> Device | None:
+    """Return the device that signed in last, other than this Home Assistant."""
+    devices = newest_first((coordinator.data or {}).values())
+    return next((one for one in devices if not coordinator.is_own(one)), None)
 
 
 def _rare[CoordinatorT](
@@ -152,6 +160,17 @@ HOME_USER_SERVERS: PlexSensorDescription[HomeUserCoordinator] = PlexSensorDescri
     value_fn=lambda coordinator: len(coordinator.data or ()),
 )
 
+# Created when plex.tv first lists the devices: managed users may not ask for them.
+NEWEST_AUTHORIZED_DEVICE: PlexSensorDescription[DevicesCoordinator] = (
+    PlexSensorDescription(
+        key="newest_authorized_device",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda coordinator: (
+            device.name if (device := _newest_device(coordinator)) else None
+        ),
+    )
+)
+
 CONNECTION: PlexSensorDescription[ServerCoordinator] = PlexSensorDescription(
     key="connection",
     device_class=SensorDeviceClass.ENUM,
@@ -188,19 +207,23 @@ async def async_setup_entry(
             ),
         ]
     )
-    unnamed = [
-        SubscriptionSensor(data.account, description)
-        for description in SUBSCRIPTION_SENSORS
+    unreported: list[ReportedSensor] = [
+        NewestDeviceSensor(data.devices, NEWEST_AUTHORIZED_DEVICE),
+        *(
+            SubscriptionSensor(data.account, description)
+            for description in SUBSCRIPTION_SENSORS
+        ),
     ]
 
     @callback
-    def async_add_named() -> None:
-        if named := [sensor for sensor in unnamed if sensor.is_named]:
-            unnamed[:] = [sensor for sensor in unnamed if sensor not in named]
-            async_add_entities(named)
+    def async_add_reported() -> None:
+        if reported := [sensor for sensor in unreported if sensor.is_reported]:
+            unreported[:] = [one for one in unreported if one not in reported]
+            async_add_entities(reported)
 
-    async_add_named()
-    entry.async_on_unload(data.account.async_add_listener(async_add_named))
+    async_add_reported()
+    for coordinator in (data.account, data.devices):
+        entry.async_on_unload(coordinator.async_add_listener(async_add_reported))
 
     @callback
     def async_add_server(server: ServerCoordinator) -> None:
@@ -237,19 +260,35 @@ class _DescribedSensor(SensorEntity):
         return _state(self.entity_description.value_fn(self.coordinator))
 
 
+class ReportedSensor(_DescribedSensor):
+    """A sensor that is created when Plex first reports what it shows."""
+
+    @property
+    def is_reported(self) -> bool:
+        """Return whether Plex reports it, or did before: it may do so again."""
+        return (
+            self._is_reported_now
+            or registered_entity(self.coordinator.hass, SENSOR_DOMAIN, self) is not None
+        )
+
+    @property
+    def _is_reported_now(self) -> bool:
+        """Return whether the last answer reports it."""
+        return self.coordinator.data is not None
+
+
 class AccountSensor(AccountEntity, _DescribedSensor):
     """A sensor of an account."""
 
 
-class SubscriptionSensor(AccountSensor):
+class SubscriptionSensor(AccountSensor, ReportedSensor):
     """A sensor of a subscription, which most accounts do not have."""
 
     @property
-    def is_named(self) -> bool:
-        """Return whether Plex reports a value, or did before: it may do so again."""
-        if self.coordinator.data is not None and self.native_value is not None:
-            return True
-        return registered_entity(self.coordinator.hass, SENSOR_DOMAIN, self) is not None
+    @override
+    def _is_reported_now(self) -> bool:
+        """Return whether the last answer has a value."""
+        return super()._is_reported_now and self.native_value is not None
 
 
 class LastVerifiedSensor(AccountSensor):
@@ -265,24 +304,36 @@ class LastVerifiedSensor(AccountSensor):
         )
 
 
-class AuthorizedDevicesSensor(AccountEntity[DevicesCoordinator], _DescribedSensor):
+class _ListedSensor(_DescribedSensor):
+    """A sensor of what plex.tv lists, which keeps the data of an earlier poll."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the last poll got the list."""
+        return super().available and self.coordinator.failure is None
+
+
+class AuthorizedDevicesSensor(_ListedSensor, AccountEntity[DevicesCoordinator]):
     """A sensor for the number of devices that are signed in to an account."""
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Return whether plex.tv lists the devices."""
-        return super().available and self.coordinator.failure is None
 
-
-class HomeUserServersSensor(HomeUserEntity, _DescribedSensor):
+class HomeUserServersSensor(_ListedSensor, HomeUserEntity):
     """A sensor for the number of servers that a Home user may see."""
 
+
+class NewestDeviceSensor(AuthorizedDevicesSensor, ReportedSensor):
+    """A sensor for the device that signed in to an account last."""
+
+    # The event of a device has them too, and the recorder keeps that.
+    _unrecorded_attributes = frozenset(NEWEST_DEVICE)
+
     @property
     @override
-    def available(self) -> bool:
-        """Return whether plex.tv lists the servers."""
-        return super().available and self.coordinator.failure is None
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return what identifies the device, without its token."""
+        device = _newest_device(self.coordinator)
+        return {} if device is None else newest_device_attributes(device)
 
 
 class ServerSensor(ServerEntity, _DescribedSensor):

@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.plex_auth.api import errors
 from custom_components.plex_auth.api.bodies import LARGEST_BODY, Json
-from custom_components.plex_auth.api.devices import Device
+from custom_components.plex_auth.api.devices import Device, newest_first
 from custom_components.plex_auth.api.plex_tv import PlexTv
 from tests.plex_simulator import Client, Fault, PlexSimulator
 
@@ -74,6 +74,30 @@ def test_parse(data: Json) -> None:
     )
     assert "secret-of-the-phone" not in repr(device)
     assert not hasattr(device, "token")
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"platform": "Android"}, "Phone, Plex for Android, Android"),
+        ({"product": "Phone", "platform": None}, "Phone"),
+        ({"name": "", "product": "Plex Web", "platform": ""}, "Plex Web"),
+        ({"name": None, "product": None, "platform": None}, "ID 5"),
+    ],
+)
+def test_label(fields: dict[str, Any], label: str) -> None:
+    """A device is called by what is known of it, but nothing twice."""
+    assert only([ENTRY | fields]).label == label
+
+
+def test_newest_first() -> None:
+    """The device that signed in last is the first; unknown times are the last."""
+    times = {1: 30, 2: None, 3: 20, 4: 30}
+    entries: list[Json] = [
+        ENTRY | {"id": one, "createdAt": when} for one, when in times.items()
+    ]
+    listed = newest_first(Device.parse_devices(entries))
+    assert [device.id for device in listed] == [4, 1, 3, 2]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from . import (
     activity,
     automation,
     dashboard,
+    devices,
     entry,
     hostile_names,
     languages,
@@ -108,6 +109,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     entry.add_server_by_address(screen, simulator, BASEMENT)
     entry.change_server(screen, simulator, LIVING_ROOM, BASEMENT)
     entry.renew_sign_in(screen)
+    devices.sign_out_device(screen, simulator)
     entry.add_listed_server(screen, simulator, SHARED)
     repairs.forget_address(screen, simulator)
     repairs.remove_unshared(screen, simulator)

@@ -15,6 +15,7 @@ from .screen import Screen
 
 ACCOUNT = "config"
 SERVER = "config_subentries.server"
+DEVICES = "options"
 
 # What Home Assistant itself says at the end, and the button to press then.
 _CREATED = {
@@ -35,6 +36,7 @@ _KEPT = {
     f"{ACCOUNT}.{Step.LINK}": "link-code",
     f"{SERVER}.{Step.ADDRESS}": "add-server-by-address",
     f"{SERVER}.{Step.RECONFIGURE} filled": "change-server",
+    f"{DEVICES}.{Step.INIT} filled": "sign-out-devices",
 }
 
 
@@ -43,7 +45,7 @@ class PageDialog:
     """Click through a dialog, and see that it has its texts.
 
     `texts` is where its texts are; `labels` are what servers are called, by their
-    machine identifiers.
+    machine identifiers, or devices, by their IDs.
     """
 
     screen: Screen
@@ -90,14 +92,15 @@ class PageDialog:
             case Created():
                 self._end(*_CREATED.get(self.texts, _REPAIRED))
             case Ended(reason):
-                self._end(_ENDED[reason], "Close")
+                said = _ENDED.get(reason) or self.text(f"abort.{reason}")
+                self._end(said, "Close")
 
     def fill(self, texts: str, typed: Mapping[str, Any]) -> None:
         """Fill the fields of a form or a section; switches stay as they are."""
         for name, value in typed.items():
             self.screen.see(self.text(f"{texts}.data.{name}"))
             self.screen.see(self.text(f"{texts}.data_description.{name}"))
-            if name == Field.SERVERS:
+            if name in (Field.SERVERS, Field.DEVICES):
                 self._tick(value)
             elif name == Field.SERVER:
                 self.screen.click(self.labels[value])
@@ -150,7 +153,7 @@ class PageDialog:
         return self.screen.page.locator("ha-form ha-picker-field").filter(visible=True)
 
     def _tick(self, chosen: list[str]) -> None:
-        """Tick the boxes of some servers, and no others."""
+        """Tick the boxes of some servers or devices, and no others."""
         for identifier, label in self.labels.items():
             box = self.screen.page.locator("ha-checkbox", has_text=label)
             if box.count() and box.evaluate("box => box.checked") != (

@@ -156,6 +156,12 @@ def remove_account(screen: Screen, name: str, left: int) -> None:
         screen.picture(f"removed-{name.lower()}", keep=False)
 
 
+def open_devices(screen: Screen, name: str) -> None:
+    """Open the dialog that signs devices out of an account."""
+    with screen.step("Configure the account"):
+        _entry(screen, name).get_by_role("button", name="Configure").click()
+
+
 def open_device(screen: Screen, name: str) -> None:
     """Open the page of the device that has this name or model."""
     devices = screen.page.locator("ha-config-entry-device-row", has_text=name)

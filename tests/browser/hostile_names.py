@@ -17,7 +17,7 @@ from tests.walks.ways import RECONFIGURE, Choose, Created, Submit
 from tests.walks.world import ANNAS_NAME, BEN, BENS_NAME, MALLORY, OSCAR, person
 
 from . import entry
-from .dialog import ACCOUNT, SERVER, PageDialog
+from .dialog import ACCOUNT, DEVICES, SERVER, PageDialog
 from .screen import Screen
 
 _BEACON: Final = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -94,6 +94,7 @@ def see_hostile_names(screen: Screen, simulator: Simulator) -> None:
     _add_account(screen, simulator, names)
     _see_pages(screen, names)
     _see_dialogs(screen, simulator, names)
+    _see_devices(screen, names)
     _see_repairs(screen, simulator, names)
     # The card of the new sign-in has the same name.
     screen.page.goto(f"/config/integrations/integration/{DOMAIN}")
@@ -171,6 +172,19 @@ def _see_dialogs(screen: Screen, simulator: Simulator, names: HostileNames) -> N
         with changed.seen(Step.RECONFIGURE):
             names.look(f"change server {names_index(names, name)}")
             screen.press("Close")
+
+
+def _see_devices(screen: Screen, names: HostileNames) -> None:
+    devices = PageDialog(screen, DEVICES, {"name": names.account})
+    entry.open_devices(screen, names.account)
+    with devices.seen(Step.INIT):
+        names.look("devices")
+        screen.page.locator("ha-checkbox").filter(visible=True).first.click()
+        screen.press("Submit")
+    with screen.step("See a hostile name signed out"):
+        screen.see("Anyone who knows your password")
+        names.look("device signed out")
+        screen.press("Close")
 
 
 def _tell_of_rejection(screen: Screen, names: HostileNames) -> None:

@@ -156,7 +156,8 @@ class ControlRoutes:
     async def _token(self, request: web.Request, fields: dict[str, object]) -> object:
         account = self._account(request)
         client_identifier = str(fields.get("client_identifier", "elsewhere"))
-        client = Client(name=str(fields.get("name", "")))
+        said = ("name", "product", "platform")
+        client = Client(**{field: str(fields.get(field, "")) for field in said})
         token = account.sign_in_token(client_identifier, client=client)
         device_id = account.token_details[client_identifier].device_id
         return {"token": token, "device_id": device_id}

@@ -305,6 +305,7 @@ async def async_fixed_world(simulator: PlexSimulator) -> FixedWorld:
     cellar = await simulator.add_server("Cellar", plex_pass)
     attic.machine_identifier = "a" * 40
     cellar.machine_identifier = "c" * 40
+    attic.device_id, cellar.device_id = 1001, 1002
     return FixedWorld(
         plex_pass=plex_pass,
         free=free,

@@ -151,3 +151,10 @@ async def test_alone(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             output, errors = await process.communicate()
         assert (process.returncode, output, errors) == (0, b"", b"")
+
+
+async def test_pin_of_a_home_user(plex: SimulatedPlex) -> None:
+    """Who has to type a PIN is told it, as passwords are."""
+    plex.ben.pin = "1357"
+    anna, ben = (await control(plex, "GET", "world"))["accounts"]
+    assert ("pin" in anna, ben["pin"]) == (False, "1357")

@@ -149,6 +149,7 @@ async def check_nothing_is_left(harness: Harness) -> None:
     assert not hass.config_entries.async_entries(DOMAIN)
     assert not hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert not hass.config_entries.subentries.async_progress()
+    assert not hass.config_entries.options.async_progress()
     assert not [one for one in ir.async_get(hass).issues if one[0] == DOMAIN]
     registry = er.async_get(hass)
     assert not [one for one in registry.entities.values() if one.platform == DOMAIN]

@@ -54,6 +54,11 @@ class Dialogs:
             (entry.entry_id, SUBENTRY_TYPE_SERVER), context={"source": SOURCE_USER}
         )
 
+    async def open_devices(self, entry: MockConfigEntry) -> None:
+        """Open a dialog that signs devices out, of an account with a further one."""
+        self.harness.anna.add_device()
+        await self.harness.hass.config_entries.options.async_init(entry.entry_id)
+
     async def open_repair(self, picks: Picks, moves: int) -> None:
         """Open the dialog of one of the issues that has one, and go on in it."""
         issues = ir.async_get(self.harness.hass).issues
@@ -105,6 +110,8 @@ class Dialogs:
         answer = self._sign_in_answer
         if manager is self.harness.hass.config_entries.subentries:
             answer = self._server_answer
+        elif manager is self.harness.hass.config_entries.options:
+            answer = self._devices_answer
         elif manager is self._repairs:
             answer = self._repair_answer
             self._note_agreed(flow["context"]["issue_id"], step)
@@ -149,6 +156,13 @@ class Dialogs:
             self.typed.add(server)
         return address
 
+    def _devices_answer(self, step: str, picks: Picks) -> dict[str, Any]:
+        """Return which device somebody selects: any that there is or was, or none."""
+        assert step == "init", step
+        devices = list(self.harness.anna.token_details.values())
+        chosen = picked((*devices, None), picks)
+        return {"devices": [str(chosen.device_id)]} if chosen else {}
+
     def _repair_answer(self, step: str, picks: Picks) -> dict[str, Any]:
         """Return what somebody does in the dialog of a repair: mostly agree."""
         if step != "token":
@@ -185,6 +199,8 @@ class Dialogs:
             yield entries.flow, sign_in
         for server in entries.subentries.async_progress():
             yield entries.subentries, server
+        for devices in entries.options.async_progress():
+            yield entries.options, devices
         for repair in self._repairs.async_progress():
             yield self._repairs, repair
 

@@ -270,6 +270,12 @@ class Walk(AdversaryWalk):
 
     @rule()
     @in_event_loop
+    async def open_devices(self) -> None:
+        """Open a dialog that signs devices out."""
+        await self.dialogs.open_devices(self.entry)
+
+    @rule()
+    @in_event_loop
     async def open_sign_in(self) -> None:
         """Open a dialog to add an account."""
         await self.dialogs.open_sign_in()

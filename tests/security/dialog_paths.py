@@ -74,6 +74,12 @@ class Openings:
         subentry_id = subentry_of(entry, server).subentry_id
         return await self.user.api.open_server(entry.entry_id, subentry_id)
 
+    async def devices(self) -> RestDialog:
+        """Open the dialog that signs devices out."""
+        entry = await self.add_account()
+        self.user.world.two_factor.add_device()
+        return await self.user.api.open_devices(entry.entry_id)
+
     async def refused(self) -> RestDialog:
         """Open the repair of a server that refuses its typed token."""
         entry, far = await self.add_account(), self.user.far
@@ -127,6 +133,7 @@ class Openings:
 def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
     """Return the ways through all dialogs, by the key of their texts."""
     opening, anna, basement = Openings(user), user.anna, user.world.basement
+    anna_account = user.world.two_factor
     (spare,) = [one for one in user.simulator.servers.values() if one.name == "Garage"]
 
     def typed_token(server: MediaServer) -> str:
@@ -167,6 +174,14 @@ def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
             DialogPath(
                 partial(opening.change, user.far),
                 partial(ways.change_address, user.far.http_url, typed_token(user.far)),
+            ),
+        ],
+        "options": [
+            DialogPath(
+                opening.devices,
+                lambda: ways.sign_out_devices(
+                    [list(anna_account.token_details.values())[-1].device_id]
+                ),
             ),
         ],
         "issues": [

@@ -36,7 +36,13 @@ from tests.helpers import (
     subentry_of,
     until,
 )
-from tests.plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
+from tests.plex_simulator import (
+    Client,
+    Fault,
+    MediaServer,
+    PlexDirectResolver,
+    PlexSimulator,
+)
 from tests.plex_simulator.worlds import PODCASTS
 from tests.walks import ways
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
@@ -116,6 +122,16 @@ async def async_use_servers(user: AuditedUser, entry: MockConfigEntry) -> None:
     dialog = await user.api.open_repair(f"{Issue.TOKEN_REFUSED}_{subentry_id}")
     token = far.access_token_for(far.owner)
     await user.walk(dialog, stumbling(ways.renew_server_token(token), WRONG))
+
+
+async def async_sign_out_devices(user: AuditedUser, entry: MockConfigEntry) -> None:
+    """Sign a device out, while plex.tv refuses to at first."""
+    device = user.world.two_factor.add_device(Client(name="Tablet"))
+    user.simulator.faults.set("device_remove", Fault.status(503), times=1)
+    way = ways.sign_out_devices([device.device_id])
+    wrong: ways.Wrong = {Step.INIT: [({}, {"base": "unavailable"})]}
+    dialog = await user.api.open_devices(entry.entry_id)
+    await user.walk(dialog, stumbling(way, wrong))
 
 
 async def async_act(user: AuditedUser, entry: MockConfigEntry) -> None:

@@ -44,6 +44,7 @@ from .scenarios import (
     async_lose_and_renew,
     async_meet_faults,
     async_sign_in_every_way,
+    async_sign_out_devices,
     async_use_servers,
     quick_callbacks,
 )
@@ -95,6 +96,7 @@ async def test_nothing_leaks(
     planted = [user.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
     entry = await async_sign_in_every_way(user)
     await async_use_servers(user, entry)
+    await async_sign_out_devices(user, entry)
     await async_act(user, entry)
     with quick_callbacks():
         await async_meet_faults(

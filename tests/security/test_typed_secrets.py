@@ -66,7 +66,9 @@ def report(leaks: Iterable[Leak]) -> str:
     return "\n".join(f"typed into {leak.secret.owner}: {leak}" for leak in leaks)
 
 
-@pytest.mark.parametrize("dialog", ["config", "config_subentries.server", "issues"])
+@pytest.mark.parametrize(
+    "dialog", ["config", "config_subentries.server", "options", "issues"]
+)
 async def test_dialogs_repeat_nothing(
     user: AuditedUser,
     typist: SecretTypist,

@@ -24,6 +24,7 @@ class Step(StrEnum):
     CONFIRM = "confirm"
     CONFIRM_PROVEN = "confirm_proven"
     CLAIM = "claim"
+    INIT = "init"
 
 
 class Field(StrEnum):
@@ -48,6 +49,7 @@ class Field(StrEnum):
     SOURCE = "source"
     REFRESH = "refresh"
     ID = "id"
+    DEVICES = "devices"
 
 
 class Action(StrEnum):

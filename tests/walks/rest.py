@@ -17,6 +17,7 @@ from .names import DOMAIN, Action
 
 _CONFIG_FLOW = "/api/config/config_entries/flow"
 _SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
+_OPTIONS_FLOW = "/api/config/config_entries/options/flow"
 _REPAIR_FLOW = "/api/repairs/issues/fix"
 
 
@@ -53,6 +54,10 @@ class Api:
         subentry = {} if subentry_id is None else {"subentry_id": subentry_id}
         handler = [entry_id, "server"]
         return await self._open(_SUBENTRY_FLOW, {"handler": handler, **subentry})
+
+    async def open_devices(self, entry_id: str) -> RestDialog:
+        """Open the dialog that signs devices out of an account."""
+        return await self._open(_OPTIONS_FLOW, {"handler": entry_id})
 
     async def open_repair(self, issue_id: str) -> RestDialog:
         """Open the dialog that repairs an issue."""

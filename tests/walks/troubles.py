@@ -37,6 +37,9 @@ CONFIG_TABLE: Final[Table] = {
     ),
     Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
 }
+OPTIONS_TABLE: Final[Table] = {
+    Step.INIT: PLEX_TV_KEYS | {"invalid_token", "too_many_devices"}
+}
 
 
 @dataclass(frozen=True, slots=True)

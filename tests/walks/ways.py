@@ -174,6 +174,12 @@ def change_address(url: str, token: str) -> Way:
     yield Ended("reconfigure_successful")
 
 
+def sign_out_devices(device_ids: Iterable[int]) -> Way:
+    """Sign devices out of an account."""
+    yield Submit(Step.INIT, {Field.DEVICES: [str(one) for one in device_ids]})
+    yield Ended("devices_signed_out")
+
+
 def confirm_repair() -> Way:
     """Agree to a repair that needs nothing else."""
     yield Submit(Step.CONFIRM)

@@ -17,6 +17,8 @@ MALLORY, OSCAR = "mallory", "oscar"  # have hostile names
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
 OLD_BROWSER = "Old browser"
+_BROWSER = {"product": "Plex Web", "platform": "Firefox"}
+OLD_BROWSER_LABEL = ", ".join([OLD_BROWSER, *_BROWSER.values()])
 
 # What is in the responses that Anna gets: a key, and how its value begins.
 ANSWERS: Mapping[Action, tuple[str, str]] = {
@@ -54,7 +56,7 @@ def page(simulator: Simulator) -> str:
 
 def device_id(simulator: Simulator) -> int:
     """Return a device that is signed in to Anna's account, and may be removed."""
-    fields = {"client_identifier": OLD_BROWSER, "name": OLD_BROWSER}
+    fields = {"client_identifier": OLD_BROWSER, "name": OLD_BROWSER, **_BROWSER}
     return int(simulator.control.post(f"/accounts/{ANNA}/token", fields)["device_id"])
 
 

@@ -4,8 +4,8 @@ The list contains the token of every device; a `Device` never holds it.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Self
+from datetime import UTC, datetime
+from typing import Final, Self
 
 from .bodies import Json
 from .errors import UnexpectedAnswerError
@@ -13,6 +13,7 @@ from .fields import MAX_VERSION, Fields
 from .models import model
 
 _SERVER_PRODUCT = "Plex Media Server"
+_UNKNOWN_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @model
@@ -29,6 +30,12 @@ class Device:
     last_seen_at: datetime | None
     client_identifier: str | None
     is_server: bool
+
+    @property
+    def label(self) -> str:
+        """Return the name, product, and platform, without repeats, or else the ID."""
+        known = filter(None, (self.name, self.product, self.platform))
+        return ", ".join(dict.fromkeys(known)) or f"ID {self.id}"
 
     @classmethod
     def parse_devices(cls, data: Json) -> tuple[Self, ...]:
@@ -62,6 +69,15 @@ class Device:
             client_identifier=fields.identifier("clientIdentifier"),
             is_server="server" in provides or product == _SERVER_PRODUCT,
         )
+
+
+def newest_first(devices: Iterable[Device]) -> list[Device]:
+    """Return devices in the order they signed in, newest first, unknown times last."""
+    return sorted(
+        devices,
+        key=lambda device: (device.created_at or _UNKNOWN_TIME, device.id),
+        reverse=True,
+    )
 
 
 def _entries(data: Json) -> Iterable[Fields]:

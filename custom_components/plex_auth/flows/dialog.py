@@ -1,7 +1,7 @@
 """State and forms that the sign-in steps share."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from homeassistant.config_entries import (
@@ -19,11 +19,13 @@ from homeassistant.helpers.translation import async_get_translations
 from .. import names
 from ..api.errors import PlexError
 from ..api.plex_tv import PLEX_TV_API
-from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN
+from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN, TokenOrigin
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
 from .sign_in import NewSignIn
+
+METHODS: Final = ["link", "password", "token"]
 
 _MENUS = {SOURCE_REAUTH: "reauth_confirm", SOURCE_RECONFIGURE: "reconfigure"}
 
@@ -122,6 +124,21 @@ class SignInDialog(ConfigFlow):
         )
         return texts[f"component.{DOMAIN}.config.error.{key}"].format(
             **{key: names.escaped(name) for key, name in self._names.items()}
+        )
+
+    async def _async_show_failure(
+        self, method: str, err: FormError | PlexError
+    ) -> ConfigFlowResult:
+        """Show a failure in the form of a method, or in a menu if it has none."""
+        if method != TokenOrigin.LINK:
+            return self._show_form(method, err)
+        return self.async_show_menu(
+            step_id="link_failed",
+            menu_options=METHODS,
+            description_placeholders={
+                **names.placeholders(**self._names),
+                "reason_md": await self._async_reason(err),
+            },
         )
 
     def _known_user(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import voluptuous as vol
 
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import (
+    CONF_DEVICES,
     CONF_PASSWORD,
     CONF_PIN,
     CONF_TOKEN,
@@ -30,6 +31,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
+from ..api.devices import Device
 from ..api.homes import HomeUser
 from ..api.models import ListedServer
 from ..api.server import server_source
@@ -100,10 +102,30 @@ def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
 
 async def async_away_label(hass: HomeAssistant) -> str:
     """Return the label of a server that has been away long, with placeholders."""
-    texts = await async_get_translations(
-        hass, hass.config.language, "selector", [DOMAIN]
+    return await _async_selector_text(hass, "server.options.away")
+
+
+async def async_devices_schema(
+    hass: HomeAssistant, devices: Iterable[Device]
+) -> vol.Schema:
+    """Return the form that selects devices, in the given order, by their IDs."""
+    seen_label = await _async_selector_text(hass, "device.options.last_seen")
+    labels = [
+        (str(device.id), str(device.id), _device_label(device, seen_label))
+        for device in devices
+    ]
+    selector = SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                SelectOptionDict(value=value, label=label)
+                for value, label in _distinct(labels)
+            ],
+            multiple=True,
+            mode=SelectSelectorMode.LIST,
+        )
     )
-    return texts[f"component.{DOMAIN}.selector.server.options.away"]
+    # A required field would preselect the first device.
+    return vol.Schema({vol.Optional(CONF_DEVICES): selector})
 
 
 def servers_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schema:
@@ -200,13 +222,23 @@ def _labels(
     servers: Iterable[ListedServer], away_label: str = "{server}"
 ) -> list[tuple[str, str]]:
     """Return the identifier and a unique label of each server."""
-    labels = [
-        (server.machine_identifier, _label(server, away_label)) for server in servers
-    ]
-    count = Counter(label for _, label in labels)
+    return _distinct(
+        (
+            server.machine_identifier,
+            server.machine_identifier[:8],
+            _label(server, away_label),
+        )
+        for server in servers
+    )
+
+
+def _distinct(labels: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Return each value and label; equal labels end with the mark between the two."""
+    listed = list(labels)
+    count = Counter(label for _, _, label in listed)
     return [
-        (identifier, label if count[label] == 1 else f"{label} [{identifier[:8]}]")
-        for identifier, label in labels
+        (value, label if count[label] == 1 else f"{label} [{mark}]")
+        for value, mark, label in listed
     ]
 
 
@@ -216,3 +248,18 @@ def _label(server: ListedServer, away_label: str) -> str:
     if seen is None or not server.has_been_away_long(dt_util.utcnow()):
         return server.label
     return away_label.format(server=server.label, date=dt_util.as_local(seen).date())
+
+
+def _device_label(device: Device, seen_label: str) -> str:
+    """Return the label of a device, with the date it was last seen if known."""
+    if (seen := device.last_seen_at) is None:
+        return device.label
+    return seen_label.format(device=device.label, date=dt_util.as_local(seen).date())
+
+
+async def _async_selector_text(hass: HomeAssistant, key: str) -> str:
+    """Return the translated text of an option of a selector."""
+    texts = await async_get_translations(
+        hass, hass.config.language, "selector", [DOMAIN]
+    )
+    return texts[f"component.{DOMAIN}.selector.{key}"]
