@@ -89,6 +89,12 @@ PLEX_TV_KEYS_BESIDE_SERVERS = {
 SIGN_IN_KEYS = (keys_of(failures.sign_in_error) | keys_of(failures.link_error)) - {
     "unknown"
 }
+# The list of the Home users, and a switch to one.
+HOME_USER_KEYS = {
+    key
+    for reader in (failures.plex_tv_error, failures.switch_error)
+    for key in keys_of(reader, plex_tv_error_key)
+}
 SERVER_KEYS = keys_of(failures.server_error) | {
     error_key(kind()) for kind in SERVER_ERRORS
 }
@@ -98,9 +104,17 @@ SOURCE_KEYS = {
 
 
 @cache
-def tree(module: str) -> ast.Module:
-    """Return the code of a module."""
-    return ast.parse((INTEGRATION / module).read_text())
+def tree(code: str) -> ast.AST:
+    """Return the code of a module, or of a class, as `module.py:Class`."""
+    module, _, name = code.partition(":")
+    parsed = ast.parse((INTEGRATION / module).read_text())
+    if not name:
+        return parsed
+    return next(
+        node
+        for node in parsed.body
+        if isinstance(node, ast.ClassDef) and node.name == name
+    )
 
 
 def calls(*modules: str) -> Iterator[ast.Call]:
@@ -169,7 +183,10 @@ NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 
 # What a text calls by its name on the page, below which it stands.
 SUBENTRY = "config_subentries.server"
+HOME_USER = "config_subentries.home_user"
+CHECK_NOW = "entity.button.check_now.name"
 SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
+HOME_USER_FIELD = "services.get_transient_token.fields.home_user.name"
 PATH_FIELD = "services.get_transient_token.fields.path.name"
 SOURCE_FIELD = "services.get_source_connection_information.fields.source.name"
 GET_SERVERS = "services.get_servers.name"
@@ -177,11 +194,14 @@ RECONFIGURE = f"{SUBENTRY}.initiate_flow.reconfigure"
 NAMED_ON_THE_PAGE = {
     "exceptions.ambiguous_source": {SOURCE_FIELD},
     "exceptions.choose_server": {SERVER_FIELD},
+    "exceptions.home_user_not_permitted": {PATH_FIELD, HOME_USER_FIELD},
+    "exceptions.home_user_without_server": {CHECK_NOW},
     "exceptions.invalid_path": {PATH_FIELD},
     "exceptions.invalid_source": {SOURCE_FIELD, GET_SERVERS},
     "exceptions.item_not_found": {PATH_FIELD},
     "exceptions.item_of_other_server": {PATH_FIELD, SERVER_FIELD},
     "exceptions.item_without_part": {PATH_FIELD},
+    "exceptions.not_a_home_user": {HOME_USER_FIELD},
     "exceptions.not_a_server": {SERVER_FIELD},
     "exceptions.server_not_added": {PATH_FIELD, f"{SUBENTRY}.initiate_flow.user"},
     "exceptions.source_not_found": {SOURCE_FIELD, GET_SERVERS},
@@ -191,6 +211,7 @@ NAMED_ON_THE_PAGE = {
     f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
     f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
     f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
+    f"{HOME_USER}.abort.already_configured": {f"{HOME_USER}.initiate_flow.reconfigure"},
     "issues.server_too_old.description": {RECONFIGURE},
     "issues.plain_http.description": {RECONFIGURE},
 }
@@ -369,9 +390,44 @@ def test_errors_of_the_options_flow() -> None:
 
 
 @pytest.mark.parametrize(
+    "texts",
+    [
+        TEXTS["config_subentries"]["home_user"],
+        TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
+    ],
+    ids=["subentry", "repair"],
+)
+def test_errors_of_a_home_user(texts: dict[str, Any]) -> None:
+    """Each error that a switch can meet has its text, and no text is left over.
+
+    A rejection of the account ends the dialog.
+    """
+    assert set(texts["error"]) == HOME_USER_KEYS - {
+        error_key(errors.TokenRejectedError())
+    }
+    assert len(set(texts["error"].values())) == len(texts["error"])
+
+
+def test_errors_of_a_home_user_are_the_same_in_both_dialogs() -> None:
+    """A switch fails in the same words where it is added and where it is repaired."""
+    for language in (ENGLISH, *OTHER_LANGUAGES):
+        assert texts_of(f"{HOME_USER}.error", language) == texts_of(
+            "issues.home_user_sign_in.fix_flow.error", language
+        ), language
+
+
+@pytest.mark.parametrize(
     ("modules", "texts"),
     [
         (("config_flow.py", "flows/dialog.py"), TEXTS["config"]),
+        (
+            ("flows/home_user.py:HomeUserSubentryFlow",),
+            TEXTS["config_subentries"]["home_user"],
+        ),
+        (
+            ("flows/home_user.py:HomeUserSignInFlow",),
+            TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
+        ),
         (("flows/server.py",), TEXTS["config_subentries"]["server"]),
         (("flows/devices.py",), TEXTS["options"]),
     ],
@@ -389,7 +445,7 @@ def test_steps_and_reasons(modules: tuple[str, ...], texts: dict[str, Any]) -> N
             "async_show_progress",
         ):
             shown |= constants(argument(call, "step_id"))
-        if name_of(call) == "_show_form":
+        if name_of(call) in ("_show_form", "_ask", "_async_switch"):
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
     assert set(texts["abort"]) == set().union(*map(reasons, modules))
@@ -409,7 +465,7 @@ def test_steps_of_repairs() -> None:
             "repairs.py",
             "flows/repair.py",
             "flows/claim.py",
-            "flows/home_user.py",
+            "flows/home_user.py:HomeUserSignInFlow",
             "flows/replaced.py",
         )
         for reason in reasons(module)

@@ -13,6 +13,7 @@ STEPS = [
     (step, texts)
     for dialog in (
         texts_of("config"),
+        texts_of("config_subentries.home_user"),
         texts_of("config_subentries.server"),
         texts_of("options"),
         *REPAIRS.values(),
