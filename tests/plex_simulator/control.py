@@ -116,6 +116,11 @@ class ControlRoutes:
             server.booting = None
         elif action == "change_port":
             await server.change_port()
+        elif action == "replace":
+            await server.replace()
+        elif action == "install":
+            server.version = str(fields["version"])
+            await server.restart()
         elif action == "renew_certificate":
             server.renew_certificate()
         elif action == "rotate_access_tokens":
