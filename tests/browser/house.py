@@ -102,7 +102,8 @@ class House:
 
         Returns what is registered.
         """
-        registered = self._wait_until_available()
+        with self.screen.step(f"Wait until everything is available: {label}"):
+            registered = self._wait_until_available()
         self.see_loaded(label)
         for device, name in registered.devices.items():
             with self.screen.step(f"Look at the page of {name}: {label}"):
