@@ -36,6 +36,7 @@ NAMES_ARE_FORGOTTEN = timedelta(seconds=12)
 SOURCE_POLL = timedelta(minutes=30, seconds=10)
 
 FIXABLE = {
+    "server_replaced",
     "server_unclaimed",
     "server_not_listed",
     "server_token_refused",

@@ -30,6 +30,7 @@ API = (
     "server_list",
     "claim",
     "server_access",
+    "successor",
     "reachability",
 )
 MOST_LINES = 350

@@ -399,7 +399,12 @@ def test_steps_of_repairs() -> None:
     ]
     given = {
         reason
-        for module in ("repairs.py", "flows/repair.py", "flows/claim.py")
+        for module in (
+            "repairs.py",
+            "flows/repair.py",
+            "flows/claim.py",
+            "flows/replaced.py",
+        )
         for reason in reasons(module)
     }
     assert {reason for abort in texts for reason in abort} == given
@@ -432,6 +437,13 @@ def test_errors_of_a_server_that_is_not_listed() -> None:
     """Each error that the list of servers can meet has its text, and none is left over."""
     texts = TEXTS["issues"]["server_not_listed"]["fix_flow"]
     assert set(texts["error"]) == PLEX_TV_KEYS | {LIST_KEY}
+
+
+def test_errors_of_a_server_that_was_replaced() -> None:
+    """Each error of the list of servers, and each time of the dialog, has its text."""
+    texts = TEXTS["issues"]["server_replaced"]["fix_flow"]
+    times = {"last_seen", "never_seen", "not_listed"}
+    assert set(texts["error"]) == PLEX_TV_KEYS | {LIST_KEY} | times
 
 
 def test_entities() -> None:

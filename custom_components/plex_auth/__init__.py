@@ -26,7 +26,11 @@ from .entity import account_device_info, async_follow_device
 from .flows.sign_in import async_sign_out, is_ours
 from .issues import async_delete_issues, async_watch_issues
 from .messages import translation_of
-from .migration import async_migrate_entities, async_migrate_names
+from .migration import (
+    async_migrate_devices,
+    async_migrate_entities,
+    async_migrate_names,
+)
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
 from .server_coordinator import ServerCoordinator, async_follow_list
 from .services import async_setup_services
@@ -77,6 +81,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     If no server has a token, setup retries until plex.tv accepts or rejects the account
     token. Otherwise the polls delay setup by two seconds at most.
     """
+    async_migrate_devices(hass, entry)
     await async_migrate_entities(hass, entry)
     memory = await async_account_memory(hass, entry.entry_id)
     account = AccountCoordinator(hass, entry, memory)
@@ -140,16 +145,35 @@ def _is_usable(data: Mapping[str, Any]) -> bool:
 def _on_update(
     entry: PlexAuthConfigEntry,
 ) -> Callable[[HomeAssistant, PlexAuthConfigEntry], Coroutine[Any, Any, None]]:
-    """Return a listener that reloads for another API address, else follows the entry."""
-    before = entry.data[CONF_API_URL]
+    """Return a listener that follows the entry, or reloads it where that is needed.
+
+    Another API address needs it, and a server that another one has replaced.
+    """
+    api_url, identifiers = entry.data[CONF_API_URL], _identifiers(entry)
+    is_reloading = False
 
     async def async_updated(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-        if entry.data[CONF_API_URL] != before:
+        nonlocal is_reloading
+        if is_reloading:
+            return
+        is_reloading = entry.data[CONF_API_URL] != api_url or any(
+            identifiers.setdefault(subentry_id, identifier) != identifier
+            for subentry_id, identifier in _identifiers(entry).items()
+        )
+        if is_reloading:
             hass.config_entries.async_schedule_reload(entry.entry_id)
         elif entry.runtime_data.is_ready:
             _async_follow(hass, entry)
 
     return async_updated
+
+
+def _identifiers(entry: PlexAuthConfigEntry) -> dict[str, str | None]:
+    """Return the unique IDs of an entry's subentries."""
+    return {
+        subentry_id: subentry.unique_id
+        for subentry_id, subentry in entry.subentries.items()
+    }
 
 
 @callback

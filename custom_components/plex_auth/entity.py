@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, override
 
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import (
@@ -147,7 +148,8 @@ def async_follow_device(server: ServerCoordinator) -> None:
     @callback
     def async_update() -> None:
         device = registry.async_get_device_by_identifier(
-            _server_identifier(server), server.config_entry.entry_id
+            server_identifier(server.config_entry, server.subentry),
+            server.config_entry.entry_id,
         )
         if device is not None:
             registry.async_update_device(
@@ -162,7 +164,7 @@ def server_device_info(server: ServerCoordinator) -> DeviceInfo:
     entry = server.config_entry
     return _plex_device(
         configuration_url="https://app.plex.tv/desktop/#!/settings/server",
-        identifiers={_server_identifier(server)},
+        identifiers={server_identifier(entry, server.subentry)},
         model="Plex Media Server",
         name=server.subentry.title,
         sw_version=server.access.version,
@@ -182,9 +184,11 @@ def account_device_info(entry: PlexAuthConfigEntry) -> DeviceInfo:
     )
 
 
-def _server_identifier(server: ServerCoordinator) -> tuple[str, str]:
+def server_identifier(
+    entry: ConfigEntry[Any], subentry: ConfigSubentry
+) -> tuple[str, str]:
     """Return the identifier of a server's device."""
-    return DOMAIN, f"{server.config_entry.unique_id}_{server.machine_identifier}"
+    return DOMAIN, f"{entry.unique_id}_{subentry.unique_id}"
 
 
 def _account_identifier(entry: PlexAuthConfigEntry) -> tuple[str, str]:

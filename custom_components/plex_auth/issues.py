@@ -12,10 +12,14 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import names
+from .api.models import ListedServer
 from .api.reachability import Reach
 from .api.server import supports_sources
+from .api.successor import find_successor
 from .const import DOMAIN
 from .server_coordinator import ServerCoordinator
+
+type Judge = Callable[[ServerCoordinator], bool | None]
 
 
 class Issue(StrEnum):
@@ -25,6 +29,7 @@ class Issue(StrEnum):
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     TOO_OLD = "server_too_old"
+    REPLACED = "server_replaced"
     NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
     PLAIN_HTTP = "plain_http"
@@ -37,6 +42,7 @@ _FIXABLE: Final = frozenset(
         Issue.UNCLAIMED,
         Issue.NOT_LISTED,
         Issue.TOKEN_REFUSED,
+        Issue.REPLACED,
         Issue.NOT_REACHED,
         Issue.ADDRESS_FAILS,
     }
@@ -100,6 +106,15 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
+@callback
+def async_successor(server: ServerCoordinator) -> ListedServer | None:
+    """Return the server that took a server's place, None while it is reached itself."""
+    if server.is_reached:
+        return None
+    subentries = server.config_entry.subentries.values()
+    return find_successor(server.access, {one.unique_id for one in subentries})
+
+
 # Each judge returns whether there is the issue, or None if that cannot be known now: the
 # issue then stays as it is, and an ignored one stays ignored.
 
@@ -113,6 +128,24 @@ def _is_unclaimed(server: ServerCoordinator) -> bool | None:
         CONF_TOKEN in server.subentry.data or not server.access.target.is_shared
     )
     return server.access.is_unclaimed and may_be_own
+
+
+def _is_replaced(server: ServerCoordinator) -> bool | None:
+    """Return whether another server took the server's place."""
+    if server.is_reached:
+        return False
+    if not server.is_polled or not server.account.servers.is_known:
+        return None
+    return async_successor(server) is not None
+
+
+def _unless_replaced(judge: Judge) -> Judge:
+    """Return a judge of an issue that a successor solves."""
+
+    def _judge(server: ServerCoordinator) -> bool | None:
+        return False if _is_replaced(server) else judge(server)
+
+    return _judge
 
 
 def _is_not_listed(server: ServerCoordinator) -> bool | None:
@@ -169,12 +202,13 @@ def _is_lost(server: ServerCoordinator) -> bool | None:
     return reachability.is_lost(server.access.target)
 
 
-_JUDGES: Final[dict[Issue, Callable[[ServerCoordinator], bool | None]]] = {
+_JUDGES: Final[dict[Issue, Judge]] = {
     Issue.UNCLAIMED: _is_unclaimed,
-    Issue.NOT_LISTED: _is_not_listed,
+    Issue.NOT_LISTED: _unless_replaced(_is_not_listed),
     Issue.TOKEN_REFUSED: _is_token_refused,
     Issue.TOO_OLD: _is_too_old,
+    Issue.REPLACED: _is_replaced,
     Issue.NOT_REACHED: _is_lost,
-    Issue.ADDRESS_FAILS: _does_address_fail,
+    Issue.ADDRESS_FAILS: _unless_replaced(_does_address_fail),
     Issue.PLAIN_HTTP: _is_exposed,
 }

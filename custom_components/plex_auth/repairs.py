@@ -13,12 +13,14 @@ from .flows.repair import (
     RemoveServerFlow,
     ServerRepairFlow,
 )
+from .flows.replaced import ReplacedServerFlow
 from .issues import Issue
 
 _FLOWS: Final[dict[Issue, type[ServerRepairFlow]]] = {
     Issue.ADDRESS_FAILS: AutomaticAddressFlow,
     Issue.NOT_LISTED: RemoveServerFlow,
     Issue.NOT_REACHED: NotReachedFlow,
+    Issue.REPLACED: ReplacedServerFlow,
     Issue.TOKEN_REFUSED: NewTokenFlow,
     Issue.UNCLAIMED: ClaimServerFlow,
 }

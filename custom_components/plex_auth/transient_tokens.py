@@ -118,6 +118,12 @@ class IssuedToken:
         return async_stop
 
     @callback
+    def destroy(self) -> None:
+        """Forget the token and fire its last event: its server is gone for good."""
+        if self.token is not None:
+            self._end(TransientTokenEvent.DESTROYED)
+
+    @callback
     def close(self) -> None:
         """Forget the token permanently."""
         self._closed = True

@@ -114,6 +114,9 @@ class ControlRoutes:
             await server.reappear()
         elif action == "ready":
             server.booting = None
+        elif action == "set_up_anew":
+            name = str(fields.get("name", server.name))
+            return describe_server(await self._simulator.set_up_anew(server, name))
         elif action == "change_port":
             await server.change_port()
         elif action == "replace":

@@ -231,6 +231,20 @@ class PlexSimulator:
         await server.close()
         del self.servers[server.machine_identifier]
 
+    async def set_up_anew(
+        self, server: MediaServer, name: str | None = None, *, stays_listed: bool = True
+    ) -> MediaServer:
+        """Let a server be set up anew: another one answers at its local address.
+
+        plex.tv goes on to list the old one, as away, unless `stays_listed` is False.
+        """
+        await server.stop()
+        if not stays_listed:
+            await self.remove_server(server)
+        return await self.add_server(
+            name or server.name, server.owner, host=self.host, port=server.port
+        )
+
     async def add_impostor(
         self, server: MediaServer, **fields: Unpack[ImpostorFields]
     ) -> Impostor:

@@ -72,6 +72,9 @@ async def test_servers(plex: SimulatedPlex) -> None:
     assert (server.claimed, server.trusts_network) == (False, False)
     await act("trust")
     await act("claim", username="ben")
+    told = await act("set_up_anew", name="Parlor")
+    new = plex.simulator.servers[told["machine_identifier"]]
+    assert (new.name, new.port, server.is_running) == ("Parlor", server.port, False)
     assert (server.trusts_network, server.owner) == (True, plex.ben)
     await act("install", version="1.15.3.876-ad6e39743")
     assert server.version == "1.15.3.876-ad6e39743"

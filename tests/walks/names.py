@@ -80,6 +80,7 @@ class Issue(StrEnum):
     UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
+    REPLACED = "server_replaced"
     NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
 

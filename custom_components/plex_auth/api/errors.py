@@ -266,9 +266,18 @@ class TooManyDevicesError(TooLargeError):
 
 
 class WrongServerError(PlexError):
-    """Raised when another server answers at this address (plex-api.md §13.8)."""
+    """Raised when another server answers at this address (plex-api.md §13.8).
+
+    `machine_identifier` is that of the server that answers.
+    """
 
     message = "Another server answers at this address"
+
+    @override
+    def __init__(self, machine_identifier: str | None = None) -> None:
+        """Initialize with the server that answers."""
+        super().__init__()
+        self.machine_identifier = machine_identifier
 
 
 class LinkExpiredError(PlexError):

@@ -119,7 +119,7 @@ class PlexServer:
             )
         )
         if expected is not None and identity.machine_identifier != expected:
-            raise WrongServerError
+            raise WrongServerError(identity.machine_identifier)
         return identity
 
     async def check_token(self, token: str) -> str | None:
