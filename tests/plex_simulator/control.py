@@ -119,8 +119,6 @@ class ControlRoutes:
             return describe_server(await self._simulator.set_up_anew(server, name))
         elif action == "change_port":
             await server.change_port()
-        elif action == "replace":
-            await server.replace()
         elif action == "install":
             server.version = str(fields["version"])
             await server.restart()

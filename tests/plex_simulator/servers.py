@@ -483,22 +483,6 @@ class MediaServer:
             self.start_state = boot_state
         await self.start()
 
-    async def replace(self) -> None:
-        """Come back as another server: a new machine took the place of the old one.
-
-        Name, owner and addresses stay; what tells servers apart, and all tokens, are new.
-        """
-        await self.stop()
-        self.machine_identifier = token_hex(20)
-        self.device_id = int(self.machine_identifier[:7], 16) + 1
-        self.own_token = new_token("own-")
-        self.secrets_given.add(self.own_token)
-        self.created_at = self._clock.now()
-        self.shared_with.clear()
-        self.rotate_access_tokens()
-        self.renew_certificate()
-        await self.start()
-
     async def change_port(self, port: int = 0) -> int:
         """Move the local address to another port, any free one by default.
 

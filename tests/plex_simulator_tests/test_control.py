@@ -80,19 +80,6 @@ async def test_servers(plex: SimulatedPlex) -> None:
     assert server.version == "1.15.3.876-ad6e39743"
 
 
-async def test_replaced_server(plex: SimulatedPlex) -> None:
-    """A new machine has another identifier, certificate and token at the old address."""
-    server, anna = plex.server, plex.anna
-    old = (server.machine_identifier, server.https_url, server.access_token_for(anna))
-    url = server.http_url
-    replaced = await control(plex, "POST", f"servers/{old[0]}/replace")
-    assert replaced["machine_identifier"] == server.machine_identifier
-    new = (server.machine_identifier, server.https_url, server.access_token_for(anna))
-    assert all(one != other for one, other in zip(old, new, strict=True))
-    assert (server.http_url, server.is_running) == (url, True)
-    assert await plex.status("server/", old[2]) == 401
-
-
 async def test_faults(plex: SimulatedPlex) -> None:
     """A fault is for so many answers, or for one server."""
     fault = {"endpoint": "user", "kind": "status", "code": 503, "times": 1}
