@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 import importlib
-import io
 from pathlib import Path
 import sys
-import tarfile
 from typing import Any
 
 import pytest
@@ -29,14 +27,13 @@ from homeassistant.helpers import (
     restore_state as rs,
     translation,
 )
+from scripts.shared.failure import Failure
 
 from .documentation import ROOT
 from .helpers import async_settle
+from .versions import unpack
 
 _PACKAGE = "custom_components"
-
-V0_1_0 = "ff6086815a2ad3d8eba61e41d6cd258902e461b3"
-V0_2_0 = "b0bf98e24e619e7506ab4f20e21c0632aaf52b8e"
 
 
 class Installation:
@@ -68,19 +65,10 @@ class Installation:
 
     async def _async_get(self, commit: str) -> Path:
         """Return the folder with the code of a version; skip without the history."""
-        folder = self._versions / commit
-        if not folder.exists():
-            git = await asyncio.create_subprocess_exec(
-                *("git", "-C", str(ROOT), "archive", commit, _PACKAGE),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            archive, _ = await git.communicate()
-            if git.returncode:
-                pytest.skip("the history of the repository is not here")
-            with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-                opened.extractall(folder, filter="data")
-        return folder
+        try:
+            return await asyncio.to_thread(unpack, commit, self._versions)
+        except Failure:
+            pytest.skip("the history of the repository is not here")
 
 
 def the_entry(hass: HomeAssistant) -> ConfigEntry[Any]:

@@ -1,15 +1,20 @@
 """`scripts/browser`: a person's way through Home Assistant's pages, in Chromium."""
 
 import argparse
+from collections.abc import Iterable, Mapping
 import os
+from pathlib import Path
 import shutil
+from tempfile import TemporaryDirectory
 
 from .browser_chromium import find_chromium
 from .checks import LEFT_OUT
-from .environment import BROWSER, DEMO, DEMO_OLDEST, prepare
+from .environment import BROWSER, DEMO, DEMO_OLDEST, Environment, prepare
 from .failure import Failure
 from .home_assistant_with_plex import run_home_assistant_with_plex
+from .modules import run_module
 from .paths import CACHE
+from .simulator import run_simulator
 
 PICTURES = CACHE / "browser"  # of the last run; with Home Assistant's log if it failed
 
@@ -33,6 +38,12 @@ def main() -> int:
         help="only add an account, and look at one with hostile names everywhere",
     )
     parser.add_argument(
+        "--years",
+        action="store_true",
+        help="only upgrade what earlier versions have stored, ignore repairs, and replace "
+        "a server that has a history",
+    )
+    parser.add_argument(
         "--oldest",
         action="store_true",
         help="use the oldest Home Assistant that is supported, not the newest",
@@ -50,7 +61,7 @@ def main() -> int:
     options = vars(parser.parse_args())
     environment = DEMO_OLDEST if options.pop("oldest") else DEMO
     try:
-        chromium = find_chromium()
+        options["chromium"] = str(find_chromium())
     except Failure as error:
         if os.environ.get("CI") == "true":
             raise
@@ -60,11 +71,37 @@ def main() -> int:
     prepare(BROWSER)
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
+    take = _see_years if options.pop("years") else _take_tour
+    return take(environment, options)
+
+
+def _take_tour(environment: Environment, options: Mapping[str, object]) -> int:
+    """Take a tour through a Home Assistant that runs all the time."""
     with run_home_assistant_with_plex(environment) as running:
-        code = running.run_module(
-            "tests.browser", BROWSER, chromium=str(chromium), **options
-        )
+        code = running.run_module("tests.browser", BROWSER, **options)
         if code:
-            for file in running.home_assistant.records():
-                shutil.copyfile(file, PICTURES / file.name)
+            _keep(running.home_assistant.records())
     return code
+
+
+def _see_years(environment: Environment, options: Mapping[str, object]) -> int:
+    """Take the tour that starts Home Assistants itself, each with some version."""
+    with TemporaryDirectory(prefix="plex-auth-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with run_simulator(environment, folder, 0) as simulator:
+            given = {
+                **options,
+                "environment": environment.name,
+                "folder": name,
+                "simulator": simulator.description,
+            }
+            code = run_module("tests.browser.years", BROWSER, given)
+        if code:
+            _keep(folder.rglob("home-assistant.log*"))
+    return code
+
+
+def _keep(files: Iterable[Path]) -> None:
+    """Keep what Home Assistant has written, beside the pictures."""
+    for file in files:
+        shutil.copyfile(file, PICTURES / file.name)

@@ -17,6 +17,9 @@ USERNAME = "demo"
 PASSWORD = "plex-auth-demo"
 
 _NAME = "Home Assistant"
+_INTEGRATION = "custom_components/plex_auth"
+# Home Assistant says this of every integration that is not its own.
+_ALWAYS_SAID = "We found a custom integration"
 
 _RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 _CONFIGURATION = """\
@@ -63,7 +66,8 @@ class HomeAssistant:
     def warnings_about(self, name: str) -> list[str]:
         """Return the records of the log at warning or worse that mention `name`.
 
-        A traceback belongs to its record.
+        A traceback belongs to its record. What is said of every custom integration is
+        left out.
         """
         records = _RECORD.split(self.log.read_text(errors="replace"))
         levels = (" WARNING ", " ERROR ", " CRITICAL ")
@@ -71,6 +75,7 @@ class HomeAssistant:
             record
             for record in records
             if name in record
+            and _ALWAYS_SAID not in record
             and any(level in record.partition("\n")[0] for level in levels)
         ]
 
@@ -79,23 +84,38 @@ class HomeAssistant:
         return [self.log, *self.config.glob("home-assistant*")]
 
 
-@contextmanager
-def run_home_assistant(
-    environment: Environment, folder: Path, port: int
-) -> Iterator[HomeAssistant]:
-    """Run Home Assistant for the time of the block, with a user and no onboarding left.
+class Installation:
+    """A configuration folder in which Home Assistant runs, once or time after time.
 
-    Configuration and log lie in `folder`. Raises `Failure` when it does not start.
+    Configuration and log lie in a folder of theirs; who signs in first stays the same.
     """
-    output = folder / "home-assistant.log"
-    config = _configure(folder / "config", port)
-    hass = [str(environment.program("hass")), "--skip-pip", "--config", str(config)]
-    rest = Rest(f"http://127.0.0.1:{port}")
-    with running(hass, environment, output) as process:
-        wait_until(lambda: bool(rest.get("/api/onboarding")), process, _NAME, output)
-        _onboard(rest)
-        wait_until(lambda: _is_running(rest), process, _NAME, output)
-        yield HomeAssistant(rest, config, output, process)
+
+    def __init__(self, environment: Environment, folder: Path, port: int) -> None:
+        """Write the configuration into `folder`."""
+        self._environment = environment
+        self._log = folder / "home-assistant.log"
+        self._config = _configure(folder / "config", port)
+        self._rest = Rest(f"http://127.0.0.1:{port}")
+
+    @contextmanager
+    def run(self, code: Path = ROOT) -> Iterator[HomeAssistant]:
+        """Run Home Assistant for the time of the block, with a user and no onboarding left.
+
+        `code` is the folder that has the integration. Raises `Failure` when Home Assistant
+        does not start.
+        """
+        _install(code, self._config)
+        program = str(self._environment.program("hass"))
+        hass = [program, "--skip-pip", "--config", str(self._config)]
+        rest, log = self._rest, self._log
+        with running(hass, self._environment, log) as process:
+            if rest.token is None:
+                wait_until(
+                    lambda: bool(rest.get("/api/onboarding")), process, _NAME, log
+                )
+                _onboard(rest)
+            wait_until(lambda: _is_running(rest), process, _NAME, log)
+            yield HomeAssistant(rest, self._config, log, process)
 
 
 def _is_running(rest: Rest) -> bool:
@@ -104,7 +124,7 @@ def _is_running(rest: Rest) -> bool:
 
 
 def _configure(config: Path, port: int) -> Path:
-    """Write a configuration with this integration, and return its folder."""
+    """Write a configuration, and return its folder."""
     config.mkdir()
     (config / "configuration.yaml").write_text(_CONFIGURATION)
     (config / "automations.yaml").write_text("[]\n")
@@ -126,10 +146,15 @@ def _configure(config: Path, port: int) -> Path:
     _store(config, "http", 2, stored, minor_version=2)
     # This step would add integrations that need the internet.
     _store(config, "onboarding", 4, {"done": ["core_config"]})
-    (config / "custom_components").mkdir()
-    integration = "custom_components/plex_auth"
-    (config / integration).symlink_to(ROOT / integration)
     return config
+
+
+def _install(code: Path, config: Path) -> None:
+    """Put the integration of the folder `code` in place of the one that is there."""
+    installed = config / _INTEGRATION
+    installed.parent.mkdir(exist_ok=True)
+    installed.unlink(missing_ok=True)
+    installed.symlink_to(code / _INTEGRATION)
 
 
 def _store(

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-import json
 from pathlib import Path
-import subprocess
 from tempfile import TemporaryDirectory
 
 from .environment import Environment
-from .home_assistant import PASSWORD, USERNAME, HomeAssistant, run_home_assistant
-from .paths import ROOT
+from .home_assistant import PASSWORD, USERNAME, HomeAssistant, Installation
+from .modules import run_module
 from .processes import usable_port
 from .progress import step
 from .simulator import Simulator, run_simulator
@@ -40,14 +38,7 @@ class HomeAssistantWithPlex:
             "simulator": self.simulator.description,
             "result": str(self.result),
         }
-        return subprocess.run(
-            [environment.program("python"), "-m", module],
-            cwd=ROOT,
-            env={**environment.variables(), "PYTHONUNBUFFERED": "1"},
-            input=json.dumps(given),
-            text=True,
-            check=False,
-        ).returncode
+        return run_module(module, environment, given)
 
 
 @contextmanager
@@ -72,6 +63,6 @@ def run_home_assistant_with_plex(
             )
         with step("Starting Home Assistant"):
             home_assistant = running.enter_context(
-                run_home_assistant(environment, folder, port)
+                Installation(environment, folder, port).run()
             )
         yield HomeAssistantWithPlex(home_assistant, simulator, folder / "result.json")

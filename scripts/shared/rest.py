@@ -37,6 +37,10 @@ class Rest:
         """Send a form and return the JSON of the answer; raises as `post` does."""
         return self._send("POST", path, urlencode(fields), {})
 
+    def delete(self, path: str) -> Any:
+        """Delete what is at an address and return the JSON answer; raises as `post` does."""
+        return self._send("DELETE", path, None, {})
+
     def _send(
         self, method: str, path: str, body: str | None, headers: dict[str, str]
     ) -> Any:

@@ -13,9 +13,10 @@ from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.helpers import async_settle, make_entry, server_data, source_of
-from tests.installation import V0_2_0, Installation, the_entry
+from tests.installation import Installation, the_entry
 from tests.plex_simulator import MediaServer, PlexSimulator
 from tests.plex_simulator.worlds import DemoWorld
+from tests.versions import V0_2_0
 
 FILES = ("core.config_entries", "core.device_registry", "core.entity_registry")
 TODAY = None

@@ -16,9 +16,10 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.helpers import async_settle
-from tests.installation import V0_1_0, V0_2_0, Installation, the_entry
+from tests.installation import Installation, the_entry
 from tests.plex_simulator import PlexSimulator
 from tests.plex_simulator.worlds import DemoWorld
+from tests.versions import V0_1_0, V0_2_0
 
 TODAY = None
 # The keys of 0.1.0 that have changed.

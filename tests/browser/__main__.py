@@ -4,8 +4,6 @@ import json
 import sys
 import time
 
-from playwright.sync_api import sync_playwright
-
 from scripts.shared.failure import run_script
 from scripts.shared.simulator import Simulator
 from tests.walks.names import Action, Step
@@ -31,32 +29,16 @@ from . import (
     sign_in,
     wrong_person,
 )
+from .chromium import run_chromium
 from .screen import Screen
-
-_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def main() -> int:
     """Take the tour and return the exit code; raises `Failure` where it cannot go on."""
     given = json.load(sys.stdin)
     start = time.monotonic()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=given["chromium"], args=list(_OPTIONS)
-        )
-        page = browser.new_page(
-            base_url=given["url"],
-            locale="en-US",
-            timezone_id="UTC",
-        )
+    with run_chromium(given["chromium"]) as chromium:
+        page = chromium.open_page(given["url"])
         screen = Screen(page, given["screenshots"], given["looks"])
         simulator = Simulator(given["simulator"])
         sign_in.open_home_assistant(screen, given["username"], given["password"])
@@ -71,7 +53,6 @@ def main() -> int:
         for way, clicks in ((Step.LINK, 3), (Step.PASSWORD, 5)):
             sign_in.add_quickly(screen, simulator, way, clicks)
             entry.remove_account(screen, ANNAS_NAME, left=0)
-        browser.close()
     report = {"steps": screen.steps, "seconds": round(time.monotonic() - start, 1)}
     sys.stdout.write(json.dumps(report) + "\n")
     return 0

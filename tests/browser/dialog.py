@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from playwright.sync_api import Locator, expect
@@ -105,7 +106,7 @@ class PageDialog:
             elif name == Field.SERVER:
                 self.screen.click(self.labels[value])
             elif name == Field.SOURCES:
-                self._add(value)
+                self._add(value, self.text(f"{texts}.data.{name}"))
             elif self._has_suggestions(name):
                 self.screen.choose(self._suggestions, value, value)
             elif isinstance(value, str):
@@ -161,12 +162,16 @@ class PageDialog:
             ):
                 box.click()
 
-    def _add(self, sources: list[str]) -> None:
-        """Add sources by the names of their servers."""
+    def _add(self, sources: list[str], label: str) -> None:
+        """Add sources by the names of their servers.
+
+        The button is called by the label of the field in 2026.10.
+        """
+        buttons = partial(self.screen.page.get_by_role, "button", exact=True)
+        add = buttons(name="Add").or_(buttons(name=label)).filter(visible=True)
         for source in sources:
-            add = self.screen.page.get_by_role("button", name="Add", exact=True)
-            label = self.labels[source.removeprefix("server://")]
-            self.screen.choose(add.filter(visible=True).last, "", label)
+            server = self.labels[source.removeprefix("server://")]
+            self.screen.choose(add.last, "", server)
 
     def _code(self) -> str:
         """Return the code that is shown, with the address and the picture of it."""

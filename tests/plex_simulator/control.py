@@ -119,6 +119,9 @@ class ControlRoutes:
             return describe_server(await self._simulator.set_up_anew(server, name))
         elif action == "change_port":
             await server.change_port()
+        elif action == "install":
+            server.version = str(fields["version"])
+            await server.restart()
         elif action == "renew_certificate":
             server.renew_certificate()
         elif action == "rotate_access_tokens":

@@ -57,6 +57,8 @@ async def test_servers(plex: SimulatedPlex) -> None:
     await act("ready")
     assert await plex.status("server/") == 401
     assert (await act("renew_certificate"))["https_url"] == server.https_url != url
+    await act("install", version="1.15.3.876-ad6e39743")
+    assert server.version == "1.15.3.876-ad6e39743"
     await act("change_port")
     await act("rotate_access_tokens")
     assert (server.port != port, server.access_token_for(anna) != token) == (True, True)
