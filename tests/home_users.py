@@ -1,9 +1,11 @@
-"""A user of a Plex Home is added as a person does it, for tests of something else."""
+"""A user of a Plex Home is added, or switched to again, for tests of something else."""
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import SUBENTRY_TYPE_HOME_USER
 from homeassistant.config_entries import SOURCE_USER
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from .harness import Harness
@@ -26,3 +28,15 @@ async def async_add_home_user(
     assert dialog["type"] is FlowResultType.CREATE_ENTRY
     await harness.settle()
     return harness.home_user_device(user)
+
+
+def async_switch_again(
+    hass: HomeAssistant, entry: MockConfigEntry, user: Account
+) -> None:
+    """Store a new token of a Home user as the dialogs do."""
+    subentry = next(
+        one for one in entry.subentries.values() if one.unique_id == user.uuid
+    )
+    token = user.sign_in_token(entry.data["client_identifier"])
+    data = {**subentry.data, CONF_TOKEN: token}
+    hass.config_entries.async_update_subentry(entry, subentry, data=data)

@@ -23,13 +23,7 @@ from custom_components.plex_auth.server_coordinator import (
 from homeassistant import components
 from homeassistant.util.yaml import load_yaml_dict
 
-from .documentation import (
-    ENTITIES,
-    HOME_USER_ENTITIES,
-    INTEGRATION,
-    PAGES,
-    Entities,
-)
+from .documentation import ENTITIES, HOME_USER_ENTITIES, INTEGRATION, PAGES, Entities
 from .helpers import fields_of_action
 
 ENGLISH: dict[str, Any] = json.loads(
