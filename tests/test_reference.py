@@ -13,6 +13,7 @@ from custom_components.plex_auth import coordinator
 from custom_components.plex_auth.api import server_access, server_list
 from custom_components.plex_auth.api.models import TRANSIENT_TOKEN_LIFETIME
 from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.home_user_coordinator import HOME_USER_INTERVAL
 from custom_components.plex_auth.issues import Issue
 from custom_components.plex_auth.server_coordinator import (
     LISTENING_INTERVAL,
@@ -22,7 +23,7 @@ from custom_components.plex_auth.server_coordinator import (
 from homeassistant import components
 from homeassistant.util.yaml import load_yaml_dict
 
-from .documentation import ENTITIES, INTEGRATION, PAGES
+from .documentation import ENTITIES, HOME_USER_ENTITIES, INTEGRATION, PAGES, Entities
 from .helpers import fields_of_action
 
 ENGLISH: dict[str, Any] = json.loads(
@@ -46,18 +47,23 @@ def _shown(text: str) -> str:
 
 def test_entities() -> None:
     """Exactly the entities that there are have a row, with category and off at first."""
+    assert _entities("Entity", ENTITIES) == {"Source … (sensor)"}
+    assert _entities("Entity of a Home user", HOME_USER_ENTITIES) == set()
+
+
+def _entities(heading: str, entities: Entities) -> set[str]:
+    """Check the rows of entities below a heading, and return the rows of others."""
     page = PAGES["docs/entities.md"]
-    rows = dict(zip(page.column("Entity"), page.column("Entity", 1), strict=True))
-    assert len(rows) == len(page.column("Entity"))
-    assert rows.pop("Source … (sensor)")
-    for platform, descriptions in ENTITIES.items():
+    rows = dict(zip(page.column(heading), page.column(heading, 1), strict=True))
+    assert len(rows) == len(page.column(heading))
+    for platform, descriptions in entities.items():
         for description in descriptions:
             name = ENGLISH["entity"][platform][description.key]["name"]
             said = rows.pop(f"{name} ({platform.replace('_', ' ')})").casefold()
             assert ("diagnostic" in said) == (description.entity_category is not None)
             is_off = not description.entity_registry_enabled_default
             assert ("off at first" in said) == is_off, name
-    assert not rows
+    return set(rows)
 
 
 def test_actions() -> None:
@@ -106,7 +112,7 @@ def test_messages() -> None:
     """Each message that is explained is one that users meet."""
     messages = [
         _shown(text)
-        for kind in ("error", "exceptions")
+        for kind in ("abort", "error", "exceptions")
         for texts in _under(kind)
         for text in (
             found["message"] if isinstance(found, dict) else found
@@ -151,7 +157,8 @@ def test_data_updates() -> None:
         "watched sources every {}": SOURCE_INTERVAL,
     }.items():
         assert said.format(_minutes(interval)) in chapter
-    assert timedelta(hours=1) == coordinator.REJECTED_INTERVAL
+    assert timedelta(hours=1) == coordinator.REJECTED_INTERVAL == HOME_USER_INTERVAL
+    assert "the servers of each Home user every hour" in chapter
     assert "every hour while Plex rejects its sign-in" in chapter
     assert timedelta(hours=48) == TRANSIENT_TOKEN_LIFETIME
     assert "for 48 hours at most" in " ".join(PAGES["README.md"].split())

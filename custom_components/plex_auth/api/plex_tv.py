@@ -138,11 +138,11 @@ class PlexTv:
     ) -> str:
         """Return a plex.tv token of a Home user, who has those rights (§22.2).
 
-        `token` is the account's, which stays valid. If the documented call does not know
-        the UUID, falls back to the numeric ID, then to the first API. Raises
-        PinWrongError for a missing or wrong PIN, NotPermittedError, RateLimitedError,
-        and NotFoundError or BadRequestError if no call knows the user. Never repeat it
-        automatically: the token may have been issued, and PINs may be locked.
+        `token` is the account's. If the documented call does not know the UUID, falls
+        back to the numeric ID, then to the first API. Raises PinWrongError for a missing
+        or wrong PIN, NotPermittedError, RateLimitedError, and NotFoundError or
+        BadRequestError if no call knows the user. Never repeat it automatically: the
+        token may have been issued, and PINs may be locked.
         """
         for key in (user.uuid, str(user.id)):
             try:

@@ -57,7 +57,7 @@ async def async_switch(
 ) -> Switched:
     """Switch to a Home user once, with the PIN if one was typed. Raises PlexError.
 
-    Whether that ends the token of the account is unknown (plex-api.md §22.4), so it is
+    Whether that ends the token of the account is unknown (plex-api.md §22.2), so it is
     checked once.
     """
     pin = typed.get(CONF_PIN)
