@@ -27,6 +27,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 from tests.harness import Harness
@@ -170,6 +171,9 @@ class House:
         """Stop Home Assistant, which stores what it has to."""
         await self.harness.hass.async_stop()
         await self._run.aclose()
+        for stand_in in (Store._async_load, Store._async_write_data):
+            # It keeps what it was called with: all that was ever stored.
+            stand_in.reset_mock()  # type: ignore[union-attr]
 
     def holdings(self) -> Holdings:
         """Count what there is now."""

@@ -91,9 +91,12 @@ async def entry_is_reloaded(house: House) -> None:
     await house.harness.reload(house.entry)
 
 
-async def plex_tv_goes(house: House) -> None:
-    """Let plex.tv be away."""
+async def restart_without_plex_tv(house: House) -> None:
+    """Let plex.tv go away while Home Assistant is off."""
+    await house.stop()
     await house.harness.simulator.stop_plex_tv()
+    await house.wait()
+    await house.start()
 
 
 async def plex_tv_returns(house: House) -> None:
@@ -264,10 +267,9 @@ CALENDAR: Final = (
     Happening(
         (6,),
         time(5),
-        plex_tv_goes,
+        restart_without_plex_tv,
         ("log: Error fetching Plex account Anna data",),
     ),
-    Happening((6,), time(5, 5), restart),
     Happening((6,), time(7), plex_tv_returns),
     Happening((13,), time(5), restart),
     # Other names at Plex.
