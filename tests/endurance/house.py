@@ -197,8 +197,9 @@ class House:
         self.notes.append((self.passed // DAY, text))
 
     def _note_line(self, line: str) -> None:
-        """Note a line of the log up to its reason, whatever the account is called now."""
+        """Note a line of the log up to its reason, whatever its names are now."""
         what = line.partition(":")[0].replace(self.harness.anna.title, "Anna")
+        what = what.replace(self.harness.world.living_room.name, "Living Room")
         self._note(f"log: {what}")
 
     @callback

@@ -5,7 +5,7 @@ The two weeks of the calendar pass in the usual run; with `--full` they recur fo
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 import logging
@@ -19,6 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, DOMAIN
+from custom_components.plex_auth.repairs import async_create_fix_flow
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
@@ -36,13 +37,14 @@ DEVICE: Final = "event.anna_authorized_device"
 LIVING_ROOM: Final = "event.living_room_transient_token"
 SHARED: Final = "event.carla_s_films_transient_token"
 BASEMENT: Final = "binary_sensor.basement_reachable"
+LIVING_ROOM_REACHABLE: Final = "binary_sensor.living_room_reachable"
 TARGETS: Final = [
     SIGN_IN,
     DEVICE,
     LIVING_ROOM,
     SHARED,
     BASEMENT,
-    "binary_sensor.living_room_reachable",
+    LIVING_ROOM_REACHABLE,
     "binary_sensor.carla_s_films_reachable",
     "event.basement_transient_token",
 ]
@@ -188,6 +190,31 @@ async def person_signs_in(house: House) -> None:
     await house.harness.settle()
 
 
+async def living_room_is_set_up_anew(house: House) -> None:
+    """Let another server answer at the address of an own one, which is gone for good."""
+    harness, world = house.harness, house.harness.world
+    new = await harness.simulator.set_up_anew(world.living_room, stays_listed=False)
+    house.harness = replace(harness, server=new, world=replace(world, living_room=new))
+
+
+async def successor_is_taken(house: House) -> None:
+    """Let the person continue with the new server, as the repair offers."""
+    hass = house.harness.hass
+    (issue,) = [
+        one
+        for one in ir.async_get(hass).issues.values()
+        if one.translation_key == "server_replaced"
+    ]
+    flow = await async_create_fix_flow(hass, issue.issue_id, issue.data)
+    flow.hass = hass
+    typed: dict[str, str] | None
+    for typed in (None, {}):
+        result = await flow.async_step_confirm(typed)  # type: ignore[attr-defined]
+    assert result["type"] == "create_entry"
+    ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+    await house.harness.settle()
+
+
 async def all_is_well(house: House) -> None:
     """Check that everything is well, and nobody is asked for anything."""
     harness, world = house.harness, house.harness.world
@@ -263,6 +290,32 @@ CALENDAR: Final = (
     Happening((9,), time(12), entry_is_reloaded),
     Happening((6, 8, 11, 12), time(8), repair_stays_ignored),
     Happening((12,), time(12), share_begins),
+    # A server that is set up anew, while a token of the old one is still valid.
+    Happening((9,), time(13), token_of_living_room, (f"{LIVING_ROOM}: issued",)),
+    Happening(
+        (9,),
+        time(14),
+        living_room_is_set_up_anew,
+        (
+            f"server_unreachable: {LIVING_ROOM_REACHABLE}",
+            "log: Error fetching Plex server Living Room data",
+            "repair comes: server_replaced",
+            f"device_added: {DEVICE}",
+            f"{DEVICE}: added",
+            f"{DEVICE}: removed",
+        ),
+    ),
+    Happening(
+        (9,),
+        time(16),
+        successor_is_taken,
+        (
+            f"transient_token_destroyed: {LIVING_ROOM}",
+            f"{LIVING_ROOM}: destroyed",
+            "repair goes: server_replaced",
+            f"server_reachable: {LIVING_ROOM_REACHABLE}",
+        ),
+    ),
     # Restarts, plex.tv being away at one.
     Happening(
         (6,),
