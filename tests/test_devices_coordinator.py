@@ -236,7 +236,10 @@ async def test_restart(harness: Harness, hass_storage: dict[str, Any]) -> None:
 async def test_stored_ids(
     harness: Harness, hass_storage: dict[str, Any], ids: list[object] | None
 ) -> None:
-    """Of a device that went meanwhile only the number is known; nonsense is no id."""
+    """Of a device that went meanwhile only the number is known; nonsense is no id.
+
+    The own device, which an earlier version stored, is forgotten.
+    """
     entry = make_entry(harness.simulator, harness.ben)
     own = harness.ben.token_details[entry.data["client_identifier"]].device_id
     data = {} if ids is None else {"ids": [own, *ids]}
@@ -248,7 +251,7 @@ async def test_stored_ids(
     shown = [state.attributes.get(name) for name in ("event_type", "id", "name")]
     assert shown == [None if ids is None else "removed", ids and ids[0], None]
     await async_write(harness)
-    assert stored_ids(hass_storage, entry) == [own]
+    assert stored_ids(hass_storage, entry) == []
 
 
 async def test_stored(
@@ -257,14 +260,12 @@ async def test_stored(
     hass_storage: dict[str, Any],
     entry: MockConfigEntry,
 ) -> None:
-    """Ids alone are stored, and removed with the entry."""
+    """Ids alone of other devices are stored, and removed with the entry."""
     device = harness.anna.add_device(PHONE)
     await harness.wait(freezer, HOUR)
     await async_write(harness)
     ids = [harness.server.device_id, harness.world.basement.device_id]
-    assert stored_ids(hass_storage, entry) == sorted(
-        [*ids, own_device(harness, entry), device.device_id]
-    )
+    assert stored_ids(hass_storage, entry) == sorted([*ids, device.device_id])
     await harness.remove(entry)
     await async_write(harness)
     assert f"{DOMAIN}.{entry.entry_id}" not in hass_storage

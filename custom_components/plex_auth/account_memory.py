@@ -1,6 +1,6 @@
 """What is remembered of an account over restarts: its devices, and plex.tv's last word."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
 
@@ -80,15 +80,21 @@ class AccountMemory:
 
     @callback
     def async_changes(
-        self, devices: Mapping[int, Device]
+        self, devices: Mapping[int, Device], own: AbstractSet[int]
     ) -> Iterator[tuple[DeviceEvent, int, Device | None]]:
         """Yield the changes since the last call; each is remembered once yielded.
 
         Without stored devices, the first call yields none. A device of which only the ID
-        was stored is yielded as its ID and None.
+        was stored is yielded as its ID and None. Changes to the `own` devices, this Home
+        Assistant's, are neither yielded nor remembered: each sign-in is another device.
         """
+        devices = {key: device for key, device in devices.items() if key not in own}
         if (known := self._devices) is None:
             known = self._devices = dict(devices)
+            self._async_save()
+        for device_id in known.keys() & own:
+            # An earlier version remembered it.
+            del known[device_id]
             self._async_save()
         for device_id in sorted(known.keys() - devices.keys()):
             device = known.pop(device_id)

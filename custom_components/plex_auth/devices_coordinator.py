@@ -197,11 +197,10 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
 
     async def _async_fire_events(self, devices: dict[int, Device]) -> None:
         """Fire one event per change; on shutdown the rest wait for the next start."""
-        changes = self._memory.async_changes(devices)
+        own = {key for key, device in devices.items() if self.is_own(device)}
+        changes = self._memory.async_changes(devices, own)
         while not self._shutdown_requested and (change := next(changes, None)):
             event, device_id, device = change
-            if device is not None and self.is_own(device):
-                continue  # signed in again
             for listener in self._event_listeners:
                 listener(event, device_id, device)
             await asyncio.sleep(_BETWEEN_EVENTS)

@@ -139,8 +139,11 @@ def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
 @callback
 def async_successor(server: ServerCoordinator) -> ListedServer | None:
     """Return the server that took a server's place, None while it is reached itself."""
-    if server.is_reached:
-        return None
+    return None if server.is_reached else _candidate(server)
+
+
+def _candidate(server: ServerCoordinator) -> ListedServer | None:
+    """Return the server that has a server's place according to plex.tv, or None."""
     subentries = server.config_entry.subentries.values()
     return find_successor(server.access, {one.unique_id for one in subentries})
 
@@ -173,7 +176,12 @@ def _unless_replaced(judge: ServerJudge) -> ServerJudge:
     """Return a judge of an issue that a successor solves."""
 
     def _judge(server: ServerCoordinator) -> bool | None:
-        return False if _is_replaced(server) else judge(server)
+        if _is_replaced(server):
+            return False
+        # The next poll tells whether the server still has its place.
+        if server.is_reached and _candidate(server) is not None:
+            return None
+        return judge(server)
 
     return _judge
 

@@ -14,9 +14,9 @@ from pytest_homeassistant_custom_component.common import (
     async_test_home_assistant,
 )
 
-from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.helpers import frame
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
@@ -302,3 +302,20 @@ async def test_stored_nonsense(
         assert run.state == "on"
         await run.start()
         assert (run.state, run.told) == ("on", [])
+
+
+async def test_own_device(harness: Harness, stopped: MockConfigEntry) -> None:
+    """A new sign-in is another device in place of the one known before the restart."""
+    client_identifier = stopped.data[CONF_CLIENT_IDENTIFIER]
+    harness.anna.revoke_token(client_identifier)
+    async with starting(stopped) as run:
+        await run.start()
+        token = harness.anna.sign_in_token(client_identifier)
+        run.hass.config_entries.async_update_entry(
+            run.entry, data={**run.entry.data, CONF_TOKEN: token}
+        )
+        await account_coordinator(run.entry).async_poll()
+        await async_settle(run.hass)
+        state = run.hass.states.get("event.anna_authorized_device")
+        assert state is not None
+        assert state.state == STATE_UNKNOWN

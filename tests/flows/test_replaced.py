@@ -134,6 +134,18 @@ async def test_take_the_successor(
     assert await harness.transient_token(new)
 
 
+async def test_listed_before_it_is_polled(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """No other repair comes if plex.tv lists the new server before the next poll."""
+    await harness.simulator.set_up_anew(harness.server, "Parlor", stays_listed=False)
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.wait(freezer, timedelta(seconds=1))
+    assert not issue_keys(harness)
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {KEY}
+
+
 async def test_typed_address_and_token(
     harness: Harness, freezer: FrozenDateTimeFactory, open_repair: OpenRepair
 ) -> None:
