@@ -24,6 +24,8 @@ class Step(StrEnum):
     CONFIRM = "confirm"
     CONFIRM_PROVEN = "confirm_proven"
     CLAIM = "claim"
+    PIN = "pin"
+    REMOVE = "remove"
 
 
 class Field(StrEnum):
@@ -37,6 +39,8 @@ class Field(StrEnum):
     CLIENT_IDENTIFIER = "client_identifier"
     SERVERS = "servers"
     SERVER = "server"
+    HOME_USER = "home_user"
+    PIN = "pin"
     URL = "url"
     VERIFY_SSL = "verify_ssl"
     SOURCES = "sources"
@@ -83,9 +87,10 @@ class Issue(StrEnum):
     REPLACED = "server_replaced"
     NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
+    HOME_USER_SIGN_IN = "home_user_sign_in"
 
 
 DOMAIN = "plex_auth"
 TRIGGER, CONDITION = "sign_in_accepted", "sign_in_is_valid"  # of an account
 SIGN_IN_WAYS = (Step.LINK, Step.PASSWORD, Step.TOKEN)
-SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})
+SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN, Field.PIN})

@@ -14,6 +14,7 @@ STEPS = [
     for dialog in (
         texts_of("config"),
         texts_of("config_subentries.server"),
+        texts_of("config_subentries.home_user"),
         *REPAIRS.values(),
     )
     for step, texts in dialog["step"].items()
