@@ -94,15 +94,15 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
         """Apply the changes of the subentry: poll with a new token."""
         self.name = self.log_name
         if (token := self.subentry.data[CONF_TOKEN]) != self._followed:
-            self._followed = token
+            self._followed, self.failure = token, None
             self.async_poll_now()
         self.async_update_listeners()
 
     @callback
     def _async_account_changed(self) -> None:
-        """Poll when plex.tv is back after an outage."""
+        """Poll when plex.tv is back after an outage, and wants no pause."""
         is_outage = self.failure is not None and not self.is_rejected
-        if is_outage and self.account.failure is None:
+        if is_outage and self.account.failure is None and not self.is_paused:
             self.async_poll_now()
 
     @override

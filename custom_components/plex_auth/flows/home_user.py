@@ -20,12 +20,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 
 from .. import names
-from ..api.errors import (
-    NotFoundError,
-    PinWrongError,
-    PlexError,
-    TokenRejectedError,
-)
+from ..api.errors import NotFoundError, PinWrongError, PlexError, TokenRejectedError
 from ..api.homes import HomeUser
 from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
@@ -49,18 +44,23 @@ async def async_home_users(
     return await _async_ask(account, plex.home_users(data[CONF_TOKEN]))
 
 
-async def async_home_user(
-    hass: HomeAssistant, account: AccountCoordinator, uuid: str | None
-) -> HomeUser | None:
-    """Return a user of an account's Plex Home, or None. Raises PlexError."""
-    users = await async_home_users(hass, account)
-    return next((user for user in users if user.uuid == uuid), None)
-
-
 class HomeUserGoneError(PlexError):
     """Raised when a user is no longer in the Plex Home."""
 
     message = "The user has left the Plex Home"
+
+
+async def async_home_user(
+    hass: HomeAssistant, account: AccountCoordinator, uuid: str | None
+) -> HomeUser:
+    """Return a user of an account's Plex Home, as it is now.
+
+    Raises PlexError, and HomeUserGoneError if plex.tv does not list the user.
+    """
+    for user in await async_home_users(hass, account):
+        if user.uuid == uuid:
+            return user
+    raise HomeUserGoneError
 
 
 class Switched(NamedTuple):
@@ -91,8 +91,7 @@ async def async_switch(
             account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
         )
     except NotFoundError:
-        if await async_home_user(hass, account, user.uuid) is None:
-            raise HomeUserGoneError from None
+        await async_home_user(hass, account, user.uuid)
         raise
     with suppress(PlexError):
         await account.async_verify()
@@ -164,8 +163,6 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
                 self._user = await async_home_user(
                     self.hass, account, subentry.unique_id
                 )
-                if self._user is None:
-                    raise HomeUserGoneError
             elif user_input is not None:
                 switched = await async_switch(
                     self.hass, account, self._user, user_input
@@ -364,8 +361,6 @@ class HomeUserSignInFlow(SubentryRepairFlow):
                 self._user = await async_home_user(
                     self.hass, account, self._subentry.unique_id
                 )
-                if self._user is None:
-                    raise HomeUserGoneError
                 return self._ask("pin" if self._user.protected else "confirm")
             if user_input is None:
                 return self._ask(step_id)
@@ -375,7 +370,9 @@ class HomeUserSignInFlow(SubentryRepairFlow):
         except HomeUserGoneError:
             return await self.async_step_remove()
         except TokenRejectedError:
-            return self._abort("sign_in_first")
+            # The removal of the account signs it out.
+            is_removed = self._is_removed()
+            return self._abort("home_user_removed" if is_removed else "sign_in_first")
         except PlexError as err:
             return self._ask(step_id, {"base": plex_tv_error_key(err)})
         if self._is_removed():
