@@ -28,6 +28,7 @@ from .helpers import (
     async_add_account,
     async_pass,
     async_settle,
+    home_user_data,
     reauth_flows,
     server_data,
     subentry_of,
@@ -243,6 +244,8 @@ async def async_add_kind(
 ) -> MockConfigEntry:
     """Set up one kind of account, with the entities of one platform."""
     world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
+    added: list[MediaServer | ConfigSubentryData] = [world.attic]
+    if kind == "plex_pass":
+        added += [world.cellar, home_user_data(world.child, world.attic)]
     with patch("custom_components.plex_auth.PLATFORMS", [platform]):
-        return await async_add_account(hass, simulator, getattr(world, kind), servers)
+        return await async_add_account(hass, simulator, getattr(world, kind), added)

@@ -282,11 +282,18 @@ def entity_of(
 
 
 def device_of(
-    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer | None = None
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    of: MediaServer | Account | None = None,
 ) -> dr.DeviceEntry:
-    """Return the device of a server, or of the account itself."""
-    parts = [entry.unique_id, server.machine_identifier if server else None]
-    identifier = (const.DOMAIN, "_".join(part for part in parts if part))
+    """Return the device of a server or a Home user, or of the account itself."""
+    match of:
+        case None:
+            identifier = const.DOMAIN, str(entry.unique_id)
+        case Account():
+            identifier = const.DOMAIN, f"{entry.unique_id}_home_user_{of.uuid}"
+        case MediaServer():
+            identifier = const.DOMAIN, f"{entry.unique_id}_{of.machine_identifier}"
     return next(
         device
         for device in dr.async_entries_for_config_entry(
