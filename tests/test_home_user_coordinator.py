@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 import json
+import logging
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -206,7 +207,10 @@ async def test_pause_that_plex_tv_wants(
 
 
 async def test_new_token_during_a_poll(
-    harness: Harness, entry: MockConfigEntry, child: Account
+    harness: Harness,
+    entry: MockConfigEntry,
+    child: Account,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The rejection of a token that was replaced meanwhile says nothing."""
     child.revoke_tokens()
@@ -221,10 +225,14 @@ async def test_new_token_during_a_poll(
     await harness.settle()
     assert harness.state("binary_sensor.sign_in", child) == "off"
     assert subentry.data[CONF_TOKEN] == new
+    assert TOLD not in caplog.text
 
 
 async def test_removed_during_a_poll(
-    harness: Harness, entry: MockConfigEntry, child: Account
+    harness: Harness,
+    entry: MockConfigEntry,
+    child: Account,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The answer about a user who is removed changes nothing."""
     harness.simulator.faults.set("resources", Fault.delay(0.2), times=1)
@@ -233,6 +241,7 @@ async def test_removed_during_a_poll(
     await harness.remove(entry, child)
     assert len(entry.subentries) == 1
     assert not entry.runtime_data.home_users
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
 async def test_update_entity(

@@ -43,7 +43,6 @@ MOST_ATTRIBUTES = 8
 # What is longer than that, and why it stands together all the same.
 LONGER_MODULES = {
     "coordinator": (395, "polls and their bases are read together"),
-    "flows.home_user": (360, "a switch is the same in each dialog"),
     "api.models": (500, "a list of fields"),
     "api.server_access": (465, "a route is chosen and given up by what its calls meet"),
 }

@@ -368,6 +368,7 @@ def test_errors_of_the_server_flow() -> None:
     [
         ("config_flow.py", TEXTS["config"]),
         ("flows/server.py", TEXTS["config_subentries"]["server"]),
+        ("flows/home_user.py", TEXTS["config_subentries"]["home_user"]),
     ],
 )
 def test_steps_and_reasons(module: str, texts: dict[str, Any]) -> None:
@@ -403,7 +404,7 @@ def test_steps_of_repairs() -> None:
             "repairs.py",
             "flows/repair.py",
             "flows/claim.py",
-            "flows/home_user.py",
+            "flows/home_user_sign_in.py",
             "flows/replaced.py",
         )
         for reason in reasons(module)

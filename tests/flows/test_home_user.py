@@ -20,6 +20,8 @@ from tests.plex_simulator import Account, Fault
 from tests.plex_simulator.worlds import CHILD_PIN, HomeWorld
 from tests.walks.dialog import Dialog, home_user_dialog
 from tests.walks.names import Step
+from tests.walks.texts import texts_of
+from tests.walks.troubles import HOME_USER_TABLE
 
 WRONG_PIN = "1470"
 
@@ -427,6 +429,13 @@ async def test_switch_that_ends_the_sign_in_of_the_account(
     assert user.find_token(subentry.data[CONF_TOKEN])
     assert harness.state("binary_sensor.sign_in", user) == "off"
     assert switches(harness) == 1
+
+
+def test_table() -> None:
+    """Each error that a dialog can show has its text, and no text is left over."""
+    keys = set().union(*HOME_USER_TABLE.values())
+    assert set(texts_of("config_subentries.home_user.error")) == keys
+    assert set(texts_of("issues.home_user_sign_in.fix_flow.error")) == keys
 
 
 # What happens while a dialog is open

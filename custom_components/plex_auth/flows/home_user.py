@@ -1,4 +1,4 @@
-"""Dialogs for a Home user: add, switch again, and repair a rejected sign-in."""
+"""Subentry flow of Home users: add one, or switch to one again."""
 
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
@@ -6,7 +6,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
@@ -28,11 +27,10 @@ from ..coordinator import AccountCoordinator
 from ..messages import plex_tv_error_key
 from ..runtime_data import PlexAuthConfigEntry
 from . import forms
-from .repair import SubentryRepairFlow
 
-type _Errors = dict[str, str]
+type FormErrors = dict[str, str]
 
-_INVALID_PIN: Final = {CONF_PIN: "invalid_pin"}
+INVALID_PIN: Final = {CONF_PIN: "invalid_pin"}
 
 
 async def async_home_users(
@@ -157,7 +155,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
     ) -> SubentryFlowResult:
         """Switch to the Home user again."""
         account, subentry = self._account, self._subentry
-        errors: _Errors = {}
+        errors: FormErrors = {}
         try:
             if self._user is None:
                 self._user = await async_home_user(
@@ -172,7 +170,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
             assert self._user is not None
             # It takes a PIN, whatever the list says.
             self._user = replace(self._user, protected=True)
-            errors = _INVALID_PIN if user_input else {}
+            errors = INVALID_PIN if user_input else {}
         except HomeUserGoneError:
             raise AbortFlow("home_user_gone", self._placeholders) from None
         except TokenRejectedError:
@@ -196,7 +194,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         try:
             switched = await async_switch(self.hass, account, user, typed)
         except PinWrongError:
-            return self._show_pin(_INVALID_PIN if typed else None)
+            return self._show_pin(INVALID_PIN if typed else None)
         except HomeUserGoneError:
             return await self.async_step_user()
         except TokenRejectedError:
@@ -219,7 +217,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
                 unique_id=user.uuid,
             ),
         )
-        return self._rejected()
+        return self._abort("account_rejected")
 
     def _require_new(self, user: HomeUser) -> None:
         """Abort if a Home user was added in the meantime."""
@@ -229,19 +227,24 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
     def _stored(self, user: HomeUser, switched: Switched) -> SubentryFlowResult:
         """Store the token of a switch, and say if it cost the account its sign-in."""
         subentry = self._subentry
-        data = {**subentry.data, CONF_TOKEN: switched.token}
-        result = self.async_update_and_abort(
-            self._entry, subentry, title=user.title, data=data
+        self.hass.config_entries.async_update_subentry(
+            self._entry,
+            subentry,
+            title=user.title,
+            data={**subentry.data, CONF_TOKEN: switched.token},
         )
-        return self._rejected() if switched.is_account_rejected else result
+        is_rejected = switched.is_account_rejected
+        return self._abort(
+            "account_rejected" if is_rejected else "reconfigure_successful"
+        )
 
-    def _rejected(self) -> SubentryFlowResult:
-        """End after a switch that cost the account its sign-in."""
+    def _abort(self, reason: str) -> SubentryFlowResult:
+        """Abort with a reason that names the account and the Home user."""
         return self.async_abort(
-            reason="account_rejected", description_placeholders=self._placeholders
+            reason=reason, description_placeholders=self._placeholders
         )
 
-    def _show_users(self, errors: _Errors | None = None) -> SubentryFlowResult:
+    def _show_users(self, errors: FormErrors | None = None) -> SubentryFlowResult:
         """Show the Home users that can be added, if they are known."""
         users = self._users.values()
         schema = forms.home_user_schema(users) if users else forms.EMPTY_SCHEMA
@@ -253,7 +256,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
             description_placeholders=self._placeholders,
         )
 
-    def _show_pin(self, errors: _Errors | None = None) -> SubentryFlowResult:
+    def _show_pin(self, errors: FormErrors | None = None) -> SubentryFlowResult:
         """Ask for the PIN of the selected Home user."""
         return self.async_show_form(
             step_id="pin",
@@ -305,89 +308,3 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         if account.needs_sign_in:
             raise AbortFlow("sign_in_first", self._placeholders)
         return account
-
-
-class HomeUserSignInFlow(SubentryRepairFlow):
-    """A repair flow that switches again to a Home user whose token plex.tv rejects."""
-
-    _placeholder = "home_user"
-
-    _user: HomeUser | None = None
-
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Find out whether the switch takes a PIN, or the user has left the Home."""
-        return await self.async_step_confirm()
-
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Switch to the Home user without a PIN."""
-        return await self._async_switch("confirm", user_input)
-
-    async def async_step_pin(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Switch to the Home user with a PIN."""
-        return await self._async_switch("pin", user_input)
-
-    async def async_step_remove(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Remove a user who is no longer in the Home, after confirmation."""
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        if user_input is None:
-            return self._ask("remove")
-        self.hass.config_entries.async_remove_subentry(
-            self._entry, self._subentry.subentry_id
-        )
-        return self._done()
-
-    async def _async_switch(
-        self, step_id: str, user_input: dict[str, str] | None
-    ) -> RepairsFlowResult:
-        """Switch once, or show why that fails."""
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        if self._entry.state is not ConfigEntryState.LOADED:
-            return self._abort("entry_not_loaded")
-        account = self._entry.runtime_data.account
-        if account.needs_sign_in:
-            return self._abort("sign_in_first")
-        try:
-            if self._user is None:
-                self._user = await async_home_user(
-                    self.hass, account, self._subentry.unique_id
-                )
-                return self._ask("pin" if self._user.protected else "confirm")
-            if user_input is None:
-                return self._ask(step_id)
-            switched = await async_switch(self.hass, account, self._user, user_input)
-        except PinWrongError:
-            return self._ask("pin", _INVALID_PIN if user_input else None)
-        except HomeUserGoneError:
-            return await self.async_step_remove()
-        except TokenRejectedError:
-            # The removal of the account signs it out.
-            is_removed = self._is_removed()
-            return self._abort("home_user_removed" if is_removed else "sign_in_first")
-        except PlexError as err:
-            return self._ask(step_id, {"base": plex_tv_error_key(err)})
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        data = {**self._subentry.data, CONF_TOKEN: switched.token}
-        self._store(data, self._user.title)
-        if switched.is_account_rejected:
-            return self._abort("account_rejected")
-        return self._done()
-
-    def _ask(self, step_id: str, errors: _Errors | None = None) -> RepairsFlowResult:
-        """Show a step."""
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=forms.PIN_SCHEMA if step_id == "pin" else forms.EMPTY_SCHEMA,
-            errors=errors,
-            description_placeholders=self._placeholders(),
-        )
