@@ -421,11 +421,11 @@ def test_errors_of_a_home_user_are_the_same_in_both_dialogs() -> None:
     [
         (("config_flow.py", "flows/dialog.py"), TEXTS["config"]),
         (
-            ("flows/home_user.py:HomeUserSubentryFlow",),
+            ("flows/home_user.py",),
             TEXTS["config_subentries"]["home_user"],
         ),
         (
-            ("flows/home_user.py:HomeUserSignInFlow",),
+            ("flows/home_user_sign_in.py",),
             TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
         ),
         (("flows/server.py",), TEXTS["config_subentries"]["server"]),
@@ -465,7 +465,7 @@ def test_steps_of_repairs() -> None:
             "repairs.py",
             "flows/repair.py",
             "flows/claim.py",
-            "flows/home_user.py:HomeUserSignInFlow",
+            "flows/home_user_sign_in.py",
             "flows/replaced.py",
         )
         for reason in reasons(module)

@@ -10,10 +10,10 @@ from homeassistant.core import HomeAssistant, callback
 
 from .api.errors import PlexError, TokenRejectedError
 from .api.home_user_access import HomeUserServer, access_as
-from .api.models import ListedServer
+from .api.models import OWN_ACCOUNT, ListedServer
 from .api.server_access import ServerAccess
 from .api.server_list import by_identifier
-from .clients import async_create_plex_tv
+from .clients import async_create_plex_tv, stored_owners
 from .const import CONF_SERVER_TOKENS, LOGGER
 from .coordinator import AccountCoordinator, SubentryCoordinator
 from .server_coordinator import ServerCoordinator
@@ -94,15 +94,15 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
         """Apply the changes of the subentry: poll with a new token."""
         self.name = self.log_name
         if (token := self.subentry.data[CONF_TOKEN]) != self._followed:
-            self._followed = token
+            self._followed, self.failure = token, None
             self.async_poll_now()
         self.async_update_listeners()
 
     @callback
     def _async_account_changed(self) -> None:
-        """Poll when plex.tv is back after an outage."""
+        """Poll when plex.tv is back after an outage, and wants no pause."""
         is_outage = self.failure is not None and not self.is_rejected
-        if is_outage and self.account.failure is None:
+        if is_outage and self.account.failure is None and not self.is_paused:
             self.async_poll_now()
 
     @override
@@ -123,9 +123,18 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
                 LOGGER.debug("Unable to get the servers of %s: %s", self.name, err)
             return self.data
         self.failure = None
-        servers = by_identifier(listed)
+        servers = by_identifier(listed, self._owners())
         self._async_store(servers)
         return servers
+
+    def _owners(self) -> dict[str, int | None]:
+        """Return the owners of the account's servers, as the user's list names them."""
+        known = self.account.data
+        own = None if known is None else known.details.id
+        return {
+            identifier: own if owner == OWN_ACCOUNT else owner
+            for identifier, owner in stored_owners(self.config_entry).items()
+        }
 
     @callback
     def _async_store(self, servers: Servers) -> None:

@@ -6,7 +6,7 @@ from homeassistant.components.repairs import RepairsFlow
 from homeassistant.core import HomeAssistant
 
 from .flows.claim import ClaimServerFlow
-from .flows.home_user import HomeUserSignInFlow
+from .flows.home_user_sign_in import HomeUserSignInFlow
 from .flows.repair import (
     AutomaticAddressFlow,
     NewTokenFlow,

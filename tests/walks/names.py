@@ -40,6 +40,8 @@ class Field(StrEnum):
     CLIENT_IDENTIFIER = "client_identifier"
     SERVERS = "servers"
     SERVER = "server"
+    HOME_USER = "home_user"
+    PIN = "pin"
     URL = "url"
     VERIFY_SSL = "verify_ssl"
     SOURCES = "sources"
@@ -52,8 +54,6 @@ class Field(StrEnum):
     REFRESH = "refresh"
     ID = "id"
     DEVICES = "devices"
-    HOME_USER = "home_user"
-    PIN = "pin"
 
 
 class Action(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.fault_catalogue import PLEX_TV_CAUSES, Active, answer
+from tests.fault_catalogue import HOME_USER_CAUSES, PLEX_TV_CAUSES, Active, answer
 from tests.plex_simulator import Account, Fault
 
 from .names import Field, Step
@@ -39,6 +39,12 @@ CONFIG_TABLE: Final[Table] = {
 }
 OPTIONS_TABLE: Final[Table] = {
     Step.INIT: PLEX_TV_KEYS | {"invalid_token", "too_many_devices"}
+}
+_HOME_USER_KEYS: Final = frozenset(cause.key for cause in HOME_USER_CAUSES)
+HOME_USER_TABLE: Final[Table] = {
+    Step.USER: _HOME_USER_KEYS,
+    Step.PIN: _HOME_USER_KEYS | {"invalid_pin"},
+    Step.RECONFIGURE: _HOME_USER_KEYS | {"invalid_pin"},
 }
 
 

@@ -10,6 +10,7 @@ from .bodies import rows
 from .devices import Device
 from .errors import (
     NotFoundError,
+    PinWrongError,
     PlexError,
     TooLargeError,
     TooManyDevicesError,
@@ -147,6 +148,8 @@ class PlexTv:
         for key in (user.uuid, str(user.id)):
             try:
                 return await self._switch(token, user, self._api, key, pin)
+            except PinWrongError:
+                raise
             except PlexError as err:
                 if err.status not in _UNKNOWN_USER:
                     raise

@@ -1,12 +1,13 @@
-"""Dialogs for a Home user: add, switch again, and repair a rejected sign-in."""
+"""Subentry flow of Home users: add one, or switch to one again."""
 
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
     ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
@@ -18,7 +19,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 
 from .. import names
-from ..api.errors import PinWrongError, PlexError, TokenRejectedError
+from ..api.errors import NotFoundError, PinWrongError, PlexError, TokenRejectedError
 from ..api.homes import HomeUser
 from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
@@ -26,11 +27,10 @@ from ..coordinator import AccountCoordinator
 from ..messages import plex_tv_error_key
 from ..runtime_data import PlexAuthConfigEntry
 from . import forms
-from .repair import SubentryRepairFlow
 
-type _Errors = dict[str, str]
+type FormErrors = dict[str, str]
 
-_INVALID_PIN: Final = {CONF_PIN: "invalid_pin"}
+INVALID_PIN: Final = {CONF_PIN: "invalid_pin"}
 
 
 async def async_home_users(
@@ -40,6 +40,25 @@ async def async_home_users(
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
     return await _async_ask(account, plex.home_users(data[CONF_TOKEN]))
+
+
+class HomeUserGoneError(PlexError):
+    """Raised when a user is no longer in the Plex Home."""
+
+    message = "The user has left the Plex Home"
+
+
+async def async_home_user(
+    hass: HomeAssistant, account: AccountCoordinator, uuid: str | None
+) -> HomeUser:
+    """Return a user of an account's Plex Home, as it is now.
+
+    Raises PlexError, and HomeUserGoneError if plex.tv does not list the user.
+    """
+    for user in await async_home_users(hass, account):
+        if user.uuid == uuid:
+            return user
+    raise HomeUserGoneError
 
 
 class Switched(NamedTuple):
@@ -55,9 +74,10 @@ async def async_switch(
     user: HomeUser,
     typed: Mapping[str, str],
 ) -> Switched:
-    """Switch to a Home user once, with the PIN if one was typed. Raises PlexError.
+    """Switch to a Home user once, with the PIN if one was typed.
 
-    Whether that ends the token of the account is unknown (plex-api.md §22.2), so it is
+    Raises PlexError, and HomeUserGoneError if plex.tv no longer lists the user. Whether
+    that ends the token of the account is unknown (plex-api.md §22.2), so it is
     checked once.
     """
     pin = typed.get(CONF_PIN)
@@ -65,9 +85,13 @@ async def async_switch(
         raise PinWrongError
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
-    token = await _async_ask(
-        account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
-    )
+    try:
+        token = await _async_ask(
+            account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
+        )
+    except NotFoundError:
+        await async_home_user(hass, account, user.uuid)
+        raise
     with suppress(PlexError):
         await account.async_verify()
     return Switched(token, account.needs_sign_in)
@@ -100,7 +124,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         """Let the user select a Home user, then switch if that takes no PIN."""
         account = self._account
         self._user = self._users.get((user_input or {}).get(CONF_HOME_USER, ""))
-        if self._user is not None:
+        if self._user is not None and self._user.uuid not in self._taken:
             if self._user.protected:
                 return self._show_pin()
             return await self._async_add({})
@@ -132,29 +156,29 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
     ) -> SubentryFlowResult:
         """Switch to the Home user again."""
         account, subentry = self._account, self._subentry
-        errors: _Errors = {}
+        errors: FormErrors = {}
         try:
             if self._user is None:
-                users = await async_home_users(self.hass, account)
-                self._user = next(
-                    (user for user in users if user.uuid == subentry.unique_id), None
+                self._user = await async_home_user(
+                    self.hass, account, subentry.unique_id
                 )
-                if self._user is None:
-                    raise AbortFlow("home_user_gone", self._placeholders)
             elif user_input is not None:
                 switched = await async_switch(
                     self.hass, account, self._user, user_input
                 )
                 return self._stored(self._user, switched)
         except PinWrongError:
-            errors = _INVALID_PIN
+            assert self._user is not None
+            # It takes a PIN, whatever the list says.
+            self._user = replace(self._user, protected=True)
+            errors = INVALID_PIN if user_input else {}
+        except HomeUserGoneError:
+            raise AbortFlow("home_user_gone", self._placeholders) from None
         except TokenRejectedError:
             raise AbortFlow("sign_in_first", self._placeholders) from None
         except PlexError as err:
             errors = {"base": plex_tv_error_key(err)}
-        needs_pin = self._user is not None and (
-            self._user.protected or CONF_PIN in errors
-        )
+        needs_pin = self._user is not None and self._user.protected
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=forms.PIN_SCHEMA if needs_pin else forms.EMPTY_SCHEMA,
@@ -166,25 +190,27 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         """Switch to the selected Home user, and add the user with the token."""
         account, user = self._account, self._user
         assert user is not None
+        # A second switch may end the token of the first one (plex-api.md §22.4).
+        self._require_new(user)
         try:
             switched = await async_switch(self.hass, account, user, typed)
         except PinWrongError:
-            return self._show_pin(_INVALID_PIN if typed else None)
+            return self._show_pin(INVALID_PIN if typed else None)
+        except HomeUserGoneError:
+            return await self.async_step_user()
         except TokenRejectedError:
             raise AbortFlow("sign_in_first", self._placeholders) from None
         except PlexError as err:
             errors = {"base": plex_tv_error_key(err)}
             return self._show_pin(errors) if typed else self._show_users(errors)
-        entry = self._entry
-        if user.uuid in self._taken:
-            raise AbortFlow("already_configured", self._placeholders)
+        self._require_new(user)
         data = {CONF_TOKEN: switched.token}
         if not switched.is_account_rejected:
             return self.async_create_entry(
                 title=user.title, unique_id=user.uuid, data=data
             )
         self.hass.config_entries.async_add_subentry(
-            entry,
+            self._entry,
             ConfigSubentry(
                 data=MappingProxyType(data),
                 subentry_type=SUBENTRY_TYPE_HOME_USER,
@@ -192,7 +218,12 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
                 unique_id=user.uuid,
             ),
         )
-        return self._rejected()
+        return self._abort("account_rejected")
+
+    def _require_new(self, user: HomeUser) -> None:
+        """Abort if a Home user was added in the meantime."""
+        if user.uuid in self._taken:
+            raise AbortFlow("already_configured", self._placeholders)
 
     def _stored(self, user: HomeUser, switched: Switched) -> SubentryFlowResult:
         """Store the token of a switch, and say if it cost the account its sign-in."""
@@ -201,25 +232,28 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         result = self.async_update_and_abort(
             self._entry, subentry, title=user.title, data=data
         )
-        return self._rejected() if switched.is_account_rejected else result
+        is_rejected = switched.is_account_rejected
+        return self._abort("account_rejected") if is_rejected else result
 
-    def _rejected(self) -> SubentryFlowResult:
-        """End after a switch that cost the account its sign-in."""
+    def _abort(self, reason: str) -> SubentryFlowResult:
+        """Abort with a reason that names the account and the Home user."""
         return self.async_abort(
-            reason="account_rejected", description_placeholders=self._placeholders
+            reason=reason, description_placeholders=self._placeholders
         )
 
-    def _show_users(self, errors: _Errors | None = None) -> SubentryFlowResult:
+    def _show_users(self, errors: FormErrors | None = None) -> SubentryFlowResult:
         """Show the Home users that can be added, if they are known."""
         users = self._users.values()
+        schema = forms.home_user_schema(users) if users else forms.EMPTY_SCHEMA
+        selected = {} if self._user is None else {CONF_HOME_USER: self._user.uuid}
         return self.async_show_form(
             step_id="user",
-            data_schema=forms.home_user_schema(users) if users else forms.EMPTY_SCHEMA,
+            data_schema=self.add_suggested_values_to_schema(schema, selected),
             errors=errors,
             description_placeholders=self._placeholders,
         )
 
-    def _show_pin(self, errors: _Errors | None = None) -> SubentryFlowResult:
+    def _show_pin(self, errors: FormErrors | None = None) -> SubentryFlowResult:
         """Ask for the PIN of the selected Home user."""
         return self.async_show_form(
             step_id="pin",
@@ -239,8 +273,9 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
     def _placeholders(self) -> dict[str, str]:
         """Return the names in the texts."""
         user = self._user.title if self._user is not None else ""
-        if self.source == "reconfigure":
-            user = self._subentry.title
+        if self.source == SOURCE_RECONFIGURE:
+            subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
+            user = subentry.title if subentry is not None else user
         return names.placeholders(account=self._entry.title, home_user=user)
 
     @property
@@ -257,7 +292,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         """Return the Home user's subentry; abort if it was removed."""
         subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
         if subentry is None:
-            raise AbortFlow("home_user_removed")
+            raise AbortFlow("home_user_removed", self._placeholders)
         return subentry
 
     @property
@@ -270,88 +305,3 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         if account.needs_sign_in:
             raise AbortFlow("sign_in_first", self._placeholders)
         return account
-
-
-class HomeUserSignInFlow(SubentryRepairFlow):
-    """A repair flow that switches again to a Home user whose token plex.tv rejects."""
-
-    _placeholder = "home_user"
-
-    _user: HomeUser | None = None
-
-    async def async_step_init(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Find out whether the switch takes a PIN, or the user has left the Home."""
-        return await self.async_step_confirm()
-
-    async def async_step_confirm(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Switch to the Home user without a PIN."""
-        return await self._async_switch("confirm", user_input)
-
-    async def async_step_pin(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Switch to the Home user with a PIN."""
-        return await self._async_switch("pin", user_input)
-
-    async def async_step_remove(
-        self, user_input: dict[str, str] | None = None
-    ) -> RepairsFlowResult:
-        """Remove a user who is no longer in the Home, after confirmation."""
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        if user_input is None:
-            return self._ask("remove")
-        self.hass.config_entries.async_remove_subentry(
-            self._entry, self._subentry.subentry_id
-        )
-        return self._done()
-
-    async def _async_switch(
-        self, step_id: str, user_input: dict[str, str] | None
-    ) -> RepairsFlowResult:
-        """Switch once, or show why that fails."""
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        if self._entry.state is not ConfigEntryState.LOADED:
-            return self._abort("entry_not_loaded")
-        account = self._entry.runtime_data.account
-        if account.needs_sign_in:
-            return self._abort("sign_in_first")
-        try:
-            if self._user is None:
-                users = await async_home_users(self.hass, account)
-                self._user = next(
-                    (one for one in users if one.uuid == self._subentry.unique_id), None
-                )
-                if self._user is None:
-                    return await self.async_step_remove()
-                return self._ask("pin" if self._user.protected else "confirm")
-            if user_input is None:
-                return self._ask(step_id)
-            switched = await async_switch(self.hass, account, self._user, user_input)
-        except PinWrongError:
-            return self._ask("pin", _INVALID_PIN if user_input else None)
-        except TokenRejectedError:
-            return self._abort("sign_in_first")
-        except PlexError as err:
-            return self._ask(step_id, {"base": plex_tv_error_key(err)})
-        if self._is_removed():
-            return self._abort("home_user_removed")
-        data = {**self._subentry.data, CONF_TOKEN: switched.token}
-        self._store(data, self._user.title)
-        if switched.is_account_rejected:
-            return self._abort("account_rejected")
-        return self._done()
-
-    def _ask(self, step_id: str, errors: _Errors | None = None) -> RepairsFlowResult:
-        """Show a step."""
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=forms.PIN_SCHEMA if step_id == "pin" else forms.EMPTY_SCHEMA,
-            errors=errors,
-            description_placeholders=self._placeholders(),
-        )
