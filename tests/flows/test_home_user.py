@@ -16,6 +16,7 @@ from homeassistant.const import CONF_PIN, CONF_TOKEN
 from tests.harness import Harness
 from tests.plex_simulator import Account
 from tests.plex_simulator.worlds import CHILD_PIN, HomeWorld
+from tests.walks.texts import text
 
 
 @pytest.fixture
@@ -78,3 +79,28 @@ async def test_add_protected_child(
     assert harness.state("sensor.servers", home.child) == "1"
     event = harness.entity("event.transient_token")
     assert event.attributes["home_user"] == "Lina"
+
+
+async def test_hints(harness: Harness, entry: MockConfigEntry, home: HomeWorld) -> None:
+    """Guests, and users who are already added, are mentioned only where there are such."""
+    guests = text("config_subentries.home_user.error.hint_guests")
+    added = text("config_subentries.home_user.error.hint_added")
+    dialog = await start(harness, entry)
+    assert dialog["description_placeholders"]["hints_md"] == guests
+    await submit(harness, dialog, home_user=home.managed.uuid)
+    await harness.settle()
+    dialog = await start(harness, entry)
+    assert dialog["description_placeholders"]["hints_md"] == f"{guests} {added}"
+    home.home.guest = None
+    dialog = await start(harness, entry)
+    assert dialog["description_placeholders"]["hints_md"] == added
+
+
+async def test_nobody_to_add(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """A Home whose others are guests is told from one without others."""
+    home.home.members.clear()
+    assert (await start(harness, entry))["reason"] == "no_more_home_users"
+    home.home.guest = None
+    assert (await start(harness, entry))["reason"] == "no_home_users"

@@ -103,7 +103,7 @@ class LinkSignIn:
         return {
             "code": self._pin.code,
             "url": url,
-            "qr": f'<ha-qr-code data="{url}" width="140" margin="1"></ha-qr-code>',
+            "qr": f'<ha-qr-code data="{url}" width="240" margin="4"></ha-qr-code>',
         }
 
     async def start(self) -> None:
