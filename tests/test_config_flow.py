@@ -892,6 +892,7 @@ async def async_open_link(people: People, *, seconds: float) -> Dialog:
     shown = dialog.result["description_placeholders"]
     assert (shown["code"], shown["url"]) == (pin.code, url)
     assert f'data="{url}"' in shown["qr"]
+    assert 'margin="4"' in shown["qr"]
     return dialog
 
 
