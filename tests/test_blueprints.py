@@ -112,7 +112,7 @@ def test_loads(name: str) -> None:
     """A blueprint is valid, says where it comes from and what it needs."""
     blueprint = load(name)
     assert blueprint.validate() is None
-    assert blueprint.name.startswith("Plex: ")
+    assert "Plex" in blueprint.name
     metadata = blueprint.metadata
     assert metadata["source_url"] == f"{ADDRESS}/{name}"
     assert metadata["homeassistant"]["min_version"] == "2026.10.0"

@@ -56,6 +56,10 @@ async def test_set_up(harness: Harness, device_registry: dr.DeviceRegistry) -> N
         assert device.name == server.name
         assert device.via_device_id == account.id
         assert device.sw_version == server.version
+        assert device.configuration_url == (
+            f"https://app.plex.tv/desktop/#!/media/{server.machine_identifier}"
+            "/com.plexapp.plugins.library"
+        )
         assert device.config_subentry_id == subentry_of(entry, server).subentry_id
     assert len(dr.async_entries_for_config_entry(device_registry, entry.entry_id)) == 3
 

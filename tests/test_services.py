@@ -295,7 +295,7 @@ async def test_account_of_a_call(harness: Harness, action: str) -> None:
     second = await harness.add(ben)
     failure = await harness.failure(action)
     assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "service_found_multiple_config_entry_for_domain"
+    assert failure.translation_key == "choose_account"
     for entry in (first, second):
         harness.simulator.requests.clear()
         await harness.call(action, config_entry_id=entry.entry_id)

@@ -184,7 +184,20 @@ NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 # What a text calls by its name on the page, below which it stands.
 SUBENTRY = "config_subentries.server"
 HOME_USER = "config_subentries.home_user"
+# What forms say only where it is true; it stands among the errors.
+HINTS = {
+    "config": {
+        "hint_api_url",
+        "hint_away",
+        "hint_client_identifier",
+        "hint_own",
+        "hint_shared",
+    },
+    SUBENTRY: {"hint_automatic", "hint_shared"},
+    HOME_USER: {"hint_added", "hint_guests"},
+}
 CHECK_NOW = "entity.button.check_now.name"
+ACCOUNT_FIELD = "services.get_token_details.fields.config_entry_id.name"
 SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
 HOME_USER_FIELD = "services.get_transient_token.fields.home_user.name"
 PATH_FIELD = "services.get_transient_token.fields.path.name"
@@ -193,6 +206,7 @@ GET_SERVERS = "services.get_servers.name"
 RECONFIGURE = f"{SUBENTRY}.initiate_flow.reconfigure"
 NAMED_ON_THE_PAGE = {
     "exceptions.ambiguous_source": {SOURCE_FIELD},
+    "exceptions.choose_account": {ACCOUNT_FIELD},
     "exceptions.choose_server": {SERVER_FIELD},
     "exceptions.home_user_not_permitted": {PATH_FIELD, HOME_USER_FIELD},
     "exceptions.home_user_without_server": {CHECK_NOW},
@@ -211,6 +225,7 @@ NAMED_ON_THE_PAGE = {
     f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
     f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
     f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
+    f"{SUBENTRY}.abort.no_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
     f"{HOME_USER}.abort.already_configured": {f"{HOME_USER}.initiate_flow.reconfigure"},
     "issues.server_too_old.description": {RECONFIGURE},
     "issues.plain_http.description": {RECONFIGURE},
@@ -360,7 +375,8 @@ def test_errors_of_the_config_flow() -> None:
         | PLEX_TV_KEYS
         | {"unknown"}
         | form_errors("config_flow.py")
-        | form_errors("flows/checks.py", "token", "advanced")
+        | form_errors("flows/checks.py", "token", "advanced", "sign_in_error")
+        | HINTS["config"]
     )
     assert set(TEXTS["config"]["error"]) == needed
 
@@ -377,9 +393,11 @@ def test_errors_of_the_server_flow() -> None:
             "async_check_token",
             "async_identity",
             "require_claimed",
+            "sign_in_error",
             "sources",
             "token",
         )
+        | HINTS[SUBENTRY]
     )
     assert set(TEXTS["config_subentries"]["server"]["error"]) == needed
 
@@ -402,7 +420,7 @@ def test_errors_of_a_home_user(texts: dict[str, Any]) -> None:
 
     A rejection of the account ends the dialog.
     """
-    assert set(texts["error"]) == HOME_USER_KEYS - {
+    assert set(texts["error"]) - HINTS[HOME_USER] == HOME_USER_KEYS - {
         error_key(errors.TokenRejectedError())
     }
     assert len(set(texts["error"].values())) == len(texts["error"])
@@ -411,8 +429,10 @@ def test_errors_of_a_home_user(texts: dict[str, Any]) -> None:
 def test_errors_of_a_home_user_are_the_same_in_both_dialogs() -> None:
     """A switch fails in the same words where it is added and where it is repaired."""
     for language in (ENGLISH, *OTHER_LANGUAGES):
-        assert texts_of(f"{HOME_USER}.error", language) == texts_of(
-            "issues.home_user_sign_in.fix_flow.error", language
+        texts = texts_of(f"{HOME_USER}.error", language)
+        assert texts.keys() >= HINTS[HOME_USER], language
+        assert {key: texts[key] for key in texts if key not in HINTS[HOME_USER]} == (
+            texts_of("issues.home_user_sign_in.fix_flow.error", language)
         ), language
 
 

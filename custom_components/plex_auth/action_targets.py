@@ -52,7 +52,9 @@ def targeted_entry(
     if entry_id is None:
         known = entries.async_entries(DOMAIN, include_ignore=False)
         meant = [entry for entry in known if not entry.disabled_by] or known
-        if len(meant) == 1:
+        if len(meant) > 1:
+            raise invalid("choose_account")
+        if meant:
             _require_loaded(meant[0])
     # Home Assistant's own error would repeat the unknown ID, which could be anything.
     elif (named := entries.async_get_entry(entry_id)) is None:

@@ -80,7 +80,11 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user select a sign-in method."""
-        return self.async_show_menu(step_id="user", menu_options=[*METHODS, "advanced"])
+        return self.async_show_menu(
+            step_id="user",
+            menu_options=[*METHODS, "advanced"],
+            description_placeholders=await self._async_in_use(),
+        )
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
@@ -107,7 +111,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reconfigure",
             menu_options=[*METHODS, "advanced"],
-            description_placeholders=names.placeholders(**self._names),
+            description_placeholders=names.placeholders(**self._names)
+            | await self._async_in_use(),
         )
 
     async def async_step_advanced(
@@ -165,7 +170,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             try:
                 await self._link.start()
             except PlexError as err:
-                return await self._async_show_failure("link", err)
+                return await self._async_show_failure("link", checks.sign_in_error(err))
             if self._link.outcome is not None:
                 return await self.async_step_link_done()
         return self.async_show_progress(
@@ -184,7 +189,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
-            return await self._async_show_failure("link", outcome)
+            return await self._async_show_failure("link", checks.sign_in_error(outcome))
         self._link = None
         return outcome
 
@@ -215,7 +220,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
-        shown = names.placeholders(name=self._sign_in.account.name)
+        shown = names.placeholders(name=self._sign_in.account.name) | {"hints_md": ""}
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
@@ -228,12 +233,15 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 return self.async_show_form(
                     step_id="servers",
                     data_schema=forms.EMPTY_SCHEMA,
-                    errors=checks.form_errors(err),
+                    errors=checks.sign_in_error(err).errors,
                     description_placeholders=shown,
                 )
         if not self._servers:
             return self._create_entry("no_servers")
         if user_input is None or CONF_SERVERS not in user_input:
+            shown["hints_md"] = await forms.async_hints(
+                self.hass, "config", forms.server_hints(self._servers)
+            )
             return self.async_show_form(
                 step_id="servers",
                 data_schema=forms.servers_schema(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Any, override
+from urllib.parse import quote
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
@@ -191,13 +192,19 @@ def server_device_info(server: ServerCoordinator) -> DeviceInfo:
     """Return the device information of a server."""
     entry = server.config_entry
     return _plex_device(
-        configuration_url="https://app.plex.tv/desktop/#!/settings/server",
+        configuration_url=_server_page(server.machine_identifier),
         identifiers={server_identifier(entry, server.subentry)},
         model="Plex Media Server",
         name=server.subentry.title,
         sw_version=server.access.version,
         via_device_id=_account_device_id(server.hass, entry),
     )
+
+
+def _server_page(machine_identifier: str) -> str:
+    """Return the address of a server's page in Plex Web (plex-api.md §21.3)."""
+    server = quote(machine_identifier, safe="")
+    return f"https://app.plex.tv/desktop/#!/media/{server}/com.plexapp.plugins.library"
 
 
 def home_user_device_info(user: HomeUserCoordinator) -> DeviceInfo:

@@ -434,7 +434,8 @@ async def test_switch_that_ends_the_sign_in_of_the_account(
 def test_table() -> None:
     """Each error that a dialog can show has its text, and no text is left over."""
     keys = set().union(*HOME_USER_TABLE.values())
-    assert set(texts_of("config_subentries.home_user.error")) == keys
+    told = set(texts_of("config_subentries.home_user.error"))
+    assert told - {"hint_added", "hint_guests"} == keys
     assert set(texts_of("issues.home_user_sign_in.fix_flow.error")) == keys
 
 
@@ -542,3 +543,20 @@ async def test_dialog_closed_during_the_switch(
         token = subentry_of(entry, home.child).data[CONF_TOKEN]
         assert home.child.find_token(token)
     assert switches(harness) == 1
+
+
+async def test_hints(harness: Harness, entry: MockConfigEntry, home: HomeWorld) -> None:
+    """Guests, and users who are already added, are mentioned only where there are such."""
+    guests, added = (
+        texts_of(f"config_subentries.home_user.error.{key}")
+        for key in ("hint_guests", "hint_added")
+    )
+    dialog = await open_to_add(harness, entry)
+    assert dialog.result["description_placeholders"]["hints_md"] == guests
+    await harness.add_home_user(entry, home.managed)
+    dialog = await open_to_add(harness, entry)
+    both = f"{guests} {added}"
+    assert dialog.result["description_placeholders"]["hints_md"] == both
+    home.home.guest = None
+    dialog = await open_to_add(harness, entry)
+    assert dialog.result["description_placeholders"]["hints_md"] == added

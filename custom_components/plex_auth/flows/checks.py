@@ -19,6 +19,7 @@ from ..api.errors import (
     PlexError,
     RedirectedError,
     SecureConnectionRequiredError,
+    TokenRejectedError,
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
@@ -47,6 +48,15 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     if isinstance(err, PlexError):
         return {"base": error_key(err)}
     return {} if err is None else err.errors
+
+
+def sign_in_error(
+    err: PlexError, key: Callable[[PlexError], str] = error_key
+) -> FormError:
+    """Return the error of a request with a token that was not typed."""
+    if isinstance(err, TokenRejectedError):
+        return FormError("sign_in_rejected")
+    return FormError(key(err))
 
 
 # Answers that Plex gives to no question for its identity: there may be no proxy with

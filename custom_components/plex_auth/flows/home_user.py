@@ -117,6 +117,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
 
     _users: dict[str, HomeUser] = {}
     _user: HomeUser | None = None
+    _hints = ""
 
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
@@ -134,13 +135,19 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
             raise AbortFlow("sign_in_first", self._placeholders) from None
         except PlexError as err:
             return self._show_users({"base": plex_tv_error_key(err)})
+        others = [user for user in users if user.uuid != self._entry.unique_id]
+        guests = [user for user in others if user.guest]
+        added = [user for user in others if user.uuid in self._taken]
         self._users = {
-            user.uuid: user
-            for user in users
-            if not user.guest and user.uuid not in self._taken
+            user.uuid: user for user in others if user not in (*guests, *added)
         }
         if not self._users:
             raise AbortFlow("no_home_users", self._placeholders)
+        self._hints = await forms.async_hints(
+            self.hass,
+            "config_subentries.home_user",
+            {"guests": bool(guests), "added": bool(added)},
+        )
         return self._show_users()
 
     async def async_step_pin(
@@ -250,7 +257,7 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(schema, selected),
             errors=errors,
-            description_placeholders=self._placeholders,
+            description_placeholders=self._placeholders | {"hints_md": self._hints},
         )
 
     def _show_pin(self, errors: FormErrors | None = None) -> SubentryFlowResult:
