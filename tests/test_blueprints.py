@@ -190,8 +190,8 @@ async def test_sign_in_stopped(
     for _ in range(3):
         await harness.wait(freezer, POLL)
     assert messages(told) == [
-        "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
-        "& services, Plex Auth."
+        "Plex rejects the sign-in of Carla. Sign in again under Settings > Devices "
+        "& services > Plex Auth."
     ]
     await async_sign_in_again(harness.hass, entry, harness.world.yearly)
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
@@ -544,8 +544,8 @@ async def test_name_of_an_account_that_is_rejected(
     check_told(
         told,
         shown,
-        f"Plex rejects the sign-in of {HOSTILE}. Sign in again under Settings, Devices "
-        "& services, Plex Auth.",
+        f"Plex rejects the sign-in of {HOSTILE}. Sign in again under Settings > Devices "
+        "& services > Plex Auth.",
     )
 
 

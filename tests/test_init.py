@@ -440,7 +440,7 @@ async def test_new_token_after_a_rejection(
         (Fault.html(503), "plex.tv is temporarily unavailable"),
         (Fault.plex_error(1003, 429), "plex.tv has received too many requests"),
         (Fault.reset(), "The connection to plex.tv failed"),
-        (Fault.body("[]"), "plex.tv gave an answer that was not understood"),
+        (Fault.body("[]"), "plex.tv sent an unexpected response"),
     ],
     ids=["outage", "rate limit", "cut", "nonsense"],
 )

@@ -74,7 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
-    """Migrate an entry of version 1.1; one of a later minor version stays as it is."""
+    """Migrate an entry of version 1.1; later minor versions are left unchanged."""
     if entry.minor_version < 2:
         async_migrate_names(hass, entry)
         hass.config_entries.async_update_entry(entry, minor_version=2)

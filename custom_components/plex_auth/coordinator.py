@@ -164,12 +164,12 @@ class SubentryCoordinator[DataT](SharedPollCoordinator[DataT], ABC):
         self._on_shutdown.append(stop)
 
     async def async_check_now(self) -> None:
-        """Poll now all that belongs to the subentry, and wait for it."""
+        """Poll everything that belongs to the subentry now, and wait for it."""
         await self.async_poll()
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop all that belongs to the subentry."""
+        """Stop everything that belongs to the subentry."""
         await super().async_shutdown()
         while self._on_shutdown:
             self._on_shutdown.pop()()

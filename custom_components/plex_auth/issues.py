@@ -148,12 +148,12 @@ def _candidate(server: ServerCoordinator) -> ListedServer | None:
     return find_successor(server.access, {one.unique_id for one in subentries})
 
 
-# Each judge returns whether there is the issue, or None if that cannot be known now: the
-# issue then stays as it is, and an ignored one stays ignored.
+# Each judge returns whether the issue exists, or None if unknown: the issue then does not
+# change, and an ignored one remains ignored.
 
 
 def _is_unclaimed(server: ServerCoordinator) -> bool | None:
-    """Return whether the server says that it is unclaimed, and may be claimed."""
+    """Return whether the server reports that it is unclaimed, and may be claimed."""
     if server.access.identity is None:
         return None
     # Of a server with a typed token, a row of its identifier proves no owner.

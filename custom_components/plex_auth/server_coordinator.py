@@ -76,7 +76,7 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
     def async_follow_list(self) -> None:
         """Poll if plex.tv lists the server or a watched one differently than before.
 
-        Another address or token, or a claim, changes what the server says of a source.
+        Another address or token, or a claim, changes what the server reports of a source.
         """
         before, self._listed = self._listed, self._find_listed()
         if before is not None and before != self._listed:
@@ -227,7 +227,7 @@ class ServerCoordinator(SubentryCoordinator[ServerData]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop all that belongs to the server; a poll in progress opens no socket."""
+        """Stop everything that belongs to the server; a poll in progress opens no socket."""
         await super().async_shutdown()
         await self.sources.async_shutdown()
         await self.notifications.close()

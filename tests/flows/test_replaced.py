@@ -356,7 +356,7 @@ async def test_not_seen_by_plex(
     await account_coordinator(entry).servers.renew(now=True)
     dialog = await open_repair(entry, harness.server, KEY)
     shown = dialog.result["description_placeholders"]
-    assert shown["server_seen"] == "Plex does not say when it last saw it."
+    assert shown["server_seen"] == "Plex doesn't report when it last saw it."
 
 
 async def test_friends_server_at_the_same_private_address(

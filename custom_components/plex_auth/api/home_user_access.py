@@ -15,7 +15,7 @@ _LOGGER = logging.getLogger(__name__)
 class HomeUserServer(AccountServer):
     """A server at the addresses of an account, with the token of a Home user's own row.
 
-    A server refuses the token of the switch, which is plex.tv's (plex-api.md §22.2).
+    A server refuses the token of the switch, which is for plex.tv (plex-api.md §22.2).
     """
 
     def __init__(

@@ -59,7 +59,7 @@ def sign_in_error(
     return FormError(key(err))
 
 
-# Answers that Plex gives to no question for its identity: there may be no proxy with
+# Answers that Plex never gives when asked for its identity: there may be no proxy with
 # the typed path.
 _NOT_UNDER_PATH: Final = (
     NotFoundError,
@@ -84,8 +84,8 @@ async def async_address(
 ) -> Meant:
     """Return the target of a typed address, or of the name of a listed server.
 
-    What can only be an address is one, whatever a listed server is called. A single word
-    may be the name of a server that the account owns. `is_public` returns whether an
+    Text that can only be an address is one, even if a listed server has that name. A
+    single word may be the name of a server that the account owns. `is_public` returns whether an
     address is on the internet, None if unknown.
     """
     name, urls = text.strip().casefold(), typed_addresses(text)

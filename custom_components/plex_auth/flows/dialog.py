@@ -167,7 +167,7 @@ class SignInDialog(ConfigFlow):
 
     @callback
     def _ask_again(self) -> None:
-        """Ask to sign in again if the dialog has brought no valid token."""
+        """Ask to sign in again if the dialog did not get a valid token."""
         entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
         if entry is not None and entry.state is ConfigEntryState.LOADED:
             self.hass.loop.call_soon(entry.runtime_data.account.async_ask_to_sign_in)

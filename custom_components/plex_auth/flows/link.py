@@ -30,7 +30,7 @@ from .sign_in import NewSignIn, async_end_if_ours
 
 POLL_SECONDS: Final = 2.0
 
-# The lifetime of a code that has none of its own (plex-api.md §7.1).
+# The lifetime of a code if Plex does not report one (plex-api.md §7.1).
 _LIFETIME_SECONDS: Final = 900
 _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5

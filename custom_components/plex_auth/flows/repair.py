@@ -229,7 +229,7 @@ class NotReachedFlow(ConfirmFlow):
         url = found.winner[0].url
         if self._is_removed():
             return self._abort("server_removed")
-        # Another one than the user has seen may answer first by now.
+        # A different address may answer first by now.
         if not is_agreed or url != self._url:
             self._url = url
             return self.async_show_form(
