@@ -363,10 +363,13 @@ async def test_childrens_tablet(
 
 
 def test_readme() -> None:
-    """The README shows the first recipe as it is, and names the others."""
+    """The README makes the first recipe, and names the others."""
     readme = PAGES["README.md"]
     first, *others = PAGE.split("\n## ")[1:]
-    assert first[first.index("```yaml") : first.rindex("```")] in readme
+    [recipe] = RECIPES[first.partition("\n")[0]]
+    action, trace = readme.chapters()["Example: your first automation"].examples()
+    assert action == recipe["actions"][-1]
+    assert trace == {"trace": recipe["trace"]}
     [line] = re.findall(
         r"^\[More recipes\]\(docs/recipes\.md\): (.+?)\.\n\n",
         readme,
