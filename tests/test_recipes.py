@@ -54,6 +54,12 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
+def afternoon(freezer: FrozenDateTimeFactory) -> None:
+    """Let it be one o'clock, so that hours pass before a recipe runs at noon or midnight."""
+    freezer.move_to("2026-12-01 21:00:00+00:00")  # in the tests' time zone, US/Pacific
+
+
+@pytest.fixture
 async def cook(hass: HomeAssistant) -> Cook:
     """Return a function that sets up what a recipe configures."""
 
@@ -128,6 +134,7 @@ async def test_rest_command_without_the_server(
 async def test_picture(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
@@ -164,6 +171,7 @@ async def test_picture(
 async def test_picture_of_a_server_that_comes_later(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
