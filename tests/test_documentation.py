@@ -47,7 +47,18 @@ def test_pictures() -> None:
     }
     assert {file for file in IMAGES.iterdir() if file not in shown} == set()
     for page in PAGES.values():
-        assert "![](" not in page
+        for words in re.findall(r"!\[([^]]*)\]\([\w/]*images/", page):
+            assert len(words.split()) > 5, words
+            assert "same" not in words.split(), words
+
+
+def test_link_texts() -> None:
+    """A link says where it leads, also to somebody who hears the links alone."""
+    for name, page in PAGES.items():
+        for words in re.findall(r"(?<!!)\[([^]]+)\]\(", page):
+            assert words.casefold() not in {"above", "below", "here", "more", "why"}, (
+                name
+            )
 
 
 def test_contents() -> None:
