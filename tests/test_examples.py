@@ -138,6 +138,22 @@ async def test_answers(harness: Harness) -> None:
         assert _has_form(answer, shown, is_whole), name
 
 
+async def test_use_of_answers(hass: HomeAssistant) -> None:
+    """The templates that the steps name find something in the answer that is shown."""
+    used = 0
+    for name, chapter in PAGES["docs/actions.md"].chapters().items():
+        steps, in_yaml, _ = chapter.partition("**In YAML**")
+        if not in_yaml:
+            continue
+        for variable in re.findall(r"enter a name, for example `(\w+)`", steps):
+            shown = {variable: chapter.examples()[1]}
+            for use in re.findall(rf"\{{\{{ {variable}\..+?\}}\}}", steps):
+                made = template.Template(use, hass).async_render(shown, strict=True)
+                assert made not in ("", None), f"{name}: {use}"
+                used += 1
+    assert used > 4
+
+
 def _has_form(real: object, shown: object, is_whole: bool) -> bool:
     """Return whether an answer has the keys and the kinds of values that are shown.
 

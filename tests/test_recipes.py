@@ -54,6 +54,12 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
+def afternoon(freezer: FrozenDateTimeFactory) -> None:
+    """Let it be one o'clock, so that hours pass before a recipe runs at noon or midnight."""
+    freezer.move_to("2026-12-01 21:00:00+00:00")  # in the tests' time zone, US/Pacific
+
+
+@pytest.fixture
 async def cook(hass: HomeAssistant) -> Cook:
     """Return a function that sets up what a recipe configures."""
 
@@ -128,6 +134,7 @@ async def test_rest_command_without_the_server(
 async def test_picture(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
@@ -164,6 +171,7 @@ async def test_picture(
 async def test_picture_of_a_server_that_comes_later(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
@@ -363,10 +371,13 @@ async def test_childrens_tablet(
 
 
 def test_readme() -> None:
-    """The README shows the first recipe as it is, and names the others."""
+    """The README makes the first recipe, and names the others."""
     readme = PAGES["README.md"]
     first, *others = PAGE.split("\n## ")[1:]
-    assert first[first.index("```yaml") : first.rindex("```")] in readme
+    [recipe] = RECIPES[first.partition("\n")[0]]
+    action, trace = readme.chapters()["Example: your first automation"].examples()
+    assert action == recipe["actions"][-1]
+    assert trace == {"trace": recipe["trace"]}
     [line] = re.findall(
         r"^\[More recipes\]\(docs/recipes\.md\): (.+?)\.\n\n",
         readme,

@@ -23,6 +23,7 @@ from . import (
     dashboard,
     devices,
     entry,
+    home_users,
     hostile_names,
     languages,
     repairs,
@@ -59,9 +60,11 @@ def main() -> int:
 
 
 def _main(screen: Screen, simulator: Simulator) -> None:
-    """Call an action, sign out connected devices, sign in again and claim a server."""
+    """Call an action, also for a child, sign out devices, sign in again and claim a server."""
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    home_users.get_token_for_child(screen)
+    actions.open_actions(screen)
     actions.sign_out_devices(screen, simulator)
     sign_in.sign_in_again(screen, simulator)
     repairs.claim_server(screen, simulator)
@@ -75,7 +78,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     entry.look_at_devices(screen)
     actions.open_actions(screen)
     token = actions.call_all(screen, simulator)
-    entry.open_integration(screen)
+    home_users.get_token_for_child(screen)
     activity.change_another_server(screen, simulator)
     automation.make_automation(screen)
     automation.make_first_automation(screen, simulator)

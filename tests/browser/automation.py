@@ -50,7 +50,7 @@ def make_automation(screen: Screen) -> None:
 
 def make_first_automation(screen: Screen, simulator: Simulator) -> None:
     """Make the README's automation by its steps, and see that it keeps no trace."""
-    action, trace, _ = to_paste("Example: your first automation")
+    action, trace = to_paste("Example: your first automation")
     screen.page.evaluate(_ADD_PLAYER)
     with screen.step("Let an automation begin at a time"):
         _create(screen)

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.walks.names import SECRET_FIELDS, Field, Step
+from tests.walks.names import SECRET_FIELDS, Field, Issue, Step
 from tests.walks.texts import ENGLISH, text, texts_of
 from tests.walks.ways import Choose, Created, Ended, Move, Submit, Wait, Watch, Way
 
@@ -16,12 +16,14 @@ from .screen import Screen
 
 ACCOUNT = "config"
 SERVER = "config_subentries.server"
+HOME_USER = "config_subentries.home_user"
 DEVICES = "options"
 
 # What Home Assistant itself says at the end, and the button to press then.
 _CREATED = {
     ACCOUNT: ("Name and assign", "Skip and finish"),
     SERVER: ("Created configuration for", "Finish"),
+    HOME_USER: ("Created configuration for", "Finish"),
 }
 _REPAIRED = ("The issue is repaired!", "Close")
 _ENDED = {
@@ -40,6 +42,8 @@ _KEPT = {
     f"{SERVER}.{Step.ADDRESS}": "add-server-by-address",
     f"{SERVER}.{Step.RECONFIGURE} filled": "change-server",
     f"{DEVICES}.{Step.INIT} filled": "sign-out-devices",
+    f"{HOME_USER}.{Step.USER} filled": "add-home-user",
+    f"issues.{Issue.UNCLAIMED}.fix_flow.{Step.CONFIRM}": "claim-server",
 }
 
 
@@ -105,7 +109,7 @@ class PageDialog:
             self.screen.see(self.text(f"{texts}.data_description.{name}"))
             if name in (Field.SERVERS, Field.DEVICES):
                 self._tick(value)
-            elif name == Field.SERVER:
+            elif name in (Field.SERVER, Field.HOME_USER):
                 self.screen.click(self.labels[value])
             elif name == Field.SOURCES:
                 self._add(value, self.text(f"{texts}.data.{name}"))

@@ -104,8 +104,8 @@ def open_change(screen: Screen, name: str) -> Locator:
 
 
 def remove_server(screen: Screen, name: str) -> None:
-    """Remove a server."""
-    with screen.step("Remove a server"):
+    """Remove a server or a Home user."""
+    with screen.step(f"Remove {name}"):
         _server(screen, name).get_by_role("button", name="Menu").first.click()
         items = screen.page.locator("ha-dropdown-item", has_text="Delete")
         items.filter(visible=True).first.click()
