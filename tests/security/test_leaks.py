@@ -40,11 +40,13 @@ from .leak_audit import Audit
 from .leaks import Kind, Leak, Place, Secret, may_be_there, report
 from .scenarios import (
     async_act,
+    async_act_as_child,
     async_collect,
     async_lose_and_renew,
     async_meet_faults,
     async_sign_in_every_way,
     async_sign_out_devices,
+    async_use_home_users,
     async_use_servers,
     quick_callbacks,
 )
@@ -96,13 +98,16 @@ async def test_nothing_leaks(
     planted = [user.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
     entry = await async_sign_in_every_way(user)
     await async_use_servers(user, entry)
+    await async_use_home_users(user, entry)
     await async_sign_out_devices(user, entry)
     await async_act(user, entry)
+    await async_act_as_child(user)
     with quick_callbacks():
         await async_meet_faults(
             user, entry, full=request.config.getoption("--full", default=False)
         )
     await async_act(user, entry)
+    await async_act_as_child(user)
     await async_lose_and_renew(user, entry)
     await async_meet_hostile_names(user)
     await async_collect(user, hass_client, hass_storage, database)
@@ -122,6 +127,9 @@ async def test_nothing_leaks(
         (Kind.EMAIL, Place.FLOW),
         (Kind.LINK_CODE, Place.FLOW),
     }
+    child, own = user.world.home.child.uuid, user.world.living_room.machine_identifier
+    stored = {leak.text.where.partition(f"{child}/data/")[2] for leak in found}
+    assert {"token", f"server_tokens/{own}"} <= stored
     forbidden = [
         leak
         for leak in found
