@@ -23,6 +23,7 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
 from tests.harness import Harness
 from tests.helpers import subentry_of
+from tests.home_users import async_add_home_user
 from tests.plex_simulator import Account, MediaServer
 from tests.resource_usage import ResourceUsage
 
@@ -93,7 +94,7 @@ class RandomWalkBase(RuleBasedStateMachine):
     @initialize()
     @in_event_loop
     async def set_up(self) -> None:
-        """Set up Anna's entry with one of her servers."""
+        """Set up Anna's entry with one of her servers and a child of her Home."""
         # Hypothesis starts each walk with the same random numbers, of which Home
         # Assistant makes the ids in its registries.
         random.seed()
@@ -103,6 +104,9 @@ class RandomWalkBase(RuleBasedStateMachine):
         for component in ("homeassistant", "repairs"):
             assert await async_setup_component(self.harness.hass, component, {})
         self.entry = await self.harness.add(self.harness.anna, self.harness.server)
+        await async_add_home_user(
+            self.harness, self.entry, self.harness.world.home.child
+        )
         # Of the sessions that all share, one is made by a repair only.
         async_create_transport(self.harness.hass, "any", verify_ssl=False)
 

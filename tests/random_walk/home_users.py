@@ -28,7 +28,7 @@ class HomeUserSteps(RandomWalkBase):
             if token in one.transient_tokens
         ]
 
-    @rule(picks=PICKS, is_new=st.booleans(), moves=st.integers(0, 3))
+    @rule(picks=PICKS, is_new=st.booleans(), moves=st.integers(0, 4))
     @in_event_loop
     async def open_home_user(self, picks: Picks, is_new: bool, moves: int) -> None:
         """Open a dialog to add a Home user, or to switch again, and go on in it."""
