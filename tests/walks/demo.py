@@ -122,7 +122,7 @@ class Demo:
             _expect("what the child may see", titles, LINAS_SECTIONS)
         return response
 
-    async def call_actions(self) -> dict[Action, Any]:
+    async def call_actions(self) -> dict[str, Any]:
         """Call all actions and return their responses."""
         entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
         server = await self.device("id")
@@ -130,7 +130,7 @@ class Demo:
         calls = ways.calls(
             entry_id, server, source(simulator), page(simulator), device_id(simulator)
         )
-        responses = {
+        responses: dict[str, Any] = {
             action: (await self.api.call(action, fields))["service_response"]
             for action, fields in calls.items()
         }
@@ -272,7 +272,8 @@ async def _walk(given: dict[str, Any]) -> dict[str, object]:
         await demo.change_servers()
         as_child = await demo.add_child()
         with step("Calling the actions"):
-            responses = {**await demo.call_actions(), _AS_CHILD: as_child}
+            responses = await demo.call_actions()
+        responses[_AS_CHILD] = as_child
         with step("Reading the entities"):
             states = await demo.check_states(responses[Action.TRANSIENT_TOKEN])
         found = {
