@@ -1,9 +1,9 @@
 """A user of a Plex Home is added, or switched to again, for tests of something else."""
 
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from typing import Any
 
 from custom_components.plex_auth.const import SUBENTRY_TYPE_HOME_USER
-from homeassistant.config_entries import SOURCE_USER
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigSubentryData
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -13,7 +13,7 @@ from .plex_simulator import Account
 
 
 async def async_add_home_user(
-    harness: Harness, entry: MockConfigEntry, user: Account
+    harness: Harness, entry: ConfigEntry[Any], user: Account
 ) -> str:
     """Add a user of the Home of Anna's account in the dialog; return the user's device."""
     subentries = harness.hass.config_entries.subentries
@@ -30,8 +30,18 @@ async def async_add_home_user(
     return harness.home_user_device(user)
 
 
+def home_user_data(user: Account) -> ConfigSubentryData:
+    """Return the subentry of a Home user, whose servers nobody has listed yet."""
+    return ConfigSubentryData(
+        data={CONF_TOKEN: user.sign_in_token("client of the switch")},
+        subentry_type=SUBENTRY_TYPE_HOME_USER,
+        title=user.title,
+        unique_id=user.uuid,
+    )
+
+
 def async_switch_again(
-    hass: HomeAssistant, entry: MockConfigEntry, user: Account
+    hass: HomeAssistant, entry: ConfigEntry[Any], user: Account
 ) -> None:
     """Store a new token of a Home user as the dialogs do."""
     subentry = next(

@@ -279,7 +279,7 @@ async def test_sign_in_of_home_user(
         await harness.wait(freezer, timedelta(hours=1))
     assert messages(told) == [
         "Plex rejects the sign-in of Lina. Switch to the user again under Settings, "
-        "System, Repairs."
+        "System > Repairs."
     ]
     async_switch_again(harness.hass, entry, child)
     await harness.settle()

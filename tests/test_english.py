@@ -13,7 +13,7 @@ from .documentation import INTEGRATION, PAGES, ROOT
 REPLACED: Final = {
     # Kinds.
     r"some (minutes|hours|days)": "a few minutes",
-    r"for ever": "permanently, never changes",
+    r"\bfor ever\b": "permanently, never changes",
     r"anew": "again",
     r"whoever|nobody": "the thing, not a person",
     r"belongs? to (nobody|no )": "isn't claimed",

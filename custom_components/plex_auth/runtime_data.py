@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 
+from .api.errors import PlexError
 from .api.intervals import Interval
 from .api.shared_request import SharedRequest
 from .const import SUBENTRY_TYPE_HOME_USER, SUBENTRY_TYPE_SERVER
@@ -111,16 +113,17 @@ class PlexAuthData:
     async def async_check_now(self) -> None:
         """Poll plex.tv and all servers now, and wait for the results.
 
-        Calls within 10 seconds share the first one's results. Raises HomeAssistantError
-        while plex.tv wants to be left alone.
+        Calls within 10 seconds share the first one's results. An unload ends them. Raises
+        HomeAssistantError while plex.tv wants to be left alone.
         """
         if self.account.is_paused:
             raise plex_tv_busy(self.account.pause.remaining)
-        if self._since_check.is_over:
-            self._since_check.begin()
-            await self._check.share()
-        else:
-            await self._check.join()
+        with suppress(PlexError):
+            if self._since_check.is_over:
+                self._since_check.begin()
+                await self._check.share()
+            else:
+                await self._check.join()
 
     async def _async_check(self) -> None:
         """Poll plex.tv and all servers."""

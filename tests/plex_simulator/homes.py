@@ -96,6 +96,13 @@ class Homes:
         if account.restricted:
             account.revoke_tokens()
 
+    def add_member(self, home: Home, account: Account) -> None:
+        """Take a user into a Home, who may have been in it before."""
+        home.members.append(account)
+        account.home = True
+        for user in home.users:
+            user.home_size = 1 + len(home.members)
+
     def of(self, account: Account) -> Home | None:
         """Return the Home that an account is in, or None."""
         return next((home for home in self._homes if account in home.users), None)
