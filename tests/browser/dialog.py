@@ -16,12 +16,14 @@ from .screen import Screen
 
 ACCOUNT = "config"
 SERVER = "config_subentries.server"
+HOME_USER = "config_subentries.home_user"
 DEVICES = "options"
 
 # What Home Assistant itself says at the end, and the button to press then.
 _CREATED = {
     ACCOUNT: ("Name and assign", "Skip and finish"),
     SERVER: ("Created configuration for", "Finish"),
+    HOME_USER: ("Created configuration for", "Finish"),
 }
 _REPAIRED = ("The issue is repaired!", "Close")
 _ENDED = {
@@ -46,7 +48,7 @@ class PageDialog:
     """Click through a dialog, and see that it has its texts.
 
     `texts` is where its texts are; `labels` are what servers are called, by their
-    machine identifiers, or devices, by their IDs.
+    machine identifiers, or devices, by their IDs. Home users go by their names.
     """
 
     screen: Screen
@@ -105,6 +107,8 @@ class PageDialog:
                 self._tick(value)
             elif name == Field.SERVER:
                 self.screen.click(self.labels[value])
+            elif name == Field.HOME_USER:
+                self.screen.click(value)
             elif name == Field.SOURCES:
                 self._add(value, self.text(f"{texts}.data.{name}"))
             elif self._has_suggestions(name):

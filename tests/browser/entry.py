@@ -96,7 +96,7 @@ def change_server(
 
 def open_change(screen: Screen, name: str) -> Locator:
     """Open the dialog that changes a server, and return the server's row."""
-    server = _server(screen, name)
+    server = _subentry(screen, name)
     with screen.step("Open the change of a server"):
         button = text(f"{SERVER}.initiate_flow.reconfigure")
         server.get_by_role("button", name=button).click()
@@ -105,14 +105,12 @@ def open_change(screen: Screen, name: str) -> Locator:
 
 def remove_server(screen: Screen, name: str) -> None:
     """Remove a server."""
-    with screen.step("Remove a server"):
-        _server(screen, name).get_by_role("button", name="Menu").first.click()
-        items = screen.page.locator("ha-dropdown-item", has_text="Delete")
-        items.filter(visible=True).first.click()
-        screen.see(f"Delete {name}?")
-        screen.picture("remove-server", dialog=True, keep=False)
-        screen.press("Delete")
-        expect(_server(screen, name), f"{name} is still there").to_have_count(0)
+    _remove_subentry(screen, name, "server")
+
+
+def remove_home_user(screen: Screen, name: str) -> None:
+    """Remove a Home user."""
+    _remove_subentry(screen, name, "home-user")
 
 
 def renew_sign_in(screen: Screen) -> None:
@@ -176,7 +174,19 @@ def open_menu(screen: Screen, name: str, item: str) -> None:
     items.filter(visible=True).first.click()
 
 
-def _server(screen: Screen, name: str) -> Locator:
+def _remove_subentry(screen: Screen, name: str, what: str) -> None:
+    subentry = _subentry(screen, name)
+    with screen.step(f"Remove {name}"):
+        subentry.get_by_role("button", name="Menu").first.click()
+        items = screen.page.locator("ha-dropdown-item", has_text="Delete")
+        items.filter(visible=True).first.click()
+        screen.see(f"Delete {name}?")
+        screen.picture(f"remove-{what}", dialog=True, keep=False)
+        screen.press("Delete")
+        expect(subentry, f"{name} is still there").to_have_count(0)
+
+
+def _subentry(screen: Screen, name: str) -> Locator:
     return screen.page.locator("ha-config-sub-entry-row", has_text=name)
 
 

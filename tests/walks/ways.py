@@ -180,6 +180,19 @@ def sign_out_devices(device_ids: Iterable[int]) -> Way:
     yield Ended("devices_signed_out")
 
 
+def add_home_user(user: str, pin: str) -> Way:
+    """Add a protected user of the Plex Home."""
+    yield Submit(Step.USER, {Field.HOME_USER: user})
+    yield Submit(Step.PIN, {Field.PIN: pin})
+    yield Created()
+
+
+def switch_again(pin: str) -> Way:
+    """Repair the rejected sign-in of a protected Home user."""
+    yield Submit(Step.PIN, {Field.PIN: pin})
+    yield Created()
+
+
 def confirm_repair() -> Way:
     """Agree to a repair that needs nothing else."""
     yield Submit(Step.CONFIRM)

@@ -13,6 +13,7 @@ ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
 CARLA = "carla"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
+LINA = "Lina"  # a child of Anna's Plex Home, who has a PIN and no user name
 MALLORY, OSCAR = "mallory", "oscar"  # have hostile names
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
@@ -42,6 +43,11 @@ def person(simulator: Simulator, username: str) -> Person:
         token=lambda: str(control.post(f"/accounts/{username}/token")["token"]),
         link=lambda code: control.post(f"/pins/{code}/link", {"username": username}),
     )
+
+
+def pin(simulator: Simulator, title: str) -> str:
+    """Return the PIN of a Home user."""
+    return next(str(one["pin"]) for one in simulator.accounts if one["title"] == title)
 
 
 def source(simulator: Simulator) -> str:
