@@ -106,9 +106,9 @@ class PageDialog:
             if name in (Field.SERVERS, Field.DEVICES):
                 self._tick(value)
             elif name == Field.SERVER:
-                self.screen.click(self.labels[value])
+                self.screen.select(self.labels[value])
             elif name == Field.HOME_USER:
-                self.screen.click(value)
+                self.screen.select(value)
             elif name == Field.SOURCES:
                 self._add(value, self.text(f"{texts}.data.{name}"))
             elif self._has_suggestions(name):
@@ -164,7 +164,7 @@ class PageDialog:
             if box.count() and box.evaluate("box => box.checked") != (
                 identifier in chosen
             ):
-                box.click()
+                self.screen.tick(box)
 
     def _add(self, sources: list[str], label: str) -> None:
         """Add sources by the names of their servers.

@@ -86,7 +86,7 @@ def change_server(
     source = f"server://{machine_identifier(simulator, source_name)}"
     _dialog(screen, simulator, name).walk(ways.watch_sources([source]))
     with screen.step("See the source"):
-        server.locator("ha-list-item-button").first.click()
+        screen.use(server.locator("ha-list-item-button").first)
         entity = text(f"entity.{Entity.SOURCE}.name", source=source_name)
         screen.see(entity, exact=True)
         screen.picture("server-with-source", keep=False)
@@ -99,7 +99,7 @@ def open_change(screen: Screen, name: str) -> Locator:
     server = _subentry(screen, name)
     with screen.step("Open the change of a server"):
         button = text(f"{SERVER}.initiate_flow.reconfigure")
-        server.get_by_role("button", name=button).click()
+        screen.use(server.get_by_role("button", name=button))
     return server
 
 
@@ -157,29 +157,29 @@ def remove_account(screen: Screen, name: str, left: int) -> None:
 def open_devices(screen: Screen, name: str) -> None:
     """Open the dialog that signs devices out of an account."""
     with screen.step("Configure the account"):
-        _entry(screen, name).get_by_role("button", name="Configure").click()
+        screen.use(_entry(screen, name).get_by_role("button", name="Configure"))
 
 
 def open_device(screen: Screen, name: str) -> None:
     """Open the page of the device that has this name or model."""
     devices = screen.page.locator("ha-config-entry-device-row", has_text=name)
-    devices.locator("ha-list-item-button").first.click()
+    screen.use(devices.locator("ha-list-item-button").first)
     screen.see("Service info")
 
 
 def open_menu(screen: Screen, name: str, item: str) -> None:
     """Choose an item in the menu of an entry."""
-    _entry(screen, name).get_by_role("button", name="Menu").first.click()
+    screen.use(_entry(screen, name).get_by_role("button", name="Menu").first)
     items = screen.page.locator("ha-dropdown-item", has_text=item)
-    items.filter(visible=True).first.click()
+    screen.use(items.filter(visible=True).first)
 
 
 def _remove_subentry(screen: Screen, name: str, what: str) -> None:
     subentry = _subentry(screen, name)
     with screen.step(f"Remove {name}"):
-        subentry.get_by_role("button", name="Menu").first.click()
+        screen.use(subentry.get_by_role("button", name="Menu").first)
         items = screen.page.locator("ha-dropdown-item", has_text="Delete")
-        items.filter(visible=True).first.click()
+        screen.use(items.filter(visible=True).first)
         screen.see(f"Delete {name}?")
         screen.picture(f"remove-{what}", dialog=True, keep=False)
         screen.press("Delete")

@@ -30,6 +30,16 @@ _REPAIR: Final = text(f"{_ISSUE}.title", **_NAMES)
 
 def use_home_user(screen: Screen, simulator: Simulator) -> None:
     """Add a protected child, get a token for it, repair its sign-in, and remove it."""
+    add_home_user(screen, simulator)
+    automation.make_automation_for(screen, LINA)
+    entry.open_integration(screen)
+    repair_home_user(screen, simulator)
+    entry.open_integration(screen)
+    entry.remove_home_user(screen, LINA)
+
+
+def add_home_user(screen: Screen, simulator: Simulator) -> None:
+    """Add a protected child with few clicks, after a wrong PIN."""
     way = stumbling(ways.add_home_user(LINA, pin(simulator, LINA)), _WRONG)
     _open(screen)
     _dialog(screen).walk(islice(way, 2))
@@ -41,13 +51,15 @@ def use_home_user(screen: Screen, simulator: Simulator) -> None:
         screen.see(text(f"{HOME_USER}.entry_type"), exact=True)
         screen.picture("home-user-added", keep=False)
     _look_at_device(screen, "OK")
-    automation.make_automation_for(screen, LINA)
+
+
+def repair_home_user(screen: Screen, simulator: Simulator) -> None:
+    """Repair the child's sign-in after Plex has rejected it."""
     _lose_sign_in(screen, simulator)
     _look_at_device(screen, "Problem")
     _repair(screen, simulator)
     entry.open_integration(screen)
     _look_at_device(screen, "OK")
-    entry.remove_home_user(screen, LINA)
 
 
 def read_dialog(screen: Screen, language: str) -> None:
@@ -84,7 +96,6 @@ def _look_at_device(screen: Screen, sign_in: str) -> None:
 def _lose_sign_in(screen: Screen, simulator: Simulator) -> None:
     """Let Plex reject the child's token, and check now."""
     simulator.control.post(f"/accounts/{LINA}/revoke_tokens")
-    entry.open_integration(screen)
     with screen.step("Check now"):
         entry.open_device(screen, ANNAS_NAME)
         screen.press("Press")
@@ -100,11 +111,11 @@ def _repair(screen: Screen, simulator: Simulator) -> None:
         screen.picture(Issue.HOME_USER_SIGN_IN, keep=False)
     dialog = PageDialog(screen, f"{_ISSUE}.fix_flow", _NAMES)
     way = ways.switch_again(pin(simulator, LINA))
-    found.click()
+    screen.use(found)
     dialog.walk(islice(stumbling(way, _WRONG), 1))
     screen.close_dialog()
     with screen.clicks_at_most(_CLICKS_OF_THE_REPAIR):
-        screen.see(_REPAIR).click()
+        screen.use(screen.see(_REPAIR))
         dialog.walk(ways.switch_again(pin(simulator, LINA)))
     with screen.step("See that nothing is left to repair"):
         repair = screen.page.get_by_text(_REPAIR)
