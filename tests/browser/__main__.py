@@ -23,7 +23,7 @@ from . import (
     dashboard,
     devices,
     entry,
-    home_users,
+    home_user,
     hostile_names,
     languages,
     repairs,
@@ -60,11 +60,10 @@ def main() -> int:
 
 
 def _main(screen: Screen, simulator: Simulator) -> None:
-    """Call an action, also for a child, sign out devices, sign in again and claim a server."""
+    """Use a Home user, call an action, sign out devices, sign in again, claim a server."""
+    home_user.use_home_user(screen, simulator)
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
-    home_users.get_token_for_child(screen)
-    actions.open_actions(screen)
     actions.sign_out_devices(screen, simulator)
     sign_in.sign_in_again(screen, simulator)
     repairs.claim_server(screen, simulator)
@@ -76,9 +75,10 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     """Do all that there is to do."""
     entry.look_at_entry(screen)
     entry.look_at_devices(screen)
+    home_user.use_home_user(screen, simulator)
     actions.open_actions(screen)
     token = actions.call_all(screen, simulator)
-    home_users.get_token_for_child(screen)
+    entry.open_integration(screen)
     activity.change_another_server(screen, simulator)
     automation.make_automation(screen)
     automation.make_first_automation(screen, simulator)

@@ -52,7 +52,7 @@ class PageDialog:
     """Click through a dialog, and see that it has its texts.
 
     `texts` is where its texts are; `labels` are what servers are called, by their
-    machine identifiers, or devices, by their IDs.
+    machine identifiers, or devices, by their IDs. Home users go by their names.
     """
 
     screen: Screen
@@ -109,8 +109,10 @@ class PageDialog:
             self.screen.see(self.text(f"{texts}.data_description.{name}"))
             if name in (Field.SERVERS, Field.DEVICES):
                 self._tick(value)
-            elif name in (Field.SERVER, Field.HOME_USER):
-                self.screen.click(self.labels[value])
+            elif name == Field.SERVER:
+                self.screen.select(self.labels[value])
+            elif name == Field.HOME_USER:
+                self.screen.select(value)
             elif name == Field.SOURCES:
                 self._add(value, self.text(f"{texts}.data.{name}"))
             elif isinstance(value, str):
@@ -151,7 +153,7 @@ class PageDialog:
             if box.count() and box.evaluate("box => box.checked") != (
                 identifier in chosen
             ):
-                box.click()
+                self.screen.tick(box)
 
     def _add(self, sources: list[str], label: str) -> None:
         """Add sources by the names of their servers.

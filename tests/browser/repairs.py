@@ -48,7 +48,7 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
         screen.click("Settings")
         found = screen.see(text(f"{issue}.title", **names))
         screen.picture("unclaimed", keep=False)
-        found.click()
+        screen.use(found)
     host = server["machine_identifier"]
     slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 2}
     simulator.control.post("/faults", {**slow, "host": host})
@@ -123,7 +123,7 @@ def _repair(screen: Screen, issue: Issue, server: str, way: Way, **more: str) ->
         screen.click("Settings")
         row = screen.see(title())
         screen.picture(issue, keep=False)
-        row.click()
+        screen.use(row)
     PageDialog(screen, f"issues.{issue}.fix_flow", names).walk(way)
 
 

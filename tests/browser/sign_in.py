@@ -83,12 +83,12 @@ def sign_in_again(screen: Screen, simulator: Simulator) -> None:
     screen.click("Settings")
     dialog = _dialog(screen, simulator, ANNAS_NAME)
     with screen.step("Close the dialog half-way"):
-        screen.see(_REJECTED).click()
+        screen.use(screen.see(_REJECTED))
         dialog.do(Choose(Step.REAUTH, Step.LINK))
         screen.see(_GOES_ON)
         screen.press("Close")
     with screen.clicks_at_most(3):
-        screen.see(_REJECTED).click()
+        screen.use(screen.see(_REJECTED))
         dialog.walk(ways.renew(person(simulator, ANNA), Step.LINK, REAUTH))
 
 

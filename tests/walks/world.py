@@ -52,6 +52,11 @@ def lina(simulator: Simulator) -> dict[str, Any]:
     return next(one for one in simulator.accounts if one["title"] == LINA)
 
 
+def pin(simulator: Simulator, title: str) -> str:
+    """Return the PIN of a Home user."""
+    return next(str(one["pin"]) for one in simulator.accounts if one["title"] == title)
+
+
 def source(simulator: Simulator) -> str:
     """Return what the server in the living room can watch."""
     return f"server://{machine_identifier(simulator, BASEMENT)}"
