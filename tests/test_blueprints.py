@@ -278,8 +278,8 @@ async def test_sign_in_of_home_user(
     for _ in range(3):
         await harness.wait(freezer, timedelta(hours=1))
     assert messages(told) == [
-        "Plex rejects the sign-in of Lina. Switch to the user again under Settings, "
-        "System > Repairs."
+        "Plex rejects the sign-in of Lina. Switch to the user again under Settings "
+        "> System > Repairs."
     ]
     async_switch_again(harness.hass, entry, child)
     await harness.settle()
