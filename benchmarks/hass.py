@@ -70,8 +70,9 @@ def add_entry(
     *,
     over_http: bool = False,
     watches_source: bool = False,
+    has_home_user: bool = False,
 ) -> MockConfigEntry:
-    """Add the entry of an account with all its servers.
+    """Add the entry of an account with all its servers, and perhaps its Home user.
 
     Over http the servers have typed addresses. The watched source is the last server,
     and the first one is asked for it.
@@ -82,6 +83,25 @@ def add_entry(
     if over_http:
         for data, server in zip(stored, account.servers, strict=True):
             data |= {"url": server.url, "verify_ssl": True}
+    subentries = [
+        ConfigSubentryData(
+            data=data,
+            subentry_type="server",
+            title=server.name,
+            unique_id=server.machine_identifier,
+        )
+        for data, server in zip(stored, account.servers, strict=True)
+    ]
+    if has_home_user:
+        user = account.home_user
+        subentries.append(
+            ConfigSubentryData(
+                data={"token": user.token},
+                subentry_type="home_user",
+                title=user.title,
+                unique_id=user.uuid,
+            )
+        )
     entry = MockConfigEntry(
         domain=DOMAIN,
         title=account.title,
@@ -92,15 +112,7 @@ def add_entry(
             "api_url": world.api_url,
             "token_origin": "token",
         },
-        subentries_data=[
-            ConfigSubentryData(
-                data=data,
-                subentry_type="server",
-                title=server.name,
-                unique_id=server.machine_identifier,
-            )
-            for data, server in zip(stored, account.servers, strict=True)
-        ],
+        subentries_data=subentries,
     )
     entry.add_to_hass(hass)
     return entry
@@ -124,7 +136,8 @@ def check_reached(hass: HomeAssistant, entries: Iterable[ConfigEntry]) -> None:
             for entity in entities(hass, entry)
             if (entity.unique_id or "").endswith("_reachable")
         ]
-        if len(reached) != len(entry.subentries) or not all(reached):
+        servers = list(entry.get_subentries_of_type("server"))
+        if len(reached) != len(servers) or not all(reached):
             message = "a server was not reached"
             raise RuntimeError(message)
 

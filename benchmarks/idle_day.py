@@ -3,7 +3,7 @@
 `python -m benchmarks.idle_day WORLD POLLED` runs Home Assistant and the integration
 through a day, from timer to timer: with servers that offer sockets and with servers that
 refuse them, each without a transient token and with one. The first server has a watched
-source.
+source. A further day counts the requests for a Home user.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ def main() -> None:
             "without": asyncio.run(_day(world, is_listening, with_token=False)),
             "with a token": asyncio.run(_day(world, is_listening, with_token=True)),
         }
+    found["home user"] = asyncio.run(_home_user_day(listening))
     print(json.dumps(found))
 
 
@@ -60,6 +61,16 @@ async def _day(world: World, is_listening: bool, *, with_token: bool) -> dict[st
         "requests": {name: requests[host] for name, host in hosts.items()},
         "polls": polls,
     }
+
+
+async def _home_user_day(world: World) -> int:
+    """Let a day pass; return the requests to plex.tv for a Home user."""
+    user = world.accounts[0].home_user
+    with passing_time() as passing:
+        async with Household.running(world, has_home_user=True):
+            before = world.requests_of(user)
+            await passing.let_pass(DAY.total_seconds())
+            return world.requests_of(user) - before
 
 
 def _core_plex() -> dict[str, int]:

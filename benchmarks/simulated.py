@@ -26,6 +26,15 @@ class SimulatedServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedHomeUser:
+    """A managed user of an account's Plex Home, with the token of a switch."""
+
+    uuid: str
+    title: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedAccount:
     """One account, with everything that its clients know."""
 
@@ -36,6 +45,7 @@ class SimulatedAccount:
     title: str
     token: str
     servers: tuple[SimulatedServer, ...]
+    home_user: SimulatedHomeUser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class World:
             account["servers"] = tuple(
                 SimulatedServer(**server) for server in account["servers"]
             )
+            account["home_user"] = SimulatedHomeUser(**account["home_user"])
         data["accounts"] = tuple(
             SimulatedAccount(**account) for account in data["accounts"]
         )
@@ -73,6 +84,14 @@ class World:
     def requests(self) -> Counter[str]:
         """Return the number of requests by host; plex.tv is one of them."""
         return Counter(str(record["host"]) for record in self.records())
+
+    def requests_of(self, user: SimulatedHomeUser) -> int:
+        """Return the number of requests to plex.tv with the token of a Home user."""
+        return sum(
+            record["host"] == "plex.tv"
+            and record["headers"].get("X-Plex-Token") == user.token
+            for record in self.records()
+        )
 
     def _ask(self, path: str, fields: dict[str, Any] | None = None) -> Any:
         """Request an address of the simulator's control; fields are posted."""

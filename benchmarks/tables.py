@@ -58,6 +58,7 @@ def idle_day_table(figures: dict[str, Any]) -> str:
         for way in ("sockets", "polling")
         for key, title in _TITLES.items()
     ]
+    rows.append(("more for each Home user", str(days["home user"]), "0", "0", "–"))
     core = days["core"]
     rows.append(("core `plex`", str(core["plex.tv"]), str(core["server"]), "–", "–"))
     return _table(f" | {' | '.join(_HOSTS)} | CPU", rows)

@@ -12,6 +12,7 @@ from .spread import Spread, difference, ratio, short, spread
 
 SEEN_SECONDS = {"stop": 5, "return": 5, "restart": 10, "crash": round(2 * HEARTBEAT)}
 PLEX_TV_REQUESTS = 100
+HOME_USER_REQUESTS = 24
 SERVER_REQUESTS = {"sockets": 120, "polling": 300}
 IDLE_CPU_SECONDS = {"sockets": 1.5, "polling": 2.5}
 SET_UP_MS = 15
@@ -79,6 +80,11 @@ def _idle_day(figures: dict[str, Any]) -> Iterator[Target]:
         for day in days[way].values()
     )
     yield _at_most("idle day: requests to plex.tv", most, PLEX_TV_REQUESTS)
+    yield _at_most(
+        "idle day: requests to plex.tv for a Home user",
+        days["home user"],
+        HOME_USER_REQUESTS,
+    )
     for way, limit in SERVER_REQUESTS.items():
         for key, title, factor in (
             ("without", "no transient token", 1),

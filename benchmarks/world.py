@@ -16,7 +16,7 @@ import pyotp
 
 from tests.plex_simulator import PlexSimulator, Subscription
 
-from .simulated import SimulatedAccount, SimulatedServer, World
+from .simulated import SimulatedAccount, SimulatedHomeUser, SimulatedServer, World
 
 CLIENT_IDENTIFIER = "3c0d8a4e-7f4e-4c0b-9d55-5b3a3b6c2f10"
 
@@ -79,13 +79,16 @@ async def _add_account(
         title=f"User {number}",
         totp_secret=secret,
         subscription=Subscription.lifetime(now),
-        home=True,
-        home_size=2,
-        home_admin=True,
     )
     account.phantoms = phantoms
+    user = simulator.add_account(
+        "", title=f"Child of {account.title}", password=None, restricted=True
+    )
+    simulator.homes.add(account, user)
     added = [
-        await simulator.add_server(f"Server {number}-{index}", account)
+        await simulator.add_server(
+            f"Server {number}-{index}", account, shared_with=[user]
+        )
         for index in range(servers)
     ]
     assert account.password is not None
@@ -105,6 +108,11 @@ async def _add_account(
                 token=server.access_token_for(account),
             )
             for server in added
+        ),
+        home_user=SimulatedHomeUser(
+            uuid=user.uuid,
+            title=user.title,
+            token=user.sign_in_token(CLIENT_IDENTIFIER),
         ),
     )
 

@@ -31,7 +31,7 @@ from .api.fault_matrix import REPORT_PROPERTY, render_table
 from .fault_catalogue import FAULTS
 from .harness import NOON, Harness, SnapshotPlatform, async_add_kind
 from .helpers import everything_enabled, subentry_of
-from .plex_simulator import MediaServer, PlexDirectResolver, PlexSimulator
+from .plex_simulator import Account, MediaServer, PlexDirectResolver, PlexSimulator
 from .plex_simulator.worlds import DemoWorld, demo
 from .repair_dialog import OpenRepair, RepairDialog
 
@@ -254,13 +254,13 @@ def plex_direct(dns: Dns, simulator: PlexSimulator) -> Iterator[None]:
 
 @pytest.fixture
 def open_repair(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> OpenRepair:
-    """Return what opens the repair of a server's issue that is there."""
+    """Return what opens the repair of an issue of a server or a Home user."""
 
     async def _async_open(
-        entry: MockConfigEntry, server: MediaServer, key: str
+        entry: MockConfigEntry, of: MediaServer | Account, key: str
     ) -> RepairDialog:
         assert await async_setup_component(hass, "repairs", {})
-        issue_id = f"{key}_{subentry_of(entry, server).subentry_id}"
+        issue_id = f"{key}_{subentry_of(entry, of).subentry_id}"
         assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is not None
         dialog = RepairDialog(await hass_client(), key, issue_id)
         await dialog.start()

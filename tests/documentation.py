@@ -15,8 +15,10 @@ INTEGRATION = ROOT / "custom_components" / DOMAIN
 DOCS = ROOT / "docs"
 IMAGES = DOCS / "images"
 
-# All but those of the sources of a server, which have no description.
-ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
+type Entities = dict[str, tuple[EntityDescription, ...]]
+
+# Of accounts and servers, but for the sources of a server, which have no description.
+ENTITIES: Entities = {
     "binary_sensor": (
         binary_sensor.SIGN_IN,
         *binary_sensor.ACCOUNT_BINARY_SENSORS,
@@ -33,6 +35,10 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
         sensor.CONNECTION,
         *sensor.SERVER_SENSORS,
     ),
+}
+HOME_USER_ENTITIES: Entities = {
+    "binary_sensor": (binary_sensor.SIGN_IN,),
+    "sensor": (sensor.HOME_USER_SERVERS,),
 }
 
 

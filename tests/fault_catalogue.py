@@ -433,6 +433,11 @@ SERVER_LIST_CAUSES: Final = [
     )
     for cause in PLEX_TV_CAUSES
 ]
+# The same while a Plex Home is asked for its users, or to switch to one.
+HOME_USER_CAUSES: Final = [
+    replace(cause, key=_BESIDE_SERVERS.get(cause.key, cause.key))
+    for cause in PLEX_TV_CAUSES
+]
 # What an address can answer when it is asked who it is: told of the whole form,
 SERVER_CAUSES: Final = _causes(
     *_OUTAGES,

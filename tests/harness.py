@@ -12,9 +12,14 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_auth.const import DOMAIN, TokenOrigin
+from custom_components.plex_auth.const import (
+    CONF_CLIENT_IDENTIFIER,
+    DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
+    TokenOrigin,
+)
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryData
-from homeassistant.const import Platform
+from homeassistant.const import CONF_TOKEN, Platform
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -23,6 +28,7 @@ from .helpers import (
     async_add_account,
     async_pass,
     async_settle,
+    home_user_data,
     reauth_flows,
     server_data,
     subentry_of,
@@ -93,6 +99,21 @@ class Harness:
             entry, subentry, data={**subentry.data, **data}
         )
 
+    async def add_home_user(self, entry: MockConfigEntry, user: Account) -> str:
+        """Add a user of the Home to an entry as its dialog does; return the token."""
+        token = user.sign_in_token(entry.data[CONF_CLIENT_IDENTIFIER])
+        self.hass.config_entries.async_add_subentry(
+            entry,
+            ConfigSubentry(
+                data=MappingProxyType({CONF_TOKEN: token}),
+                subentry_type=SUBENTRY_TYPE_HOME_USER,
+                title=user.title,
+                unique_id=user.uuid,
+            ),
+        )
+        await self.settle()
+        return token
+
     async def add_hidden_server(
         self, *, remote_access: bool = False, relay: bool = False
     ) -> MediaServer:
@@ -106,13 +127,13 @@ class Harness:
         )
 
     async def remove(
-        self, entry: MockConfigEntry, server: MediaServer | None = None
+        self, entry: MockConfigEntry, of: MediaServer | Account | None = None
     ) -> None:
-        """Remove an entry, or only one of its servers."""
-        if server is None:
+        """Remove an entry, or only one of its servers or Home users."""
+        if of is None:
             await self.hass.config_entries.async_remove(entry.entry_id)
         else:
-            subentry_id = subentry_of(entry, server).subentry_id
+            subentry_id = subentry_of(entry, of).subentry_id
             self.hass.config_entries.async_remove_subentry(entry, subentry_id)
         await self.settle()
 
@@ -160,6 +181,12 @@ class Harness:
         response = await self.call("get_transient_token", device_id=device.id)
         return str(response["token"])
 
+    def home_user_device(self, user: Account, of: Account | None = None) -> str:
+        """Return the ID of the device of a Home user, of Anna's account or another."""
+        identifier = (DOMAIN, f"{(of or self.anna).uuid}_home_user_{user.uuid}")
+        (device,) = dr.async_get(self.hass).async_get_devices(identifiers={identifier})
+        return device.id
+
     def reauth_flows(self, entry: MockConfigEntry) -> int:
         """Return how many dialogs ask to sign in to an account again."""
         return reauth_flows(self.hass, entry)
@@ -167,7 +194,8 @@ class Harness:
     def entity_id(self, name: str, *of: Account | MediaServer) -> str:
         """Return the entity that `name`, written platform.key, means.
 
-        It is of an account, Anna unless another is given, or of one of its servers.
+        It is of an account, Anna unless another is given, or of one of its servers, or
+        of a user of Anna's Home.
         """
         found = self._find(name, *of)
         assert found is not None, name
@@ -179,7 +207,11 @@ class Harness:
         account = next((one for one in of if isinstance(one, Account)), self.anna)
         server = next((one for one in of if isinstance(one, MediaServer)), self.server)
         registry = er.async_get(self.hass)
-        for owner in (account.uuid, f"{account.uuid}_{server.machine_identifier}"):
+        for owner in (
+            account.uuid,
+            f"{account.uuid}_{server.machine_identifier}",
+            f"{self.anna.uuid}_home_user_{account.uuid}",
+        ):
             unique_id = f"{owner}_{key}"
             found = registry.async_get_entity_id(platform, DOMAIN, unique_id)
             if found is not None:
@@ -212,6 +244,8 @@ async def async_add_kind(
 ) -> MockConfigEntry:
     """Set up one kind of account, with the entities of one platform."""
     world = await async_fixed_world(simulator)
-    servers = [world.attic, world.cellar] if kind == "plex_pass" else [world.attic]
+    added: list[MediaServer | ConfigSubentryData] = [world.attic]
+    if kind == "plex_pass":
+        added += [world.cellar, home_user_data(world.child, world.attic)]
     with patch("custom_components.plex_auth.PLATFORMS", [platform]):
-        return await async_add_account(hass, simulator, getattr(world, kind), servers)
+        return await async_add_account(hass, simulator, getattr(world, kind), added)

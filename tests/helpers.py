@@ -20,6 +20,7 @@ from custom_components.plex_auth import const
 from custom_components.plex_auth.api.known_server import KnownServer
 from custom_components.plex_auth.api.models import OWN_ACCOUNT, Connection
 from custom_components.plex_auth.coordinator import AccountCoordinator
+from custom_components.plex_auth.home_user_coordinator import HomeUserCoordinator
 from custom_components.plex_auth.server_coordinator import ServerCoordinator
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
@@ -88,6 +89,27 @@ def server_data(
         subentry_type=const.SUBENTRY_TYPE_SERVER,
         title=server.name,
         unique_id=server.machine_identifier,
+    )
+
+
+def home_user_data(
+    user: Account, *servers: MediaServer, token: str | None = None
+) -> ConfigSubentryData:
+    """Return the subentry of a Home user for whom plex.tv has listed some servers.
+
+    The token is a new one of another client unless it is given.
+    """
+    tokens = {
+        server.machine_identifier: server.access_token_for(user) for server in servers
+    }
+    return ConfigSubentryData(
+        data={
+            CONF_TOKEN: token or user.sign_in_token(str(uuid4())),
+            const.CONF_SERVER_TOKENS: tokens,
+        },
+        subentry_type=const.SUBENTRY_TYPE_HOME_USER,
+        title=user.title,
+        unique_id=user.uuid,
     )
 
 
@@ -212,14 +234,11 @@ def account_coordinator(entry: MockConfigEntry) -> AccountCoordinator:
     return coordinator
 
 
-def subentry_of(entry: MockConfigEntry, server: MediaServer) -> ConfigSubentry:
-    """Return the subentry of a server."""
+def subentry_of(entry: MockConfigEntry, of: MediaServer | Account) -> ConfigSubentry:
+    """Return the subentry of a server or a Home user."""
+    unique_id = of.uuid if isinstance(of, Account) else of.machine_identifier
     subentries: Iterable[ConfigSubentry] = entry.subentries.values()
-    return next(
-        subentry
-        for subentry in subentries
-        if subentry.unique_id == server.machine_identifier
-    )
+    return next(subentry for subentry in subentries if subentry.unique_id == unique_id)
 
 
 def server_coordinator(
@@ -228,6 +247,14 @@ def server_coordinator(
     """Return the coordinator of a server of a loaded entry."""
     coordinator: ServerCoordinator = entry.runtime_data.servers[
         subentry_of(entry, server).subentry_id
+    ]
+    return coordinator
+
+
+def home_user_coordinator(entry: MockConfigEntry, user: Account) -> HomeUserCoordinator:
+    """Return the coordinator of a Home user of a loaded entry."""
+    coordinator: HomeUserCoordinator = entry.runtime_data.home_users[
+        subentry_of(entry, user).subentry_id
     ]
     return coordinator
 
@@ -255,11 +282,18 @@ def entity_of(
 
 
 def device_of(
-    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer | None = None
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    of: MediaServer | Account | None = None,
 ) -> dr.DeviceEntry:
-    """Return the device of a server, or of the account itself."""
-    parts = [entry.unique_id, server.machine_identifier if server else None]
-    identifier = (const.DOMAIN, "_".join(part for part in parts if part))
+    """Return the device of a server or a Home user, or of the account itself."""
+    match of:
+        case None:
+            identifier = const.DOMAIN, str(entry.unique_id)
+        case Account():
+            identifier = const.DOMAIN, f"{entry.unique_id}_home_user_{of.uuid}"
+        case MediaServer():
+            identifier = const.DOMAIN, f"{entry.unique_id}_{of.machine_identifier}"
     return next(
         device
         for device in dr.async_entries_for_config_entry(

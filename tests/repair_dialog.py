@@ -11,8 +11,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.plex_auth.const import DOMAIN
 
-from .plex_simulator import MediaServer
+from .plex_simulator import Account, MediaServer
 from .walks.markdown import check_names
+from .walks.names import SECRET_FIELDS
 from .walks.texts import texts_of
 
 URL = "/api/repairs/issues/fix"
@@ -70,7 +71,7 @@ class RepairDialog:
                 assert texts["data"][field["name"]]
                 assert texts["data_description"][field["name"]]
                 # What was typed is shown again, secrets excepted.
-                is_secret = field["name"] == "token"
+                is_secret = field["name"] in SECRET_FIELDS
                 typed = None if is_secret else self._typed.get(field["name"])
                 shown = field.get("description", {}).get("suggested_value")
                 assert shown == typed
@@ -85,7 +86,9 @@ class RepairDialog:
             _check_placeholders(told, given)
 
 
-type OpenRepair = Callable[[MockConfigEntry, MediaServer, str], Awaitable[RepairDialog]]
+type OpenRepair = Callable[
+    [MockConfigEntry, MediaServer | Account, str], Awaitable[RepairDialog]
+]
 
 
 def _check_placeholders(texts: object, given: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import aiohttp
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
     async_fire_time_changed,
     async_mock_service,
 )
@@ -21,6 +22,7 @@ from homeassistant.setup import async_setup_component
 from .documentation import PAGES
 from .harness import Harness
 from .helpers import account_coordinator, async_settle, until
+from .home_users import async_add_home_user, async_switch_again
 from .plex_simulator import Client, Fault
 from .plex_simulator.media_server import PICTURE
 
@@ -105,6 +107,63 @@ async def test_sign_in(
         await harness.wait(freezer, HALF_AN_HOUR)
     await harness.reload(entry)
     assert messages(told) == ["Anna has to sign in again."]
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+async def test_sign_in_of_home_user(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    told: list[ServiceCall],
+    is_reloaded: bool,
+) -> None:
+    """The triggers and the condition take a Home user's Sign-in; an outage is nothing.
+
+    What happens while Home Assistant is off triggers nothing, unlike with an account.
+    """
+    child = harness.world.home.child
+    await async_add_home_user(harness, entry, child)
+    sign_in = {"entity_id": harness.entity_id("binary_sensor.sign_in", child)}
+    is_valid = {"condition": "plex_auth.sign_in_is_valid", "target": sign_in}
+    message = "{{ trigger.to_state.name }}: {{ trigger.to_state.state }}"
+    tell = {"action": "notify.mobile_app_phone", "data": {"message": message}}
+    automations = [
+        {
+            "triggers": {"trigger": "plex_auth.sign_in_rejected", "target": sign_in},
+            "conditions": {"condition": "not", "conditions": [is_valid]},
+            "actions": tell,
+        },
+        {
+            "triggers": {"trigger": "plex_auth.sign_in_accepted", "target": sign_in},
+            "conditions": is_valid,
+            "actions": tell,
+        },
+    ]
+    if is_reloaded:
+        await harness.hass.config_entries.async_unload(entry.entry_id)
+        harness.hass.states.async_remove(sign_in["entity_id"])
+        child.revoke_tokens()
+    assert await async_setup_component(
+        harness.hass, "automation", {"automation": automations}
+    )
+    if is_reloaded:
+        await harness.hass.config_entries.async_setup(entry.entry_id)
+        await harness.wait(freezer, timedelta(hours=1))
+        assert harness.state("binary_sensor.sign_in", child) == "on"
+        assert told == []
+        return
+    harness.simulator.faults.set("resources", Fault.html(502))
+    await harness.wait(freezer, timedelta(hours=1))
+    assert harness.state("binary_sensor.sign_in", child) == "unavailable"
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, timedelta(hours=1))
+    assert told == []
+    child.revoke_tokens()
+    for _ in range(2):
+        await harness.wait(freezer, timedelta(hours=1))
+    async_switch_again(harness.hass, entry, child)
+    await harness.settle()
+    assert messages(told) == ["Lina Sign-in: on", "Lina Sign-in: off"]
 
 
 async def test_sign_in_of_all(

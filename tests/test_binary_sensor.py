@@ -6,7 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from homeassistant.const import STATE_UNKNOWN, Platform
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 
 from .harness import Harness, SnapshotPlatform
 from .helpers import account_coordinator, disabled_at_first
@@ -154,3 +154,21 @@ async def test_two_accounts(harness: Harness) -> None:
         )
         == 3
     )
+
+
+async def test_sign_in_of_a_home_user(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """It is a problem of that user alone, and not known while plex.tv is away."""
+    child = harness.world.home.child
+    harness.simulator.faults.set("resources", Fault.status(503))
+    await harness.add_home_user(entry, child)
+    name = "binary_sensor.sign_in"
+    assert harness.state(name, child) == STATE_UNAVAILABLE
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, timedelta(hours=1, seconds=1))
+    assert harness.state(name, child) == "off"
+    child.revoke_tokens()
+    await harness.wait(freezer, timedelta(hours=1, seconds=1))
+    assert harness.state(name, child) == "on"
+    assert harness.state(name) == "off"

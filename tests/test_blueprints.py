@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.common import (
     mock_platform,
 )
 import voluptuous as vol
+from yarl import URL
 
 from custom_components.plex_auth.const import DOMAIN
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
@@ -42,6 +43,7 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from .harness import Harness
 from .helpers import account_coordinator, async_settle, device_of, until
+from .home_users import async_add_home_user, async_switch_again
 from .plex_simulator import Account, Client, Fault, Subscription
 from .walks.markdown import elements, words
 
@@ -110,7 +112,7 @@ def test_loads(name: str) -> None:
     """A blueprint is valid, says where it comes from and what it needs."""
     blueprint = load(name)
     assert blueprint.validate() is None
-    assert blueprint.name.startswith("Plex: ")
+    assert "Plex" in blueprint.name
     metadata = blueprint.metadata
     assert metadata["source_url"] == f"{ADDRESS}/{name}"
     assert metadata["homeassistant"]["min_version"] == "2026.10.0"
@@ -188,8 +190,8 @@ async def test_sign_in_stopped(
     for _ in range(3):
         await harness.wait(freezer, POLL)
     assert messages(told) == [
-        "Plex rejects the sign-in of Carla. Sign in again under Settings, Devices "
-        "& services, Plex Auth."
+        "Plex rejects the sign-in of Carla. Sign in again under Settings > Devices "
+        "& services > Plex Auth."
     ]
     await async_sign_in_again(harness.hass, entry, harness.world.yearly)
     assert messages(told)[1:] == ["Plex accepts the sign-in of Carla again."]
@@ -256,8 +258,39 @@ async def test_sign_in_stopped_without_choices(
     assert len(calls) == 1
 
 
+async def test_sign_in_of_home_user(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    told: list[ServiceCall],
+) -> None:
+    """It tells where to switch to a Home user again, and that this is done."""
+    child = harness.world.home.child
+    await async_add_home_user(harness, entry, child)
+    await async_use(
+        harness.hass,
+        "sign_in_stopped.yaml",
+        accounts={"entity_id": harness.entity_id("binary_sensor.sign_in", child)},
+        rejected_actions=[TELL],
+        accepted_actions=[TELL],
+    )
+    child.revoke_tokens()
+    for _ in range(3):
+        await harness.wait(freezer, timedelta(hours=1))
+    assert messages(told) == [
+        "Plex rejects the sign-in of Lina. Switch to the user again under Settings "
+        "> System > Repairs."
+    ]
+    async_switch_again(harness.hass, entry, child)
+    await harness.settle()
+    assert messages(told)[1:] == ["Plex accepts the sign-in of Lina again."]
+
+
 async def async_film_night(
-    harness: Harness, entry: MockConfigEntry, **inputs: Any
+    harness: Harness,
+    entry: MockConfigEntry,
+    path: str = "/library/metadata/1/thumb",
+    **inputs: Any,
 ) -> Callable[[], Awaitable[list[ServiceCall]]]:
     """Play something of the server on film nights; return what lets one begin."""
     calls: list[ServiceCall] = async_mock_service(
@@ -268,7 +301,7 @@ async def async_film_night(
         "play_with_transient_token.yaml",
         when=[{"trigger": "event", "event_type": "film_night"}],
         server=device_of(harness.hass, entry, harness.server).id,
-        path="/library/metadata/1/thumb",
+        path=path,
         players={"entity_id": "media_player.tv"},
         **inputs,
     )
@@ -312,6 +345,57 @@ async def test_play_nothing_without_the_server(
     begin = await async_film_night(harness, entry)
     await harness.server.stop()
     assert await begin() == []
+
+
+@pytest.mark.parametrize(
+    ("is_item", "is_shared", "status"),
+    [
+        (True, True, 200),
+        (False, True, 200),
+        (True, False, None),
+        (False, False, 403),
+    ],
+)
+async def test_play_as_home_user(
+    harness: Harness,
+    entry: MockConfigEntry,
+    is_item: bool,
+    is_shared: bool,
+    status: int | None,
+) -> None:
+    """A child's URL plays what the child may see: what else is named is not played.
+
+    The path of a file is taken as it is, and the server refuses it.
+    """
+    home = harness.world.home
+    film = home.film if is_shared else harness.world.film
+    file = film.versions[0][0]
+    begin = await async_film_night(
+        harness,
+        entry,
+        film.path if is_item else file.key,
+        home_user=await async_add_home_user(harness, entry, home.child),
+    )
+    calls = await begin()
+    assert len(calls) == (0 if status is None else 1)
+    async with aiohttp.ClientSession() as session:
+        for call in calls:
+            url = call.data["media"]["media_content_id"]
+            async with session.get(url) as response:
+                assert response.status == status
+                assert (await response.read() == file.content) is is_shared
+    for issued in harness.server.transient_tokens.values():
+        assert issued.account is home.child
+
+
+async def test_play_what_is_quoted(harness: Harness, entry: MockConfigEntry) -> None:
+    """Whatever a path has in it, the action gets it as it is."""
+    path = """/library/metadata/1/thumb?title='{"a"}'\\n&b=\\"""
+    begin = await async_film_night(harness, entry, path)
+    [call] = await begin()
+    shown = URL(call.data["media"]["media_content_id"])
+    assert shown.query["title"] == """'{"a"}'\\n"""
+    assert shown.query["b"] == "\\"
 
 
 def cancelled(day: int, state: str = "active") -> Subscription:
@@ -460,8 +544,8 @@ async def test_name_of_an_account_that_is_rejected(
     check_told(
         told,
         shown,
-        f"Plex rejects the sign-in of {HOSTILE}. Sign in again under Settings, Devices "
-        "& services, Plex Auth.",
+        f"Plex rejects the sign-in of {HOSTILE}. Sign in again under Settings > Devices "
+        "& services > Plex Auth.",
     )
 
 

@@ -71,6 +71,18 @@ async def test_after_a_rejection(
     assert harness.reauth_flows(entry) == 0
 
 
+async def test_while_the_account_is_reloaded(harness: Harness) -> None:
+    """A reload ends what a press has begun, which is no failure of the press."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.simulator.requests.clear()
+    harness.simulator.faults.set("user", Fault.delay(60), times=1)
+    press = asyncio.create_task(async_press(harness))
+    await async_arrival(harness.simulator, "user")
+    await harness.reload(entry)
+    await press
+    assert harness.state("binary_sensor.sign_in") == "off"
+
+
 async def async_update_entities(harness: Harness) -> None:
     """Update entities of the account and its devices with Home Assistant's action."""
     assert await async_setup_component(harness.hass, "homeassistant", {})
@@ -100,7 +112,7 @@ async def test_while_peace_is_wanted(
     with pytest.raises(HomeAssistantError) as caught:
         await async_press(harness)
     assert str(caught.value) == (
-        "plex.tv asked for no more requests until 13:02:00. Try again after that"
+        "plex.tv accepts no more requests until 13:02:00. Try again after that"
     )
     await async_update_entities(harness)
     assert not harness.asked()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from unittest.mock import patch
 from uuid import UUID
 
@@ -329,9 +330,15 @@ def test_table() -> None:
         frozenset[str]().union(*table.values())
         for table in (CONFIG_TABLE, SUBENTRY_TABLE)
     )
-    assert texts_of("config.error").keys() == config
+    assert errors_of("config") == config
     named = {"unprotected_only"}  # by the tests of flows/checks.py
-    assert texts_of("config_subentries.server.error").keys() == subentry | named
+    assert errors_of("config_subentries.server") == subentry | named
+
+
+def errors_of(section: str) -> set[str]:
+    """Return the keys of a section's errors, among which its hints stand."""
+    keys = texts_of(f"{section}.error")
+    return {key for key in keys if not key.startswith("hint_")}
 
 
 # Every way in, and what it leaves behind
@@ -481,6 +488,34 @@ async def test_own_servers_are_chosen(people: People, world: DemoWorld) -> None:
     assert entry.state is ConfigEntryState.LOADED
 
 
+@pytest.mark.parametrize(
+    ("account", "away", "hints"),
+    [
+        ("anna", (), ["hint_own", "hint_shared"]),
+        ("anna", ("living_room",), ["hint_own", "hint_away", "hint_shared"]),
+        ("anna", ("living_room", "basement"), ["hint_away", "hint_shared"]),
+        ("carla", (), ["hint_own"]),
+    ],
+)
+async def test_hints_about_servers(
+    people: People,
+    world: DemoWorld,
+    account: str,
+    away: tuple[str, ...],
+    hints: list[str],
+) -> None:
+    """What is preselected, and what owners look like, is told where there is such."""
+    for name in away:
+        server: MediaServer = getattr(world, name)
+        server.presence = False
+        server.last_seen_at = datetime(2020, 1, 1, tzinfo=UTC)
+    people.account = people.simulator.accounts[account]
+    dialog = await async_sign_in(people, "password")
+    assert dialog.result["description_placeholders"]["hints_md"] == " ".join(
+        text(f"config.error.{hint}") for hint in hints
+    )
+
+
 async def test_absent_server_can_be_chosen(people: People, world: DemoWorld) -> None:
     """A server that plex.tv calls absent is offered, and works all the same."""
     world.living_room.presence = False
@@ -579,6 +614,11 @@ async def test_same_account_in_two_dialogs(people: People) -> None:
     }
 
 
+def in_use(dialog: Dialog) -> str:
+    """Return what a menu says that `advanced` has set."""
+    return str(dialog.result["description_placeholders"]["in_use_md"])
+
+
 async def async_type_advanced(dialog: Dialog, **typed: str) -> None:
     """Type into `advanced`, and come back to the menu."""
     menu = dialog.step
@@ -593,6 +633,7 @@ async def test_typed_client_identifier(people: People) -> None:
     await async_type_advanced(
         dialog, api_url=f" {people.api_url}/ ", client_identifier=" my-client "
     )
+    assert in_use(dialog).endswith(r"Client identifier in use: my\-client.")
     await dialog.choose("password")
     await dialog.submit(people.right("password"))
     await dialog.submit({})
@@ -629,6 +670,7 @@ async def test_plex_tv_is_the_default(people: People) -> None:
         await dialog.start(DOMAIN, source=SOURCE_USER)
         if typed is not None:
             await async_type_advanced(dialog, **typed)
+        assert in_use(dialog) == ""
         await dialog.choose("password")
         await dialog.submit({"username": "ben", "password": "unsent"})
         assert dialog.errors == {"base": "dns_error"}
@@ -650,6 +692,9 @@ async def test_reconfigure_changes_the_address(people: People) -> None:
     assert dialog.fields == ["api_url"]
     assert dialog.shown == {"api_url": old}
     await dialog.submit({"api_url": "https://localhost:1/api/v2"})
+    assert in_use(dialog) == (
+        r"Plex API address in use: https\:\/\/localhost\:1\/api\/v2."
+    )
     await dialog.choose("password")
     assert dialog.shown == {"username": "ben"}
     right = people.right("password")
@@ -847,6 +892,7 @@ async def async_open_link(people: People, *, seconds: float) -> Dialog:
     shown = dialog.result["description_placeholders"]
     assert (shown["code"], shown["url"]) == (pin.code, url)
     assert f'data="{url}"' in shown["qr"]
+    assert 'margin="4"' in shown["qr"]
     return dialog
 
 

@@ -1,7 +1,9 @@
 """Diagnostics say what helps and name nobody."""
 
+from collections.abc import Callable
 from dataclasses import replace
 import json
+from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -19,11 +21,13 @@ from .helpers import (
     account_coordinator,
     async_add_account,
     device_of,
+    home_user_coordinator,
+    home_user_data,
     server_coordinator,
     until,
 )
 from .plex_simulator import Fault, PlexSimulator
-from .plex_simulator.worlds import FixedWorld, async_fixed_world
+from .plex_simulator.worlds import CHILD_PIN, FixedWorld, async_fixed_world
 
 
 @pytest.fixture
@@ -37,8 +41,28 @@ async def fixed(hass: HomeAssistant, simulator: PlexSimulator) -> FixedWorld:
 async def paula(
     hass: HomeAssistant, simulator: PlexSimulator, fixed: FixedWorld
 ) -> MockConfigEntry:
-    """Return the entry of an account with a server."""
-    return await async_add_account(hass, simulator, fixed.plex_pass, [fixed.attic])
+    """Return the entry of an account with a server and a Home user."""
+    user = home_user_data(fixed.child, fixed.attic)
+    return await async_add_account(
+        hass, simulator, fixed.plex_pass, [fixed.attic, user]
+    )
+
+
+def assert_names_nobody(
+    found: dict[str, Any], simulator: PlexSimulator, fixed: FixedWorld
+) -> None:
+    """Assert that diagnostics have no secret, name, address or identifier."""
+    text = json.dumps(found)
+    names = {"paula", "Paula", "paula@example.com", "Attic", "Cellar", "127.0.0.1"}
+    names |= {fixed.child.title, CHILD_PIN}
+    identifiers = {
+        fixed.plex_pass.uuid,
+        fixed.child.uuid,
+        fixed.attic.machine_identifier,
+    }
+    assert not [
+        word for word in simulator.secrets() | names | identifiers if word in text
+    ]
 
 
 async def test_entry(
@@ -54,12 +78,60 @@ async def test_entry(
     await until(lambda: notifications.is_refused)
     found = await get_diagnostics_for_config_entry(hass, hass_client, paula)
     assert found == snapshot
-    text = json.dumps(found)
-    names = {"paula", "Paula", "paula@example.com", "Attic", "Cellar", "127.0.0.1"}
-    identifiers = {fixed.plex_pass.uuid, fixed.attic.machine_identifier}
-    assert not [
-        word for word in simulator.secrets() | names | identifiers if word in text
+    assert_names_nobody(found, simulator, fixed)
+
+
+async def test_entry_that_is_not_loaded(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    simulator: PlexSimulator,
+    fixed: FixedWorld,
+    paula: MockConfigEntry,
+) -> None:
+    """What is stored is counted; no server is taken for a Home user or the reverse."""
+    devices = [device_of(hass, paula, of) for of in (None, fixed.attic, fixed.child)]
+    await hass.config_entries.async_unload(paula.entry_id)
+    found = await get_diagnostics_for_config_entry(hass, hass_client, paula)
+    assert found["state"] == "not_loaded"
+    assert found["home_users"] == [{"known_servers": 1}]
+    assert [server["known_token"] for server in found["servers"]] == [True]
+    assert_names_nobody(found, simulator, fixed)
+    account, server, user = [
+        await get_diagnostics_for_device(hass, hass_client, paula, device)
+        for device in devices
     ]
+    assert account["token_origin"] == "password"
+    assert server["known_token"] is True
+    assert user == {"state": "not_loaded", "known_servers": 1}
+    assert_names_nobody({"found": [account, server, user]}, simulator, fixed)
+
+
+async def test_home_user(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    simulator: PlexSimulator,
+    fixed: FixedWorld,
+    paula: MockConfigEntry,
+) -> None:
+    """A Home user's diagnostics tell a rejection from an outage."""
+    device = device_of(hass, paula, fixed.child)
+    user = home_user_coordinator(paula, fixed.child)
+    expected: dict[str, Any] = {"known_servers": 1, "listed_servers": 1}
+    steps: tuple[tuple[Callable[[], object], bool | None, str | None], ...] = (
+        (lambda: None, False, None),
+        (fixed.child.revoke_tokens, True, "TokenRejectedError"),
+        (
+            lambda: simulator.faults.set("resources", Fault.status(503)),
+            None,
+            "UnavailableError",
+        ),
+    )
+    for change, rejected, failure in steps:
+        change()
+        await user.async_poll()
+        found = await get_diagnostics_for_device(hass, hass_client, paula, device)
+        assert found == expected | {"rejected": rejected, "failure": failure}
+        assert_names_nobody(found, simulator, fixed)
 
 
 async def test_devices(

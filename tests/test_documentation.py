@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from custom_components.plex_auth.const import DOMAIN
 from custom_components.plex_auth.issues import _LEARN_MORE
 from homeassistant.util.yaml import load_yaml_dict
 
@@ -46,15 +47,77 @@ def test_pictures() -> None:
     }
     assert {file for file in IMAGES.iterdir() if file not in shown} == set()
     for page in PAGES.values():
-        assert "![](" not in page
+        for words in re.findall(r"!\[([^]]*)\]\([\w/]*images/", page):
+            assert len(words.split()) > 5, words
+            assert "same" not in words.split(), words
+
+
+def test_link_texts() -> None:
+    """A link says where it leads, also to somebody who hears the links alone."""
+    for name, page in PAGES.items():
+        for words in re.findall(r"(?<!!)\[([^]]+)\]\(", page):
+            assert words.casefold() not in {"above", "below", "here", "more", "why"}, (
+                name
+            )
 
 
 def test_contents() -> None:
     """The list at the top of a page names all of its chapters, in order."""
-    for name in ("actions", "entities", "setup", "troubleshooting"):
+    for name in (
+        "actions",
+        "entities",
+        "faq",
+        "home-users",
+        "recipes",
+        "setup",
+        "troubleshooting",
+    ):
         page = PAGES[f"docs/{name}.md"]
-        listed = re.findall(r"^- \[(.+?)\]\(#", page, re.MULTILINE)
+        top, _, _ = page.partition("\n## ")
+        listed = re.findall(r"^- \[(.+?)\]\(#", top, re.MULTILINE)
         assert listed == list(page.chapters()), name
+
+
+def test_headings() -> None:
+    """No page has the same heading twice, so each can be linked."""
+    for name, page in PAGES.items():
+        if name != "CHANGELOG.md":
+            headings = re.findall(
+                r"^#+ (.+)$", re.sub(r"(?ms)^```.*?^```$", "", page), re.MULTILINE
+            )
+            assert len(headings) == len(set(headings)), name
+
+
+def test_readme_is_short() -> None:
+    """The README can be read at once; all other pages are one click away."""
+    assert len(PAGES["README.md"].splitlines()) <= 250
+
+
+def test_ways_through_pages() -> None:
+    """A way through pages has bold words; the list of devices at plex.tv has one way."""
+    for name, page in PAGES.items():
+        assert not re.search(r"(?<!\*)\*(?!\*)[^*\n]+\*(?!\*) >", page), name
+        if name != "docs/plex-api.md":
+            for line in re.findall(r".*Authorized Devices.*", page):
+                assert "**Settings** > **Authorized Devices**" in line, line
+
+
+def test_places_to_sign_in_again() -> None:
+    """The README names the same places as the page on setup, and the card."""
+    setup = PAGES["docs/setup.md"].column("Where")
+    assert PAGES["README.md"].column("Where") == ["The card above", *setup]
+
+
+def test_drawn_notification() -> None:
+    """The drawing of a notification has the words that the blueprint sends."""
+    drawing = (IMAGES / "phone-notification.svg").read_text()
+    words = " ".join(re.findall(r"<text.*?>(.+?)</text>", drawing))
+    blueprint = ROOT / "blueprints" / "automation" / DOMAIN / "new_device.yaml"
+    [tell] = load_yaml_dict(str(blueprint))["actions"][2]["default"]
+    [button] = tell["data"]["actions"]
+    for text in (tell["title"], tell["message"], button["title"]):
+        for part in re.split(r"\{\{.+?\}\}", text):
+            assert part.strip() in words, part
 
 
 def test_badges() -> None:
@@ -62,7 +125,7 @@ def test_badges() -> None:
     readme = PAGES["README.md"]
     floor = json.loads((ROOT / "hacs.json").read_text())["homeassistant"]
     assert f"Home_Assistant-{floor.removesuffix('.0')}_or_later-" in readme
-    assert "licence-Apache_2.0-" in readme
+    assert "license-Apache_2.0-" in readme
     assert "Apache License" in (ROOT / "LICENSE").read_text()
     assert (ROOT / ".github" / "workflows" / "test.yml").exists()
     rules = load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"]

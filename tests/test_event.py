@@ -165,3 +165,40 @@ async def test_tokens_of_two_accounts(harness: Harness) -> None:
     await harness.transient_token()
     assert harness.state(NAME) != STATE_UNKNOWN
     assert harness.state(NAME, harness.ben) == STATE_UNKNOWN
+
+
+async def test_whose_token_it_is(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """Each event of a Home user's token names the user, also after a reload."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    device = harness.home_user_device(child)
+    response = await harness.call("get_transient_token", home_user=device)
+    issued = harness.entity(NAME)
+    assert issued.attributes["event_type"] == "issued"
+    assert issued.attributes["home_user"] == "Lina"
+    assert response["token"] not in str(issued.as_dict())
+    await harness.reload(entry)
+    await harness.server.restart()
+    await harness.wait(freezer, POLL)
+    destroyed = harness.entity(NAME)
+    assert destroyed.attributes["event_type"] == "destroyed"
+    assert destroyed.attributes["home_user"] == "Lina"
+    await harness.transient_token()
+    assert "home_user" not in harness.entity(NAME).attributes
+
+
+async def test_user_who_is_removed_keeps_the_name(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """A token outlives the Home user at the server, and so does its event."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    await harness.call("get_transient_token", home_user=harness.home_user_device(child))
+    await harness.remove(entry, child)
+    for _ in range(2):
+        await harness.wait(freezer, timedelta(hours=24))
+    expired = harness.entity(NAME)
+    assert expired.attributes["event_type"] == "expired"
+    assert expired.attributes["home_user"] == "Lina"

@@ -27,13 +27,14 @@ from homeassistant.util.yaml import load_yaml_dict
 from .documentation import PAGES, ROOT
 from .harness import Harness
 from .helpers import fields_of_action, source_of
+from .home_users import async_add_home_user
 from .plex_simulator import Subscription
 
 TOKEN_ACTIONS = {"get_source_connection_information", "get_transient_token"}
 ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / DOMAIN / "services.yaml"))
 EXAMPLES = [(name, found) for name, page in PAGES.items() for found in page.examples()]
-# What belongs to Anna, her server and the one that Carla shares with her.
-OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla)_\w+"
+# What belongs to Anna, her server, the one that Carla shares with her, and her child.
+OURS = r"\b(?:binary_sensor|button|event|sensor)\.(?:anna|living_room|carla|lina)_\w+"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,22 @@ async def test_answers(harness: Harness) -> None:
         assert _has_form(answer, shown, is_whole), name
 
 
+async def test_use_of_answers(hass: HomeAssistant) -> None:
+    """The templates that the steps name find something in the answer that is shown."""
+    used = 0
+    for name, chapter in PAGES["docs/actions.md"].chapters().items():
+        steps, in_yaml, _ = chapter.partition("**In YAML**")
+        if not in_yaml:
+            continue
+        for variable in re.findall(r"enter a name, for example `(\w+)`", steps):
+            shown = {variable: chapter.examples()[1]}
+            for use in re.findall(rf"\{{\{{ {variable}\..+?\}}\}}", steps):
+                made = template.Template(use, hass).async_render(shown, strict=True)
+                assert made not in ("", None), f"{name}: {use}"
+                used += 1
+    assert used > 4
+
+
 def _has_form(real: object, shown: object, is_whole: bool) -> bool:
     """Return whether an answer has the keys and the kinds of values that are shown.
 
@@ -154,10 +171,11 @@ def _has_form(real: object, shown: object, is_whole: bool) -> bool:
 
 
 async def test_entities_are_there(harness: Harness) -> None:
-    """All entities of an account and its servers that are named anywhere are there."""
+    """All entities of an account, its servers and users that are named are there."""
     now = dt_util.utcnow()
     harness.anna.subscription = Subscription.cancelled(now, now + timedelta(days=9))
-    await harness.add(harness.anna, harness.server, harness.world.shared)
+    entry = await harness.add(harness.anna, harness.server, harness.world.shared)
+    await async_add_home_user(harness, entry, harness.world.home.child)
     registry = er.async_get(harness.hass)
     enabled = {
         entity_id

@@ -25,6 +25,8 @@ from .helpers import (
     async_get_transient_token,
     async_set_up,
     device_of,
+    home_user_coordinator,
+    home_user_data,
     known_server,
     make_entry,
     server_coordinator,
@@ -54,6 +56,10 @@ async def test_set_up(harness: Harness, device_registry: dr.DeviceRegistry) -> N
         assert device.name == server.name
         assert device.via_device_id == account.id
         assert device.sw_version == server.version
+        assert device.configuration_url == (
+            f"https://app.plex.tv/desktop/#!/media/{server.machine_identifier}"
+            "/com.plexapp.plugins.library"
+        )
         assert device.config_subentry_id == subentry_of(entry, server).subentry_id
     assert len(dr.async_entries_for_config_entry(device_registry, entry.entry_id)) == 3
 
@@ -434,7 +440,7 @@ async def test_new_token_after_a_rejection(
         (Fault.html(503), "plex.tv is temporarily unavailable"),
         (Fault.plex_error(1003, 429), "plex.tv has received too many requests"),
         (Fault.reset(), "The connection to plex.tv failed"),
-        (Fault.body("[]"), "plex.tv gave an answer that was not understood"),
+        (Fault.body("[]"), "plex.tv sent an unexpected response"),
     ],
     ids=["outage", "rate limit", "cut", "nonsense"],
 )
@@ -518,4 +524,94 @@ async def test_removed_server(harness: Harness) -> None:
             f"{harness.anna.uuid}_{harness.server.machine_identifier}_reachable",
         )
         is None
+    )
+
+
+async def test_home_users_come_and_go(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """Neither the account nor a server is touched, polled, or told of it."""
+    child = harness.world.home.child
+    await harness.transient_token()
+    account, server = (
+        account_coordinator(entry),
+        server_coordinator(entry, harness.server),
+    )
+    before = {
+        state.entity_id: (state.state, state.last_changed, state.last_reported)
+        for state in harness.hass.states.async_all()
+        if state.domain != "update"
+    }
+    changes = async_capture_events(harness.hass, "state_changed")
+    freezer.tick(1)
+    harness.simulator.requests.clear()
+    await harness.add_home_user(entry, child)
+    assert {request.endpoint for request in harness.simulator.requests} == {"resources"}
+    device = device_of(harness.hass, entry, child)
+    assert device.name == "Lina"
+    assert device.model == "Plex Home user"
+    assert device.via_device_id == device_of(harness.hass, entry).id
+    assert device.config_subentry_id == subentry_of(entry, child).subentry_id
+    harness.simulator.requests.clear()
+    await harness.remove(entry, child)
+    assert not harness.simulator.requests
+    assert not [change for change in changes if change.data["entity_id"] in before]
+    assert account_coordinator(entry) is account
+    assert server_coordinator(entry, harness.server) is server
+    assert dr.async_get(harness.hass).async_get(device.id) is None
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_name_of_a_home_user(harness: Harness, entry: MockConfigEntry) -> None:
+    """The device has the title of the subentry."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    harness.hass.config_entries.async_update_subentry(
+        entry, subentry_of(entry, child), title="My daughter"
+    )
+    await harness.settle()
+    assert device_of(harness.hass, entry, child).name == "My daughter"
+
+
+async def test_home_user_added_during_the_setup(harness: Harness) -> None:
+    """A user who comes while the entry is set up is not missed."""
+    child = harness.world.home.child
+    entry = make_entry(harness.simulator, harness.anna, [harness.server])
+    entry.add_to_hass(harness.hass)
+    harness.simulator.faults.set("user", Fault.delay(0.3), times=1)
+    task = harness.hass.async_create_task(
+        harness.hass.config_entries.async_setup(entry.entry_id)
+    )
+    await async_arrival(harness.simulator, "user")
+    await harness.add_home_user(entry, child)
+    await task
+    await harness.settle()
+    assert harness.state("binary_sensor.sign_in", child) == "off"
+
+
+async def test_home_user_of_an_account_without_servers(harness: Harness) -> None:
+    """An account that has only Home users is set up, and waits for plex.tv."""
+    child = harness.world.home.child
+    harness.simulator.faults.set("*", Fault.status(503))
+    entry = await harness.add(harness.anna, home_user_data(child, harness.server))
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    harness.simulator.faults.clear()
+    await harness.reload(entry)
+    assert harness.state("binary_sensor.sign_in", child) == "off"
+    assert harness.state("sensor.servers", child) == "1"
+
+
+async def test_unload_with_a_home_user(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """An unloaded entry asks for no user, and a removed one keeps nothing."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    harness.simulator.faults.set("resources", Fault.delay(0.3), times=1)
+    home_user_coordinator(entry, child).async_poll_now()
+    await async_arrival(harness.simulator, "resources")
+    await harness.remove(entry)
+    assert not harness.hass.states.async_all("binary_sensor")
+    assert not dr.async_entries_for_config_entry(
+        dr.async_get(harness.hass), entry.entry_id
     )

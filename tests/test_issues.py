@@ -19,6 +19,8 @@ from .conftest import Dns, Network
 from .harness import Harness
 from .helpers import (
     account_coordinator,
+    home_user_coordinator,
+    home_user_data,
     refuse_tokens,
     server_coordinator,
     server_data,
@@ -26,7 +28,7 @@ from .helpers import (
     subentry_of,
     with_typed_token,
 )
-from .plex_simulator import Connection, Fault, MediaServer, Way
+from .plex_simulator import Account, Connection, Fault, MediaServer, Way
 from .walks.markdown import check_names
 from .walks.texts import texts_of
 
@@ -42,14 +44,16 @@ FIXABLE = {
     "server_token_refused",
     "server_not_reached",
     "server_address_fails",
+    "home_user_sign_in",
 }
 
 
 def issues(
-    hass: HomeAssistant, entry: MockConfigEntry, server: MediaServer
+    hass: HomeAssistant, entry: MockConfigEntry, of: MediaServer | Account
 ) -> list[str]:
-    """Return what is said to be wrong with a server, checked for its texts."""
-    subentry = subentry_of(entry, server)
+    """Return what is said to be wrong with a server or a user, checked for its texts."""
+    subentry = subentry_of(entry, of)
+    title = {"home_user" if isinstance(of, Account) else "server": subentry.title}
     found = []
     for issue in ir.async_get(hass).issues.values():
         if issue.domain != DOMAIN or not issue.issue_id.endswith(subentry.subentry_id):
@@ -61,7 +65,7 @@ def issues(
         assert is_warning is (key != "server_unclaimed")
         assert issue.is_fixable is (key in FIXABLE)
         assert issue.translation_placeholders == names.placeholders(
-            account=entry.title, server=server.name
+            account=entry.title, **title
         )
         texts = texts_of(f"issues.{key}")
         assert texts["title"]
@@ -574,3 +578,143 @@ def dismissed(hass: HomeAssistant) -> set[str]:
     """Return the issues that are ignored, be they shown or not."""
     issues = ir.async_get(hass).issues.values()
     return {issue.issue_id for issue in issues if issue.dismissed_version is not None}
+
+
+# Home users
+
+
+@pytest.fixture
+async def child(harness: Harness, entry: MockConfigEntry) -> Account:
+    """Return a Home user who is added to Anna's entry."""
+    user = harness.world.home.child
+    await harness.add_home_user(entry, user)
+    return user
+
+
+async def test_home_user_is_rejected(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """Only the user whose token plex.tv rejects is told of, until it is replaced."""
+    managed = harness.world.home.managed
+    await harness.add_home_user(entry, managed)
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+    assert issues(harness.hass, entry, managed) == []
+    assert issues(harness.hass, entry, harness.server) == []
+    store_token(harness, entry, child)
+    await harness.settle()
+    assert issues(harness.hass, entry, child) == []
+
+
+def store_token(harness: Harness, entry: MockConfigEntry, user: Account) -> None:
+    """Store a new token of a user as a dialog does."""
+    subentry = subentry_of(entry, user)
+    token = user.sign_in_token("another client")
+    harness.hass.config_entries.async_update_subentry(
+        entry, subentry, data={**subentry.data, "token": token}
+    )
+
+
+async def test_new_token_while_plex_tv_is_away(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """A rejection is that of one token: it says nothing about the next one."""
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+    harness.simulator.faults.set("resources", Fault.status(503))
+    store_token(harness, entry, child)
+    await harness.settle()
+    assert issues(harness.hass, entry, child) == []
+
+
+async def test_home_user_while_the_account_is_rejected(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """To sign in comes first; the user is told of once that is done."""
+    child.revoke_tokens()
+    harness.anna.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    assert harness.reauth_flows(entry) == 1
+    assert home_user_coordinator(entry, child).is_rejected
+    assert issues(harness.hass, entry, child) == []
+    token = harness.anna.sign_in_token("another client")
+    harness.hass.config_entries.async_update_entry(
+        entry, data={**entry.data, "token": token}
+    )
+    await account_coordinator(entry).async_poll()
+    await harness.settle()
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+
+
+async def test_outage_after_a_rejection(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """What is told stays while plex.tv cannot say."""
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    harness.simulator.faults.set("*", Fault.status(503))
+    await harness.wait(freezer, HOUR)
+    assert harness.state("binary_sensor.sign_in", child) == "unavailable"
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+
+
+@pytest.mark.parametrize("how", ["unload", "remove", "remove_subentry"])
+async def test_nothing_is_left_of_a_home_user(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+    how: str,
+) -> None:
+    """Unloaded or removed, there is no issue; loaded again, there is."""
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    if how == "unload":
+        await harness.hass.config_entries.async_unload(entry.entry_id)
+    else:
+        await harness.remove(entry, child if how == "remove_subentry" else None)
+    issues_left = ir.async_get(harness.hass).issues.values()
+    assert not [issue for issue in issues_left if issue.domain == DOMAIN]
+    if how == "unload":
+        await harness.hass.config_entries.async_setup(entry.entry_id)
+        await harness.settle()
+        assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+
+
+async def test_ignored_home_user_stays_ignored(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """Over reloads with plex.tv away and there, an ignored issue stays so."""
+    child = harness.world.home.child
+    data = home_user_data(child, harness.server)
+    entry = await harness.add(harness.anna, harness.server, data)
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    ignore(harness.hass)
+    ignored = dismissed(harness.hass)
+    assert len(ignored) == 1
+    for fault in (Fault.status(503), None):
+        if fault is not None:
+            harness.simulator.faults.set("*", fault)
+        await harness.hass.config_entries.async_reload(entry.entry_id)
+        assert dismissed(harness.hass) == ignored
+        await harness.settle()
+        harness.simulator.faults.clear()
+        assert dismissed(harness.hass) == ignored
+    await harness.wait(freezer, HOUR)
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+    assert is_ignored(harness.hass)

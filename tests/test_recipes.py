@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 import logging
-from pathlib import Path
 import re
 
 import aiohttp
@@ -15,22 +14,25 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
+from .documentation import PAGES
 from .harness import Harness
-from .helpers import async_settle, yaml_examples
+from .helpers import async_settle
+from .home_users import async_add_home_user
 from .plex_simulator import Fault, Subscription, Way
 from .plex_simulator.media_server import PICTURE
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "recipes.md").read_text()
+PAGE = PAGES["docs/recipes.md"]
 RECIPES = {
-    chapter.partition("\n")[0]: examples
-    for chapter in PAGE.split("\n## ")[1:]
-    if (examples := yaml_examples(chapter))
+    name: examples
+    for page in (PAGE, PAGES["docs/home-users.md"])
+    for name, chapter in page.chapters().items()
+    if (examples := chapter.examples())
 }
 type Cook = Callable[[str], Awaitable[None]]
 
@@ -49,6 +51,12 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
         for record in caplog.records
         if record.levelno >= logging.WARNING and record.name.startswith(parts)
     ]
+
+
+@pytest.fixture
+def afternoon(freezer: FrozenDateTimeFactory) -> None:
+    """Let it be one o'clock, so that hours pass before a recipe runs at noon or midnight."""
+    freezer.move_to("2026-12-01 21:00:00+00:00")  # in the tests' time zone, US/Pacific
 
 
 @pytest.fixture
@@ -126,6 +134,7 @@ async def test_rest_command_without_the_server(
 async def test_picture(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
@@ -162,6 +171,7 @@ async def test_picture(
 async def test_picture_of_a_server_that_comes_later(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
+    afternoon: None,
     entry: MockConfigEntry,
     cook: Cook,
     hass_client: ClientSessionGenerator,
@@ -305,11 +315,69 @@ async def test_relay(
     ]
 
 
+@pytest.mark.parametrize(
+    ("trouble", "count"),
+    [
+        ("none", 1),
+        ("plex.tv is away", 1),
+        ("plex.tv rejects the user", 1),
+        ("server is away", 0),
+        ("film is not shared", 0),
+        ("server is not shared", 0),
+    ],
+)
+async def test_childrens_tablet(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    cook: Cook,
+    trouble: str,
+    count: int,
+) -> None:
+    """On Saturdays the tablet gets an address that plays what the child may see alone."""
+    played = async_mock_service(harness.hass, "media_player", "play_media")
+    freezer.move_to("2026-12-04 15:59:30+00:00")
+    await harness.hass.config.async_set_time_zone("UTC")
+    home, server = harness.world.home, harness.server
+    entry = await harness.add(harness.anna, server)
+    await async_add_home_user(harness, entry, home.child)
+    await cook("A film for the children's tablet")
+    if trouble == "plex.tv is away":
+        for endpoint in ("user", "resources", "home_users", "home_switch"):
+            harness.simulator.faults.set(endpoint, Fault.html(502))
+    elif trouble == "plex.tv rejects the user":
+        home.child.revoke_tokens()
+    elif trouble == "server is away":
+        await server.stop()
+    elif trouble == "film is not shared":
+        server.restrict(home.child)
+    elif trouble == "server is not shared":
+        server.shared_with.remove(home.child)
+    await harness.wait(freezer, timedelta(minutes=1))
+    await harness.wait(freezer, timedelta(hours=23, minutes=58))
+    assert played == []
+    await harness.wait(freezer, timedelta(minutes=2))
+    assert len(played) == count
+    for call in played:
+        assert call.data["entity_id"] == ["media_player.tablet"]
+        assert call.data["media"]["media_content_type"] == "video"
+        url = URL(call.data["media"]["media_content_id"])
+        paths = {one: one.versions[0][0].key for one in (home.film, harness.world.film)}
+        async with aiohttp.ClientSession() as player:
+            for film, path in paths.items():
+                async with player.get(url.with_path(path, keep_query=True)) as response:
+                    is_shared = film is home.film
+                    assert (response.status == HTTPStatus.OK) == is_shared
+        assert url.path == paths[home.film]
+
+
 def test_readme() -> None:
-    """The README shows the first recipe as it is, and names the others."""
-    readme = (ROOT / "README.md").read_text()
+    """The README makes the first recipe, and names the others."""
+    readme = PAGES["README.md"]
     first, *others = PAGE.split("\n## ")[1:]
-    assert first[first.index("```yaml") : first.rindex("```")] in readme
+    [recipe] = RECIPES[first.partition("\n")[0]]
+    action, trace = readme.chapters()["Example: your first automation"].examples()
+    assert action == recipe["actions"][-1]
+    assert trace == {"trace": recipe["trace"]}
     [line] = re.findall(
         r"^\[More recipes\]\(docs/recipes\.md\): (.+?)\.\n\n",
         readme,
@@ -322,4 +390,5 @@ def test_readme() -> None:
 
 def test_each_recipe_is_tested() -> None:
     """No recipe is added without its test."""
-    assert len(RECIPES) == PAGE.count("\n## ") == 6
+    assert set(PAGE.chapters()) < set(RECIPES)
+    assert len(RECIPES) == 7

@@ -13,6 +13,7 @@ from custom_components.plex_auth import coordinator
 from custom_components.plex_auth.api import server_access, server_list
 from custom_components.plex_auth.api.models import TRANSIENT_TOKEN_LIFETIME
 from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.home_user_coordinator import HOME_USER_INTERVAL
 from custom_components.plex_auth.issues import Issue
 from custom_components.plex_auth.server_coordinator import (
     LISTENING_INTERVAL,
@@ -22,7 +23,7 @@ from custom_components.plex_auth.server_coordinator import (
 from homeassistant import components
 from homeassistant.util.yaml import load_yaml_dict
 
-from .documentation import ENTITIES, INTEGRATION, PAGES
+from .documentation import ENTITIES, HOME_USER_ENTITIES, INTEGRATION, PAGES, Entities
 from .helpers import fields_of_action
 
 ENGLISH: dict[str, Any] = json.loads(
@@ -45,23 +46,28 @@ def _shown(text: str) -> str:
 
 
 def test_entities() -> None:
-    """Exactly the entities that there are have a row, with category and off at first."""
+    """Exactly the entities that there are have a row, with category and disabled by default."""
+    assert _entities("Entity", ENTITIES) == {"Source … (sensor)"}
+    assert _entities("Entity of a Home user", HOME_USER_ENTITIES) == set()
+
+
+def _entities(heading: str, entities: Entities) -> set[str]:
+    """Check the rows of entities below a heading, and return the rows of others."""
     page = PAGES["docs/entities.md"]
-    rows = dict(zip(page.column("Entity"), page.column("Entity", 1), strict=True))
-    assert len(rows) == len(page.column("Entity"))
-    assert rows.pop("Source … (sensor)")
-    for platform, descriptions in ENTITIES.items():
+    rows = dict(zip(page.column(heading), page.column(heading, 1), strict=True))
+    assert len(rows) == len(page.column(heading))
+    for platform, descriptions in entities.items():
         for description in descriptions:
             name = ENGLISH["entity"][platform][description.key]["name"]
             said = rows.pop(f"{name} ({platform.replace('_', ' ')})").casefold()
             assert ("diagnostic" in said) == (description.entity_category is not None)
             is_off = not description.entity_registry_enabled_default
-            assert ("off at first" in said) == is_off, name
-    assert not rows
+            assert ("disabled by default" in said) == is_off, name
+    return set(rows)
 
 
 def test_actions() -> None:
-    """Each action has a chapter, with all of its fields and whether they are required."""
+    """Each action has a chapter: steps with the labels of its fields, and a table of them."""
     services = load_yaml_dict(str(INTEGRATION / "services.yaml"))
     chapters = PAGES["docs/actions.md"].chapters()
     names = {ENGLISH["services"][key]["name"]: key for key in services}
@@ -81,6 +87,11 @@ def test_actions() -> None:
         )
         assert documented == fields, name
         assert f"action: {DOMAIN}.{key}\n" in chapter
+        steps, _, _ = chapter.partition("**In YAML**")
+        assert re.findall(r"^(\d)\. ", steps, re.MULTILINE)[:2] == ["1", "2"], name
+        for text in _under("fields", ENGLISH["services"][key]):
+            for label in (field["name"] for field in text.values()):
+                assert f"**{label}**" in steps, f"{name}: {label}"
 
 
 def test_fields_of_dialogs() -> None:
@@ -95,28 +106,34 @@ def test_fields_of_dialogs() -> None:
 
 
 def test_repairs() -> None:
-    """Exactly the repairs that there are have a row, by their titles."""
+    """Exactly the repairs that there are have a heading, by their titles."""
     titles = {_shown(issue["title"]) for issue in ENGLISH["issues"].values()}
     assert len(titles) == len(Issue)
-    listed = PAGES["docs/troubleshooting.md"].column("Repair")
+    listed = PAGES["docs/troubleshooting.md"].chapters()["Repairs"].chapters(3)
     assert sorted(listed) == sorted(titles)
 
 
 def test_messages() -> None:
-    """Each message that is explained is one that users meet."""
+    """Each message that is explained is one that users meet, and has a heading."""
     messages = [
         _shown(text)
-        for kind in ("error", "exceptions")
+        for kind in ("abort", "error", "exceptions")
         for texts in _under(kind)
         for text in (
             found["message"] if isinstance(found, dict) else found
             for found in texts.values()
         )
     ]
-    listed = PAGES["docs/troubleshooting.md"].column("Message")
-    assert len(listed) > 10
+    listed = [
+        message
+        for name, chapter in PAGES["docs/troubleshooting.md"].chapters().items()
+        if name.startswith(("Messages", "After"))
+        for message in chapter.chapters(3)
+    ]
+    assert len(listed) > 35
     for message in listed:
-        assert any(message.rstrip(" …") in text for text in messages), message
+        start = message.rstrip(" …").casefold()
+        assert any(start in text.casefold() for text in messages), message
 
 
 @pytest.mark.parametrize("kind", ["trigger", "condition"])
@@ -146,15 +163,16 @@ def test_data_updates() -> None:
         "every {} where none is": SERVER_INTERVAL,
         "every {} while a connection to it is open": LISTENING_INTERVAL,
         # A poll may come a bit early.
-        "every {} whether a better connection": server_access._COMPARE_INTERVAL
+        "checks every {} whether a better connection": server_access._COMPARE_INTERVAL
         + timedelta(minutes=1),
         "watched sources every {}": SOURCE_INTERVAL,
     }.items():
         assert said.format(_minutes(interval)) in chapter
-    assert timedelta(hours=1) == coordinator.REJECTED_INTERVAL
+    assert timedelta(hours=1) == coordinator.REJECTED_INTERVAL == HOME_USER_INTERVAL
+    assert "the servers of each Home user every hour" in chapter
     assert "every hour while Plex rejects its sign-in" in chapter
     assert timedelta(hours=48) == TRANSIENT_TOKEN_LIFETIME
-    assert "for 48 hours at most" in " ".join(PAGES["README.md"].split())
+    assert "for up to 48 hours" in " ".join(PAGES["README.md"].split())
 
 
 def _minutes(interval: timedelta) -> str:
@@ -193,7 +211,7 @@ def test_core_plex() -> None:
     assert theirs == {
         "control players, and browse and play your library",  # media_player
         "see who is watching what",  # sensor
-        "see updates of the server and count what is in its libraries",  # update, sensor
+        "see server updates and the number of items in your libraries",  # update, sensor
     }
     files = {file.name for file in folder.iterdir()}
     assert {"media_player.py", "media_browser.py", "sensor.py", "update.py"} <= files

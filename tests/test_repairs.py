@@ -187,8 +187,8 @@ async def test_use_the_address_that_answers(
     assert dialog.result["step_id"] == "confirm"
     given = dialog.result["description_placeholders"]
     assert given["url"] == url
-    assert "does not resolve plex.direct names" in given["reasons_md"]
-    assert "do not answer" not in given["reasons_md"]
+    assert "doesn't resolve plex.direct names" in given["reasons_md"]
+    assert "don't answer" not in given["reasons_md"]
     server.set_certificate(Certificate.EXPIRED)
     await dialog.submit()
     assert dialog.result["type"] == "create_entry"
@@ -323,7 +323,7 @@ async def test_reached_again_meanwhile(
     ("listed", "reason"),
     [
         ({"uri": "http://8.8.8.8:32400", "protocol": "http"}, "plain http"),
-        ({"uri": "https://127.0.0.1:1", "protocol": "https"}, "do not answer"),
+        ({"uri": "https://127.0.0.1:1", "protocol": "https"}, "don't answer"),
         (None, "lists no address"),
     ],
 )

@@ -611,3 +611,18 @@ async def test_sources_while_plex_tv_is_away(harness: Harness) -> None:
     await harness.simulator.stop_plex_tv()
     await async_set_up(harness.hass, entry)
     assert harness.state(f"sensor.source_{source}") == "local"
+
+
+async def test_servers_of_a_home_user(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """The servers that the user may see are counted, not those of the account."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    assert harness.state("sensor.servers", child) == "1"
+    harness.world.basement.shared_with.append(child)
+    await harness.wait(freezer, timedelta(hours=1, seconds=1))
+    assert harness.state("sensor.servers", child) == "2"
+    harness.simulator.faults.set("resources", Fault.status(503))
+    await harness.wait(freezer, timedelta(hours=1, seconds=1))
+    assert harness.state("sensor.servers", child) == STATE_UNAVAILABLE

@@ -295,7 +295,7 @@ async def test_account_of_a_call(harness: Harness, action: str) -> None:
     second = await harness.add(ben)
     failure = await harness.failure(action)
     assert isinstance(failure, ServiceValidationError)
-    assert failure.translation_key == "service_found_multiple_config_entry_for_domain"
+    assert failure.translation_key == "choose_account"
     for entry in (first, second):
         harness.simulator.requests.clear()
         await harness.call(action, config_entry_id=entry.entry_id)
@@ -960,3 +960,73 @@ async def test_server_stopped(harness: Harness, action: str) -> None:
     assert failure.translation_placeholders == LIVING_ROOM
     await harness.server.start()
     await harness.call(action, **SERVER_ACTIONS[action])
+
+
+# Home users
+
+
+async def test_servers_of_a_home_user(harness: Harness, entry: MockConfigEntry) -> None:
+    """They are those that plex.tv lists for the user now, without a token."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    harness.world.basement.shared_with.append(child)
+    device = harness.home_user_device(child)
+    response = await harness.call("get_servers", home_user=device)
+    assert response["home_user"] == "Lina"
+    servers = {one["name"]: one for one in response["servers"]}
+    assert {name: one["added"] for name, one in servers.items()} == {
+        "Living Room": True,
+        "Basement": False,
+    }
+    assert not any(one["owned"] for one in servers.values())
+    assert not [one for one in harness.simulator.secrets() if one in str(response)]
+    assert "home_user" not in await harness.call("get_servers")
+
+
+@pytest.mark.parametrize("action", ["get_servers", "get_transient_token"])
+async def test_home_user_of_a_call(
+    harness: Harness, entry: MockConfigEntry, action: str
+) -> None:
+    """What is no Home user, or not of that account, is told; nobody is asked."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    other = await harness.add(harness.ben, harness.server)
+    user = harness.home_user_device(child)
+    account = device_of(harness.hass, entry)
+    server = device_of(harness.hass, entry, harness.server)
+    foreign: dict[str, str] = (
+        {"config_entry_id": other.entry_id}
+        if action == "get_servers"
+        else {"device_id": device_of(harness.hass, other, harness.server).id}
+    )
+    harness.simulator.requests.clear()
+    for fields, key, placeholders in (
+        ({"home_user": "unknown"}, "unknown_device", {}),
+        ({"home_user": account.id}, "not_a_home_user", {"name": "Anna"}),
+        ({"home_user": server.id}, "not_a_home_user", {"name": "Living Room"}),
+        (
+            {"home_user": user, **foreign},
+            "home_user_of_other_account",
+            {"home_user": "Lina", "account": "Anna"},
+        ),
+    ):
+        failure = await harness.failure(action, **fields)
+        assert isinstance(failure, ServiceValidationError)
+        assert failure.translation_key == key
+        assert (failure.translation_placeholders or {}) == placeholders
+    assert not harness.simulator.requests
+    # Of two accounts, the one of the user is meant.
+    assert (await harness.call(action, home_user=user))["home_user"] == "Lina"
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    failure = await harness.failure(action, home_user=user)
+    assert failure.translation_key == "account_not_ready"
+
+
+async def test_home_user_is_no_server(harness: Harness, entry: MockConfigEntry) -> None:
+    """The device of a user is none of a server."""
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    device = harness.home_user_device(child)
+    failure = await harness.failure("get_transient_token", device_id=device)
+    assert failure.translation_key == "not_a_server"
+    assert failure.translation_placeholders == {"name": "Lina"}

@@ -9,7 +9,14 @@ from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .helpers import account_coordinator, async_add_account, async_set_up, make_entry
+from .helpers import (
+    account_coordinator,
+    async_add_account,
+    async_set_up,
+    home_user_coordinator,
+    home_user_data,
+    make_entry,
+)
 from .plex_simulator import Fault, PlexSimulator
 from .plex_simulator.worlds import async_fixed_world
 
@@ -29,6 +36,7 @@ async def test_figures(hass: HomeAssistant, simulator: PlexSimulator) -> None:
         "accounts": 1,
         "accounts_rejected": 0,
         "addresses_failed": 5,
+        "home_users_rejected": "0/0",
         "servers_reachable": "1/2",
     }
 
@@ -49,6 +57,7 @@ async def test_server_that_has_not_answered_yet(
         "accounts": 1,
         "accounts_rejected": 0,
         "addresses_failed": 0,
+        "home_users_rejected": "0/0",
         "servers_reachable": "0/1",
     }
 
@@ -74,8 +83,25 @@ async def test_rejected(hass: HomeAssistant, simulator: PlexSimulator) -> None:
         "accounts": 2,
         "accounts_rejected": 2,
         "addresses_failed": 1,
+        "home_users_rejected": "0/0",
         "servers_reachable": "1/1",
     }
+
+
+async def test_home_users(hass: HomeAssistant, simulator: PlexSimulator) -> None:
+    """Home users that plex.tv rejects are counted out of all, not those in doubt."""
+    assert await async_setup_component(hass, "system_health", {})
+    world = await async_fixed_world(simulator)
+    users = [home_user_data(user, world.attic) for user in (world.managed, world.child)]
+    world.child.revoke_tokens()
+    entry = await async_add_account(hass, simulator, world.plex_pass, users)
+    for rejected in ("1/2", "0/2"):
+        info = await get_system_health_info(hass, DOMAIN)
+        assert (await info.pop("can_reach_plex_tv"))["type"] == "failed"
+        assert info["home_users_rejected"] == rejected
+        assert info["accounts_rejected"] == 0
+        simulator.faults.set("resources", Fault.status(503))
+        await home_user_coordinator(entry, world.child).async_poll()
 
 
 async def test_plex_tv_is_there(

@@ -43,12 +43,17 @@ def issued(hass: HomeAssistant) -> IssuedToken:
     return async_issued_token(hass, "1")
 
 
+def hear(issued: IssuedToken) -> list[TransientTokenEvent]:
+    """Return what a listener is told from now on."""
+    told: list[TransientTokenEvent] = []
+    issued.listen(lambda event, _: told.append(event))
+    return told
+
+
 @pytest.fixture
 def events(issued: IssuedToken) -> list[TransientTokenEvent]:
     """Return the events that a listener is told."""
-    told: list[TransientTokenEvent] = []
-    issued.listen(told.append)
-    return told
+    return hear(issued)
 
 
 async def test_last_token_counts(hass: HomeAssistant) -> None:
@@ -80,10 +85,8 @@ async def test_what_nobody_heard_is_told_later(issued: IssuedToken) -> None:
     """The last event while nobody listened is told once, to the next listener."""
     for text in ("a", "b"):
         issued.issue(token(text))
-    told: list[TransientTokenEvent] = []
-    issued.listen(told.append)
-    issued.listen(told.append)
-    assert told == [TransientTokenEvent.ISSUED]
+    assert hear(issued) == [TransientTokenEvent.ISSUED]
+    assert hear(issued) == []
 
 
 async def test_listener_that_stops(
@@ -91,7 +94,7 @@ async def test_listener_that_stops(
 ) -> None:
     """A listener that has stopped is told nothing more."""
     told: list[TransientTokenEvent] = []
-    issued.listen(told.append)()
+    issued.listen(lambda event, _: told.append(event))()
     issued.issue(token("a"))
     assert told == []
     assert events == [TransientTokenEvent.ISSUED]

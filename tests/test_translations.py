@@ -89,6 +89,12 @@ PLEX_TV_KEYS_BESIDE_SERVERS = {
 SIGN_IN_KEYS = (keys_of(failures.sign_in_error) | keys_of(failures.link_error)) - {
     "unknown"
 }
+# The list of the Home users, and a switch to one.
+HOME_USER_KEYS = {
+    key
+    for reader in (failures.plex_tv_error, failures.switch_error)
+    for key in keys_of(reader, plex_tv_error_key)
+}
 SERVER_KEYS = keys_of(failures.server_error) | {
     error_key(kind()) for kind in SERVER_ERRORS
 }
@@ -98,9 +104,17 @@ SOURCE_KEYS = {
 
 
 @cache
-def tree(module: str) -> ast.Module:
-    """Return the code of a module."""
-    return ast.parse((INTEGRATION / module).read_text())
+def tree(code: str) -> ast.AST:
+    """Return the code of a module, or of a class, as `module.py:Class`."""
+    module, _, name = code.partition(":")
+    parsed = ast.parse((INTEGRATION / module).read_text())
+    if not name:
+        return parsed
+    return next(
+        node
+        for node in parsed.body
+        if isinstance(node, ast.ClassDef) and node.name == name
+    )
 
 
 def calls(*modules: str) -> Iterator[ast.Call]:
@@ -169,19 +183,39 @@ NAMED_REASONS = {"reason": {"account_disabled", "account_not_ready"}}
 
 # What a text calls by its name on the page, below which it stands.
 SUBENTRY = "config_subentries.server"
+HOME_USER = "config_subentries.home_user"
+# What forms say only where it is true; it stands among the errors.
+HINTS = {
+    "config": {
+        "hint_api_url",
+        "hint_away",
+        "hint_client_identifier",
+        "hint_own",
+        "hint_shared",
+    },
+    SUBENTRY: {"hint_automatic", "hint_shared"},
+    HOME_USER: {"hint_added", "hint_guests"},
+}
+CHECK_NOW = "entity.button.check_now.name"
+ACCOUNT_FIELD = "services.get_token_details.fields.config_entry_id.name"
 SERVER_FIELD = "services.get_transient_token.fields.device_id.name"
+HOME_USER_FIELD = "services.get_transient_token.fields.home_user.name"
 PATH_FIELD = "services.get_transient_token.fields.path.name"
 SOURCE_FIELD = "services.get_source_connection_information.fields.source.name"
 GET_SERVERS = "services.get_servers.name"
 RECONFIGURE = f"{SUBENTRY}.initiate_flow.reconfigure"
 NAMED_ON_THE_PAGE = {
     "exceptions.ambiguous_source": {SOURCE_FIELD},
+    "exceptions.choose_account": {ACCOUNT_FIELD},
     "exceptions.choose_server": {SERVER_FIELD},
+    "exceptions.home_user_not_permitted": {PATH_FIELD, HOME_USER_FIELD},
+    "exceptions.home_user_without_server": {CHECK_NOW},
     "exceptions.invalid_path": {PATH_FIELD},
     "exceptions.invalid_source": {SOURCE_FIELD, GET_SERVERS},
     "exceptions.item_not_found": {PATH_FIELD},
     "exceptions.item_of_other_server": {PATH_FIELD, SERVER_FIELD},
     "exceptions.item_without_part": {PATH_FIELD},
+    "exceptions.not_a_home_user": {HOME_USER_FIELD},
     "exceptions.not_a_server": {SERVER_FIELD},
     "exceptions.server_not_added": {PATH_FIELD, f"{SUBENTRY}.initiate_flow.user"},
     "exceptions.source_not_found": {SOURCE_FIELD, GET_SERVERS},
@@ -191,6 +225,8 @@ NAMED_ON_THE_PAGE = {
     f"{SUBENTRY}.error.certificate_error": {f"{SUBENTRY}.step.address.data.verify_ssl"},
     f"{SUBENTRY}.abort.already_configured": {RECONFIGURE},
     f"{SUBENTRY}.abort.no_more_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
+    f"{SUBENTRY}.abort.no_servers": {f"{SUBENTRY}.step.user.menu_options.address"},
+    f"{HOME_USER}.abort.already_configured": {f"{HOME_USER}.initiate_flow.reconfigure"},
     "issues.server_too_old.description": {RECONFIGURE},
     "issues.plain_http.description": {RECONFIGURE},
 }
@@ -339,7 +375,8 @@ def test_errors_of_the_config_flow() -> None:
         | PLEX_TV_KEYS
         | {"unknown"}
         | form_errors("config_flow.py")
-        | form_errors("flows/checks.py", "token", "advanced")
+        | form_errors("flows/checks.py", "token", "advanced", "sign_in_error")
+        | HINTS["config"]
     )
     assert set(TEXTS["config"]["error"]) == needed
 
@@ -356,9 +393,11 @@ def test_errors_of_the_server_flow() -> None:
             "async_check_token",
             "async_identity",
             "require_claimed",
+            "sign_in_error",
             "sources",
             "token",
         )
+        | HINTS[SUBENTRY]
     )
     assert set(TEXTS["config_subentries"]["server"]["error"]) == needed
 
@@ -369,9 +408,46 @@ def test_errors_of_the_options_flow() -> None:
 
 
 @pytest.mark.parametrize(
+    "texts",
+    [
+        TEXTS["config_subentries"]["home_user"],
+        TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
+    ],
+    ids=["subentry", "repair"],
+)
+def test_errors_of_a_home_user(texts: dict[str, Any]) -> None:
+    """Each error that a switch can meet has its text, and no text is left over.
+
+    A rejection of the account ends the dialog.
+    """
+    assert set(texts["error"]) - HINTS[HOME_USER] == HOME_USER_KEYS - {
+        error_key(errors.TokenRejectedError())
+    }
+    assert len(set(texts["error"].values())) == len(texts["error"])
+
+
+def test_errors_of_a_home_user_are_the_same_in_both_dialogs() -> None:
+    """A switch fails in the same words where it is added and where it is repaired."""
+    for language in (ENGLISH, *OTHER_LANGUAGES):
+        texts = texts_of(f"{HOME_USER}.error", language)
+        assert texts.keys() >= HINTS[HOME_USER], language
+        assert {key: texts[key] for key in texts if key not in HINTS[HOME_USER]} == (
+            texts_of("issues.home_user_sign_in.fix_flow.error", language)
+        ), language
+
+
+@pytest.mark.parametrize(
     ("modules", "texts"),
     [
         (("config_flow.py", "flows/dialog.py"), TEXTS["config"]),
+        (
+            ("flows/home_user.py",),
+            TEXTS["config_subentries"]["home_user"],
+        ),
+        (
+            ("flows/home_user_sign_in.py",),
+            TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
+        ),
         (("flows/server.py",), TEXTS["config_subentries"]["server"]),
         (("flows/devices.py",), TEXTS["options"]),
     ],
@@ -389,7 +465,7 @@ def test_steps_and_reasons(modules: tuple[str, ...], texts: dict[str, Any]) -> N
             "async_show_progress",
         ):
             shown |= constants(argument(call, "step_id"))
-        if name_of(call) == "_show_form":
+        if name_of(call) in ("_show_form", "_ask", "_async_switch"):
             shown |= constants(call.args[0])
     assert set(texts["step"]) == shown
     assert set(texts["abort"]) == set().union(*map(reasons, modules))
@@ -409,6 +485,7 @@ def test_steps_of_repairs() -> None:
             "repairs.py",
             "flows/repair.py",
             "flows/claim.py",
+            "flows/home_user_sign_in.py",
             "flows/replaced.py",
         )
         for reason in reasons(module)

@@ -19,12 +19,18 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .account_memory import async_account_memory, async_forget_account
-from .const import CONF_API_URL, CONF_LAST_KNOWN, DOMAIN, SUBENTRY_TYPE_SERVER
+from .const import (
+    CONF_API_URL,
+    CONF_LAST_KNOWN,
+    DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
+    SUBENTRY_TYPE_SERVER,
+)
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
-from .entity import account_device_info, async_follow_device
+from .entity import account_device_info, async_follow_home_user, async_follow_server
 from .flows.sign_in import async_sign_out, is_ours
-from .issues import async_delete_issues, async_watch_issues
+from .issues import async_delete_issues, async_watch_home_user, async_watch_server
 from .messages import translation_of
 from .migration import (
     async_migrate_devices,
@@ -32,7 +38,7 @@ from .migration import (
     async_migrate_names,
 )
 from .runtime_data import PlexAuthConfigEntry, PlexAuthData
-from .server_coordinator import ServerCoordinator, async_follow_list
+from .server_coordinator import async_follow_list
 from .services import async_setup_services
 from .transient_tokens import async_forget_tokens
 
@@ -68,7 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> bool:
-    """Migrate an entry of version 1.1; one of a later minor version stays as it is."""
+    """Migrate an entry of version 1.1; later minor versions are left unchanged."""
     if entry.minor_version < 2:
         async_migrate_names(hass, entry)
         hass.config_entries.async_update_entry(entry, minor_version=2)
@@ -95,19 +101,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
         polls.append(account.async_refresh())
     elif (failure := await account.async_first_poll()) is not None:
         raise ConfigEntryNotReady(**translation_of(failure)) from failure
-    for subentry in subentries:
-        server = ServerCoordinator(hass, entry, subentry, account)
-        data.async_add(server)
-        polls.append(server.async_check_now())
+    polls += [data.servers.async_add(one).async_check_now() for one in subentries]
+    start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
     if polls:
-        start = partial(entry.async_create_background_task, hass, name="plex_auth poll")
         await asyncio.wait(map(start, polls), timeout=_MAX_WAIT_SECONDS)
+    for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_HOME_USER)):
+        start(data.home_users.async_add(subentry).async_check_now())
 
     _async_follow_account(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    data.async_listen(partial(async_watch_issues, hass))
-    data.async_listen(async_follow_device)
-    data.async_listen(async_follow_list)
+    data.servers.async_listen(async_watch_server)
+    data.servers.async_listen(async_follow_server)
+    data.servers.async_listen(async_follow_list)
+    data.home_users.async_listen(async_watch_home_user)
+    data.home_users.async_listen(async_follow_home_user)
     data.is_ready = True
     _async_follow(hass, entry)
 
@@ -178,9 +185,10 @@ def _identifiers(entry: PlexAuthConfigEntry) -> dict[str, str | None]:
 
 @callback
 def _async_follow(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> None:
-    """Apply an entry's title and servers; the token is read on each use."""
+    """Apply an entry's title and subentries; the token is read on each use."""
     _async_follow_account(hass, entry)
-    entry.runtime_data.async_follow_servers()
+    entry.runtime_data.servers.async_follow()
+    entry.runtime_data.home_users.async_follow()
 
 
 @callback

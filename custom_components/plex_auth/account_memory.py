@@ -1,4 +1,4 @@
-"""What is remembered of an account over restarts: its devices, and plex.tv's last word."""
+"""What outlasts restarts: an account's devices, and whether plex.tv rejects its token."""
 
 from collections.abc import Iterator, Mapping, Set as AbstractSet
 from enum import StrEnum
@@ -43,7 +43,7 @@ async def async_forget_account(hass: HomeAssistant, entry_id: str) -> None:
 
 
 class AccountMemory:
-    """The known devices of an account, and plex.tv's last word on its token.
+    """The known devices of an account, and whether plex.tv last rejected its token.
 
     Of stored devices, only the ID is known.
     """
@@ -127,10 +127,10 @@ class AccountMemory:
 
 
 class LastWord:
-    """What to show of plex.tv's word on the token: a rejection or an acceptance.
+    """What to show of the token: whether plex.tv rejects or accepts it.
 
     Automations notice changes only while Home Assistant runs. As it starts or stops, the
-    remembered word is shown instead of a new one.
+    remembered state is shown instead of a new one.
     """
 
     def __init__(self, hass: HomeAssistant, memory: AccountMemory) -> None:
@@ -154,7 +154,7 @@ class LastWord:
 
     @callback
     def async_start(self) -> None:
-        """Show what plex.tv says from now on: Home Assistant has started."""
+        """Show new states from now on: Home Assistant has started."""
         self._is_started = True
         self._async_remember()
 
@@ -165,6 +165,6 @@ class LastWord:
 
     @callback
     def _async_remember(self) -> None:
-        """Remember the word that is shown."""
+        """Remember the state that is shown."""
         if self._is_heard and self._is_rejected is not None:
             self._memory.async_note_word(is_rejected=self._is_rejected)

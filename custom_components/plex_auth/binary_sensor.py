@@ -1,4 +1,4 @@
-"""Binary sensors of accounts and servers."""
+"""Binary sensors of accounts, servers, and Home users."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .api.models import Account
-from .entity import AccountEntity, LastingEntity, ServerEntity
+from .entity import AccountEntity, HomeUserEntity, LastingEntity, ServerEntity
+from .home_user_coordinator import HomeUserCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
@@ -74,7 +75,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the binary sensors of an account and its servers."""
+    """Set up the binary sensors of an account, its servers, and its Home users."""
     data = entry.runtime_data
     async_add_entities(
         [
@@ -93,7 +94,15 @@ async def async_setup_entry(
             config_subentry_id=server.subentry.subentry_id,
         )
 
-    data.async_listen(async_add_server)
+    @callback
+    def async_add_home_user(user: HomeUserCoordinator) -> None:
+        async_add_entities(
+            [HomeUserSignInBinarySensor(user, SIGN_IN)],
+            config_subentry_id=user.subentry.subentry_id,
+        )
+
+    data.servers.async_listen(async_add_server)
+    data.home_users.async_listen(async_add_home_user)
 
 
 class SignInBinarySensor(AccountEntity, BinarySensorEntity):
@@ -110,6 +119,22 @@ class SignInBinarySensor(AccountEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         """Return whether plex.tv rejects the sign-in."""
         return self.coordinator.word.shown
+
+
+class HomeUserSignInBinarySensor(HomeUserEntity, BinarySensorEntity):
+    """A binary sensor that is on while plex.tv rejects a Home user's token."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether plex.tv has accepted or rejected the token."""
+        return self.is_on is not None
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether plex.tv rejects the token."""
+        return self.coordinator.is_rejected
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):

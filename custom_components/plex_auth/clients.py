@@ -50,7 +50,7 @@ from .const import (
 )
 
 _RESOLVE_TIMEOUT_SECONDS: Final = 5
-# Less than a probe may take, which would only say that nothing answers.
+# Shorter than a probe, whose timeout would only say that nothing answers.
 _PLEX_DIRECT_TIMEOUT_SECONDS: Final = 4
 
 _DATA_SESSIONS: HassKey[dict[bool, ClientSession]] = HassKey(f"{DOMAIN}_sessions")
@@ -144,7 +144,7 @@ def async_create_server_access(
 async def _refuse_unresolved(
     request: ClientRequest, handler: ClientHandlerType
 ) -> ClientResponse:
-    """Send a request; raise the error of DNS also for what else does not resolve a name.
+    """Send a request; raise the DNS error also for blocked and unanswered names.
 
     Blockers answer with nothing but 0.0.0.0 or ::, and a connection would be made to this
     machine. Routers that protect from DNS rebinding may never answer for a plex.direct

@@ -30,6 +30,7 @@ from .const import (
     CONF_SERVERS,
     CONF_VERIFICATION_CODE,
     DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
     SUBENTRY_TYPE_SERVER,
     TokenOrigin,
 )
@@ -37,6 +38,7 @@ from .flows import checks, forms
 from .flows.checks import FormError
 from .flows.devices import DevicesOptionsFlow
 from .flows.dialog import METHODS, SignInDialog
+from .flows.home_user import HomeUserSubentryFlow
 from .flows.link import LinkSignIn
 from .flows.server import ServerSubentryFlow, listed_server_subentry
 from .flows.sign_in import NewSignIn
@@ -60,8 +62,11 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: PlexAuthConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the flow that adds and changes servers."""
-        return {SUBENTRY_TYPE_SERVER: ServerSubentryFlow}
+        """Return the flows that add and change servers and Home users."""
+        return {
+            SUBENTRY_TYPE_SERVER: ServerSubentryFlow,
+            SUBENTRY_TYPE_HOME_USER: HomeUserSubentryFlow,
+        }
 
     @staticmethod
     @callback
@@ -75,7 +80,11 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user select a sign-in method."""
-        return self.async_show_menu(step_id="user", menu_options=[*METHODS, "advanced"])
+        return self.async_show_menu(
+            step_id="user",
+            menu_options=[*METHODS, "advanced"],
+            description_placeholders=await self._async_in_use(),
+        )
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]
@@ -102,7 +111,8 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reconfigure",
             menu_options=[*METHODS, "advanced"],
-            description_placeholders=names.placeholders(**self._names),
+            description_placeholders=names.placeholders(**self._names)
+            | await self._async_in_use(),
         )
 
     async def async_step_advanced(
@@ -160,7 +170,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
             try:
                 await self._link.start()
             except PlexError as err:
-                return await self._async_show_failure("link", err)
+                return await self._async_show_failure("link", checks.sign_in_error(err))
             if self._link.outcome is not None:
                 return await self.async_step_link_done()
         return self.async_show_progress(
@@ -179,7 +189,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):
-            return await self._async_show_failure("link", outcome)
+            return await self._async_show_failure("link", checks.sign_in_error(outcome))
         self._link = None
         return outcome
 
@@ -210,7 +220,7 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user select servers, then create the entry."""
         assert self._sign_in is not None
-        shown = names.placeholders(name=self._sign_in.account.name)
+        shown = names.placeholders(name=self._sign_in.account.name) | {"hints_md": ""}
         if self._servers is None:
             plex = async_create_plex_tv(self.hass, self._client)
             try:
@@ -223,12 +233,15 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
                 return self.async_show_form(
                     step_id="servers",
                     data_schema=forms.EMPTY_SCHEMA,
-                    errors=checks.form_errors(err),
+                    errors=checks.sign_in_error(err).errors,
                     description_placeholders=shown,
                 )
         if not self._servers:
             return self._create_entry("no_servers")
         if user_input is None or CONF_SERVERS not in user_input:
+            shown["hints_md"] = await forms.async_hints(
+                self.hass, "config", forms.server_hints(self._servers)
+            )
             return self.async_show_form(
                 step_id="servers",
                 data_schema=forms.servers_schema(

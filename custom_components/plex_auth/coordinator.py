@@ -1,5 +1,6 @@
 """The shared poll, and the poll of an account."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
@@ -7,9 +8,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, override
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntry
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigSubentry,
+)
 from homeassistant.const import CONF_NAME, CONF_TOKEN
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -117,6 +123,56 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
             return
         with suppress(PlexError):
             await self._requested.share()
+
+
+class SubentryCoordinator[DataT](SharedPollCoordinator[DataT], ABC):
+    """A coordinator of one subentry, from its addition to its removal or an unload."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        subentry: ConfigSubentry,
+        *,
+        interval: timedelta,
+        always_update: bool = False,
+    ) -> None:
+        """Initialize for a subentry."""
+        self.subentry = subentry
+        super().__init__(
+            hass,
+            entry,
+            name=self.log_name,
+            interval=interval,
+            always_update=always_update,
+        )
+        self._on_shutdown: list[CALLBACK_TYPE] = []
+
+    @property
+    @abstractmethod
+    def log_name(self) -> str:
+        """Return what the subentry is called in logs."""
+
+    @callback
+    @abstractmethod
+    def async_follow(self) -> None:
+        """Apply the changes of the subentry."""
+
+    @callback
+    def async_on_shutdown(self, stop: CALLBACK_TYPE) -> None:
+        """Call a function when the subentry is removed or its entry is unloaded."""
+        self._on_shutdown.append(stop)
+
+    async def async_check_now(self) -> None:
+        """Poll everything that belongs to the subentry now, and wait for it."""
+        await self.async_poll()
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Stop everything that belongs to the subentry."""
+        await super().async_shutdown()
+        while self._on_shutdown:
+            self._on_shutdown.pop()()
 
 
 class AccountData(NamedTuple):

@@ -15,9 +15,17 @@ from .api.models import ListedServer
 from .api.notifications import Notifications
 from .api.plex_tv import PLEX_TV_API
 from .clients import stored_server
-from .const import CONF_API_URL, CONF_SOURCES, CONF_TOKEN_ORIGIN
+from .const import (
+    CONF_API_URL,
+    CONF_SERVER_TOKENS,
+    CONF_SOURCES,
+    CONF_TOKEN_ORIGIN,
+    SUBENTRY_TYPE_HOME_USER,
+    SUBENTRY_TYPE_SERVER,
+)
 from .coordinator import AccountCoordinator, SharedPollCoordinator
 from .devices_coordinator import DevicesCoordinator
+from .home_user_coordinator import HomeUserCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
 
@@ -29,31 +37,44 @@ _PROTOCOL: Final = re.compile(r"https?")
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry
 ) -> dict[str, Any]:
-    """Return diagnostics for an account and its servers, loaded or not."""
+    """Return diagnostics for an account, its servers, and its Home users."""
     facts: dict[str, Any] = {"state": entry.state.value, **_entry(entry)}
     if entry.state is not ConfigEntryState.LOADED:
         return facts | {
-            "servers": [_subentry(subentry) for subentry in entry.subentries.values()]
+            "servers": [
+                _subentry(subentry)
+                for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)
+            ],
+            "home_users": [
+                _home_user_subentry(subentry)
+                for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_HOME_USER)
+            ],
         }
     data = entry.runtime_data
     return facts | {
         "account": _account(data.account) | _devices(data.devices),
         "servers": [_server(server) for server in data.servers.values()],
+        "home_users": [_home_user(user) for user in data.home_users.values()],
     }
 
 
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: PlexAuthConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Return diagnostics for the account or server of a device."""
-    subentry = entry.subentries.get(device.config_subentry_id or "")
+    """Return diagnostics for the account, server, or Home user of a device."""
+    subentry_id = device.config_subentry_id or ""
+    subentry = entry.subentries.get(subentry_id)
     if entry.state is not ConfigEntryState.LOADED:
-        facts = _entry(entry) if subentry is None else _subentry(subentry)
+        facts = _entry(entry)
+        if subentry is not None:
+            is_server = subentry.subentry_type == SUBENTRY_TYPE_SERVER
+            facts = (_subentry if is_server else _home_user_subentry)(subentry)
         return {"state": entry.state.value, **facts}
     data = entry.runtime_data
-    server = data.servers.get(device.config_subentry_id or "")
-    if server is not None:
+    if (server := data.servers.get(subentry_id)) is not None:
         return _server(server)
+    if (user := data.home_users.get(subentry_id)) is not None:
+        return _home_user(user)
     return {**_entry(entry), **_account(data.account), **_devices(data.devices)}
 
 
@@ -76,6 +97,21 @@ def _subentry(subentry: ConfigSubentry) -> dict[str, Any]:
         "watched_sources": len(data.get(CONF_SOURCES, ())),
         "known_token": known.token is not None,
         "known_connections": sorted(map(connection_kind, known.connections)),
+    }
+
+
+def _home_user_subentry(subentry: ConfigSubentry) -> dict[str, Any]:
+    """Return facts about a stored Home user."""
+    return {"known_servers": len(subentry.data.get(CONF_SERVER_TOKENS, ()))}
+
+
+def _home_user(user: HomeUserCoordinator) -> dict[str, Any]:
+    """Return facts about a loaded Home user."""
+    return {
+        **_home_user_subentry(user.subentry),
+        "rejected": user.is_rejected,
+        "listed_servers": None if user.data is None else len(user.data),
+        "failure": _class_name(user.failure),
     }
 
 

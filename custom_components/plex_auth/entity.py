@@ -1,7 +1,9 @@
 """Devices and base entities of accounts and servers."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, override
+from urllib.parse import quote
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
@@ -18,7 +20,8 @@ from homeassistant.helpers.update_coordinator import (
 )
 
 from .const import DOMAIN
-from .coordinator import AccountCoordinator
+from .coordinator import AccountCoordinator, SubentryCoordinator
+from .home_user_coordinator import HomeUserCoordinator
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator, SourceCoordinator
 
@@ -94,6 +97,19 @@ class ServerEntity(_DescribedEntity[ServerCoordinator]):
         super().__init__(coordinator, description, unique_id, device_info)
 
 
+class HomeUserEntity(_DescribedEntity[HomeUserCoordinator]):
+    """An entity of a Home user."""
+
+    def __init__(
+        self, coordinator: HomeUserCoordinator, description: EntityDescription
+    ) -> None:
+        """Initialize with a unique ID from the account's and the user's UUIDs."""
+        device_info = home_user_device_info(coordinator)
+        _, identifier = _home_user_identifier(coordinator)
+        unique_id = f"{identifier}_{description.key}"
+        super().__init__(coordinator, description, unique_id, device_info)
+
+
 class SourceEntity(CoordinatorEntity[SourceCoordinator]):
     """An entity of a source that a server knows."""
 
@@ -141,36 +157,64 @@ def registered_entity(
 
 
 @callback
-def async_follow_device(server: ServerCoordinator) -> None:
+def async_follow_server(server: ServerCoordinator) -> None:
     """Keep the name and software version of a server's device up to date."""
-    registry = dr.async_get(server.hass)
+    _async_follow_device(server, lambda: server_device_info(server))
+
+
+@callback
+def async_follow_home_user(user: HomeUserCoordinator) -> None:
+    """Keep the name of a Home user's device up to date."""
+    _async_follow_device(user, lambda: home_user_device_info(user))
+
+
+@callback
+def _async_follow_device(
+    coordinator: SubentryCoordinator[Any], device_info: Callable[[], DeviceInfo]
+) -> None:
+    """Keep the name and software version of a device up to date."""
+    registry, entry = dr.async_get(coordinator.hass), coordinator.config_entry
 
     @callback
     def async_update() -> None:
-        device = registry.async_get_device_by_identifier(
-            server_identifier(server.config_entry, server.subentry),
-            server.config_entry.entry_id,
-        )
+        info = device_info()
+        (identifier,) = info["identifiers"]
+        device = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         if device is not None:
             registry.async_update_device(
-                device.id, name=server.subentry.title, sw_version=server.access.version
+                device.id, name=info["name"], sw_version=info.get("sw_version")
             )
 
-    server.async_on_shutdown(server.async_add_listener(async_update))
+    coordinator.async_on_shutdown(coordinator.async_add_listener(async_update))
 
 
 def server_device_info(server: ServerCoordinator) -> DeviceInfo:
     """Return the device information of a server."""
     entry = server.config_entry
     return _plex_device(
-        configuration_url="https://app.plex.tv/desktop/#!/settings/server",
+        configuration_url=_server_page(server.machine_identifier),
         identifiers={server_identifier(entry, server.subentry)},
         model="Plex Media Server",
         name=server.subentry.title,
         sw_version=server.access.version,
-        via_device_id=async_get_device_id_by_identifier(
-            server.hass, _account_identifier(entry), config_entry_id=entry.entry_id
-        ),
+        via_device_id=_account_device_id(server.hass, entry),
+    )
+
+
+def _server_page(machine_identifier: str) -> str:
+    """Return the address of a server's page in Plex Web (plex-api.md §21.3)."""
+    server = quote(machine_identifier, safe="")
+    return f"https://app.plex.tv/desktop/#!/media/{server}/com.plexapp.plugins.library"
+
+
+def home_user_device_info(user: HomeUserCoordinator) -> DeviceInfo:
+    """Return the device information of a Home user."""
+    entry = user.config_entry
+    return _plex_device(
+        identifiers={_home_user_identifier(user)},
+        model="Plex Home user",
+        name=user.subentry.title,
+        via_device_id=_account_device_id(user.hass, entry),
     )
 
 
@@ -191,7 +235,20 @@ def server_identifier(
     return DOMAIN, f"{entry.unique_id}_{subentry.unique_id}"
 
 
-def _account_identifier(entry: PlexAuthConfigEntry) -> tuple[str, str]:
+def _home_user_identifier(user: HomeUserCoordinator) -> tuple[str, str]:
+    """Return the identifier of a Home user's device."""
+    account = user.config_entry.unique_id
+    return DOMAIN, f"{account}_home_user_{user.subentry.unique_id}"
+
+
+def _account_device_id(hass: HomeAssistant, entry: ConfigEntry[Any]) -> str:
+    """Return the ID of an account's device."""
+    return async_get_device_id_by_identifier(
+        hass, _account_identifier(entry), config_entry_id=entry.entry_id
+    )
+
+
+def _account_identifier(entry: ConfigEntry[Any]) -> tuple[str, str]:
     """Return the identifier of an account's device."""
     assert entry.unique_id is not None
     return DOMAIN, entry.unique_id

@@ -8,6 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account_memory import DeviceEvent
 from .api.devices import Device
+from .const import ATTR_HOME_USER
 from .devices_coordinator import DevicesCoordinator
 from .entity import AccountEntity, LastingEntity, ServerEntity
 from .responses import device_event_attributes
@@ -43,7 +44,7 @@ async def async_setup_entry(
             config_subentry_id=server.subentry.subentry_id,
         )
 
-    data.async_listen(async_add_server)
+    data.servers.async_listen(async_add_server)
 
 
 class AuthorizedDeviceEventEntity(
@@ -78,7 +79,9 @@ class TransientTokenEventEntity(LastingEntity, ServerEntity, EventEntity):
         )
 
     @callback
-    def _async_handle_event(self, event: TransientTokenEvent) -> None:
-        """Fire an event."""
-        self._trigger_event(event)
+    def _async_handle_event(
+        self, event: TransientTokenEvent, home_user: str | None
+    ) -> None:
+        """Fire an event with the name of the Home user who has the token, if any."""
+        self._trigger_event(event, {ATTR_HOME_USER: home_user} if home_user else None)
         self.async_write_ha_state()

@@ -1,11 +1,11 @@
-"""Repair issues for server problems that the user can solve.
+"""Repair issues for problems of servers and Home users that the user can solve.
 
 Issues follow from the state of the coordinators and disappear with their cause.
 """
 
-from collections.abc import Callable, Set as AbstractSet
+from collections.abc import Callable, Mapping, Set as AbstractSet
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
@@ -17,13 +17,16 @@ from .api.reachability import Reach
 from .api.server import supports_sources
 from .api.successor import find_successor
 from .const import DOMAIN
+from .coordinator import AccountCoordinator, SubentryCoordinator
+from .home_user_coordinator import HomeUserCoordinator
 from .server_coordinator import ServerCoordinator
 
-type Judge = Callable[[ServerCoordinator], bool | None]
+type Judge[CoordinatorT] = Callable[[CoordinatorT], bool | None]
+type ServerJudge = Judge[ServerCoordinator]
 
 
 class Issue(StrEnum):
-    """A problem with a server."""
+    """A problem with a server or a Home user."""
 
     UNCLAIMED = "server_unclaimed"
     NOT_LISTED = "server_not_listed"
@@ -33,6 +36,7 @@ class Issue(StrEnum):
     NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
     PLAIN_HTTP = "plain_http"
+    HOME_USER_SIGN_IN = "home_user_sign_in"
 
 
 _LEARN_MORE: Final = "https://github.com/seed-6e2aef77/plex-auth/blob/main/docs/troubleshooting.md#repairs"
@@ -45,6 +49,7 @@ _FIXABLE: Final = frozenset(
         Issue.REPLACED,
         Issue.NOT_REACHED,
         Issue.ADDRESS_FAILS,
+        Issue.HOME_USER_SIGN_IN,
     }
 )
 # Issues that are already dangerous; the others are warnings.
@@ -52,16 +57,41 @@ _ERRORS: Final = frozenset({Issue.UNCLAIMED})
 
 
 @callback
-def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
+def async_watch_server(server: ServerCoordinator) -> None:
     """Keep a server's issues up to date while the entry is loaded."""
-    entry = server.config_entry
-    subentry_id = server.subentry.subentry_id
+    _async_watch(server, server.account, _JUDGES, "server")
+
+
+@callback
+def async_watch_home_user(user: HomeUserCoordinator) -> None:
+    """Keep the issue of a Home user up to date while the entry is loaded."""
+    judges = {Issue.HOME_USER_SIGN_IN: _is_home_user_rejected}
+    _async_watch(user, user.account, judges, "home_user")
+
+
+@callback
+def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
+    coordinator: CoordinatorT,
+    account: AccountCoordinator,
+    judges: Mapping[Issue, Judge[CoordinatorT]],
+    name: str,
+) -> None:
+    """Keep the issues of a subentry up to date while the entry is loaded.
+
+    `name` is the placeholder of the subentry's title.
+    """
+    hass, entry, subentry = (
+        coordinator.hass,
+        coordinator.config_entry,
+        coordinator.subentry,
+    )
+    subentry_id = subentry.subentry_id
 
     @callback
     def async_update() -> None:
-        for issue, judge in _JUDGES.items():
+        for issue, judge in judges.items():
             issue_id = f"{issue}_{subentry_id}"
-            verdict = judge(server)
+            verdict = judge(coordinator)
             if verdict is None:
                 continue
             if not verdict:
@@ -77,7 +107,7 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
                 else ir.IssueSeverity.WARNING,
                 translation_key=issue,
                 translation_placeholders=names.placeholders(
-                    account=entry.title, server=server.subentry.title
+                    account=entry.title, **{name: subentry.title}
                 ),
                 learn_more_url=_LEARN_MORE,
                 data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
@@ -86,21 +116,21 @@ def async_watch_issues(hass: HomeAssistant, server: ServerCoordinator) -> None:
     @callback
     def async_delete() -> None:
         registry = ir.async_get(hass)
-        for issue in Issue:
+        for issue in judges:
             found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
             # A recreated issue would no longer be ignored.
             if found is not None and found.dismissed_version is None:
                 ir.async_delete_issue(hass, DOMAIN, found.issue_id)
 
     async_update()
-    server.async_on_shutdown(server.async_add_listener(async_update))
-    server.async_on_shutdown(server.account.async_add_listener(async_update))
-    server.async_on_shutdown(async_delete)
+    coordinator.async_on_shutdown(coordinator.async_add_listener(async_update))
+    coordinator.async_on_shutdown(account.async_add_listener(async_update))
+    coordinator.async_on_shutdown(async_delete)
 
 
 @callback
 def async_delete_issues(hass: HomeAssistant, kept: AbstractSet[str]) -> None:
-    """Delete the issues, even ignored ones, of all servers except the kept ones."""
+    """Delete the issues, even ignored ones, of all subentries except the kept ones."""
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and not issue_id.endswith(tuple(kept)):
             ir.async_delete_issue(hass, DOMAIN, issue_id)
@@ -118,12 +148,12 @@ def _candidate(server: ServerCoordinator) -> ListedServer | None:
     return find_successor(server.access, {one.unique_id for one in subentries})
 
 
-# Each judge returns whether there is the issue, or None if that cannot be known now: the
-# issue then stays as it is, and an ignored one stays ignored.
+# Each judge returns whether the issue exists, or None if unknown: the issue then does not
+# change, and an ignored one remains ignored.
 
 
 def _is_unclaimed(server: ServerCoordinator) -> bool | None:
-    """Return whether the server says that it is unclaimed, and may be claimed."""
+    """Return whether the server reports that it is unclaimed, and may be claimed."""
     if server.access.identity is None:
         return None
     # Of a server with a typed token, a row of its identifier proves no owner.
@@ -142,7 +172,7 @@ def _is_replaced(server: ServerCoordinator) -> bool | None:
     return async_successor(server) is not None
 
 
-def _unless_replaced(judge: Judge) -> Judge:
+def _unless_replaced(judge: ServerJudge) -> ServerJudge:
     """Return a judge of an issue that a successor solves."""
 
     def _judge(server: ServerCoordinator) -> bool | None:
@@ -210,7 +240,12 @@ def _is_lost(server: ServerCoordinator) -> bool | None:
     return reachability.is_lost(server.access.target)
 
 
-_JUDGES: Final[dict[Issue, Judge]] = {
+def _is_home_user_rejected(user: HomeUserCoordinator) -> bool | None:
+    """Return whether plex.tv rejects the user's token, but not the account's."""
+    return False if user.account.needs_sign_in else user.is_rejected
+
+
+_JUDGES: Final[dict[Issue, ServerJudge]] = {
     Issue.UNCLAIMED: _is_unclaimed,
     Issue.NOT_LISTED: _unless_replaced(_is_not_listed),
     Issue.TOKEN_REFUSED: _is_token_refused,

@@ -1,4 +1,4 @@
-"""What is stored under former names or identifiers, brought into today's form."""
+"""Migrate what is stored under former names or identifiers."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -27,7 +27,7 @@ _KEYS: Final[dict[tuple[str, str], str]] = {
 def async_migrate_names(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     """Store the titles of 0.1.0, which did not store the names of servers, as names.
 
-    Without a stored name, a title counts as one that the user has chosen.
+    Without a stored name, a title counts as set by the user.
     """
     for subentry in list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER)):
         known = stored_server(subentry)
@@ -57,7 +57,7 @@ def async_migrate_devices(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
 async def async_migrate_entities(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     """Give entities of 0.1.0 and of replaced servers new unique IDs, or remove them.
 
-    An entity that already has the new ID stays, as automations use it. It is enabled if
+    An entity that already has the new ID is kept, because automations use it. It is enabled if
     the removed one was. Call this at each setup: the entry keeps its version when 0.1.0
     runs after a downgrade, and creates its entities again, and Home Assistant may end
     between a server's replacement and this.

@@ -16,12 +16,12 @@ def placeholders(**texts: str) -> dict[str, str]:
     """Return the placeholders `key`, plain, and `key_md`, for Markdown, of each text.
 
     A step or issue has one set of placeholders for its plain and its Markdown texts.
-    Addresses are escaped like names: plex.tv lists them as another person wishes.
+    Addresses are escaped like names: plex.tv lists them as their owner sets them.
     """
     plain = {key: text.strip() for key, text in texts.items()}
     return plain | {f"{key}_md": escaped(text) for key, text in texts.items()}
 
 
 def escaped(text: str) -> str:
-    """Return a text as Markdown that shows it as it is, without links or elements."""
+    """Return a text as Markdown that shows it literally, without links or elements."""
     return _PUNCTUATION.sub(r"\\\g<0>", text.strip())

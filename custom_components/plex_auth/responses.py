@@ -10,6 +10,8 @@ from .api.connections import Route, best_connection
 from .api.devices import Device
 from .api.models import Account, ListedServer, Source, TransientToken
 from .api.server import server_source
+from .const import ATTR_HOME_USER
+from .home_user_coordinator import HomeUserCoordinator
 
 _ACCOUNT: Final = (
     "id",
@@ -140,6 +142,11 @@ def source_response(source: Source) -> dict[str, Any]:
         "connections": _all(source.connections, _CONNECTION),
         "best": _published(best, _CONNECTION) if best else None,
     }
+
+
+def home_user_response(user: HomeUserCoordinator | None) -> dict[str, str]:
+    """Return the Home user who has the rights, nothing for the account itself."""
+    return {} if user is None else {ATTR_HOME_USER: user.subentry.title}
 
 
 def server_response(name: str, machine_identifier: str, route: Route) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Sensors of accounts and servers."""
+"""Sensors of accounts, servers, and Home users."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from .api.devices import Device, newest_first
 from .api.models import SubscriptionPeriod
 from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
-from .entity import AccountEntity, ServerEntity, registered_entity
+from .entity import AccountEntity, HomeUserEntity, ServerEntity, registered_entity
+from .home_user_coordinator import HomeUserCoordinator
 from .responses import NEWEST_DEVICE, newest_device_attributes
 from .runtime_data import PlexAuthConfigEntry
 from .server_coordinator import ServerCoordinator
@@ -153,6 +154,12 @@ AUTHORIZED_DEVICES: PlexSensorDescription[DevicesCoordinator] = _rare(
     "authorized_devices", lambda coordinator: len(coordinator.data or ())
 )
 
+HOME_USER_SERVERS: PlexSensorDescription[HomeUserCoordinator] = PlexSensorDescription(
+    key="servers",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    value_fn=lambda coordinator: len(coordinator.data or ()),
+)
+
 # Created when plex.tv first lists the devices: managed users may not ask for them.
 NEWEST_AUTHORIZED_DEVICE: PlexSensorDescription[DevicesCoordinator] = (
     PlexSensorDescription(
@@ -188,7 +195,7 @@ async def async_setup_entry(
     entry: PlexAuthConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the sensors of an account and its servers."""
+    """Set up the sensors of an account, its servers, and its Home users."""
     data = entry.runtime_data
     async_add_entities(
         [
@@ -229,7 +236,15 @@ async def async_setup_entry(
         )
         async_follow_sources(server, async_add_entities)
 
-    data.async_listen(async_add_server)
+    @callback
+    def async_add_home_user(user: HomeUserCoordinator) -> None:
+        async_add_entities(
+            [HomeUserServersSensor(user, HOME_USER_SERVERS)],
+            config_subentry_id=user.subentry.subentry_id,
+        )
+
+    data.servers.async_listen(async_add_server)
+    data.home_users.async_listen(async_add_home_user)
 
 
 class _DescribedSensor(SensorEntity):
@@ -289,14 +304,22 @@ class LastVerifiedSensor(AccountSensor):
         )
 
 
-class AuthorizedDevicesSensor(AccountEntity[DevicesCoordinator], _DescribedSensor):
-    """A sensor for the number of devices that are signed in to an account."""
+class _ListedSensor(_DescribedSensor):
+    """A sensor of what plex.tv lists, which keeps the data of an earlier poll."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether plex.tv lists the devices."""
+        """Return whether the last poll got the list."""
         return super().available and self.coordinator.failure is None
+
+
+class AuthorizedDevicesSensor(_ListedSensor, AccountEntity[DevicesCoordinator]):
+    """A sensor for the number of devices that are signed in to an account."""
+
+
+class HomeUserServersSensor(_ListedSensor, HomeUserEntity):
+    """A sensor for the number of servers that a Home user may see."""
 
 
 class NewestDeviceSensor(AuthorizedDevicesSensor, ReportedSensor):

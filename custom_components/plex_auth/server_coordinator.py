@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 
 from .api.connections import ConnectionKind, Route
 from .api.errors import NotPermittedError, NotReachedError, PlexError
@@ -19,7 +19,7 @@ from .api.server_access import ServerAccess
 from .api.server_list import ServerList
 from .clients import async_create_server_access, async_is_public
 from .const import CONF_SOURCES, LOGGER
-from .coordinator import AccountCoordinator, SharedPollCoordinator
+from .coordinator import AccountCoordinator, SharedPollCoordinator, SubentryCoordinator
 from .messages import update_failed
 from .transient_tokens import async_issued_token
 
@@ -76,7 +76,7 @@ class SourceCoordinator(SharedPollCoordinator[dict[str, Source]]):
     def async_follow_list(self) -> None:
         """Poll if plex.tv lists the server or a watched one differently than before.
 
-        Another address or token, or a claim, changes what the server says of a source.
+        Another address or token, or a claim, changes what the server reports of a source.
         """
         before, self._listed = self._listed, self._find_listed()
         if before is not None and before != self._listed:
@@ -124,7 +124,7 @@ class ServerData(NamedTuple):
     is_exposed: bool | None
 
 
-class ServerCoordinator(SharedPollCoordinator[ServerData]):
+class ServerCoordinator(SubentryCoordinator[ServerData]):
     """Coordinator of a server: its connection and its transient token."""
 
     def __init__(
@@ -135,12 +135,9 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         account: AccountCoordinator,
     ) -> None:
         """Initialize for a server's subentry."""
-        super().__init__(
-            hass, entry, name=f"Plex server {subentry.title}", interval=SERVER_INTERVAL
-        )
+        super().__init__(hass, entry, subentry, interval=SERVER_INTERVAL)
         assert subentry.unique_id is not None
         self.account = account
-        self.subentry = subentry
         self.access = self._new_access()
         self.notifications = Notifications(subentry.unique_id, self._async_handle_news)
         self.sources = SourceCoordinator(
@@ -152,12 +149,17 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         )
         self.issued_token = async_issued_token(hass, subentry.subentry_id)
         self.reachability = Reachability()
-        self._on_shutdown = [
-            self.issued_token.watch(self.async_update_listeners),
+        self.async_on_shutdown(self.issued_token.watch(self.async_update_listeners))
+        self.async_on_shutdown(
             hass.bus.async_listen(
                 EVENT_HOMEASSISTANT_STOP, callback(lambda _: self.notifications.stop())
-            ),
-        ]
+            )
+        )
+
+    @property
+    @override
+    def log_name(self) -> str:
+        return f"Plex server {self.subentry.title}"
 
     @property
     def machine_identifier(self) -> str:
@@ -165,11 +167,7 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         assert self.subentry.unique_id is not None
         return self.subentry.unique_id
 
-    @callback
-    def async_on_shutdown(self, stop: CALLBACK_TYPE) -> None:
-        """Call a function when the server is removed or its entry is unloaded."""
-        self._on_shutdown.append(stop)
-
+    @override
     async def async_check_now(self) -> None:
         """Poll the server, then its sources, and wait for both."""
         self.notifications.hurry()
@@ -186,10 +184,11 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
         """Return whether the last poll reached the server, False before the first."""
         return self.last_update_success and self.data is not None
 
+    @override
     @callback
     def async_follow(self) -> None:
         """Apply the changes of the subentry."""
-        self.name = f"Plex server {self.subentry.title}"
+        self.name = self.log_name
         if (access := self._new_access()).typed != self.access.typed:
             self.access, self.reachability = access, Reachability()
             self.notifications.stop()
@@ -228,10 +227,8 @@ class ServerCoordinator(SharedPollCoordinator[ServerData]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop all that belongs to the server; a poll in progress opens no socket."""
+        """Stop everything that belongs to the server; a poll in progress opens no socket."""
         await super().async_shutdown()
-        while self._on_shutdown:
-            self._on_shutdown.pop()()
         await self.sources.async_shutdown()
         await self.notifications.close()
 

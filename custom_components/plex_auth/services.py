@@ -1,6 +1,6 @@
 """Actions of accounts and servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -16,25 +16,36 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
 from .action_targets import (
     refuse_token,
     targeted_entry,
+    targeted_home_user,
     targeted_media,
     targeted_server,
     targeted_source,
 )
-from .api.errors import NotFoundError, NotPermittedError
+from .api.errors import (
+    NotClaimedError,
+    NotFoundError,
+    NotPermittedError,
+    TokenRejectedError,
+)
 from .api.items import Item
+from .api.models import ListedServer
 from .api.server import PlexServer, playable
-from .const import ATTR_SOURCE, DOMAIN
+from .api.server_access import ServerAccess
+from .const import ATTR_HOME_USER, ATTR_SOURCE, DOMAIN
 from .devices_coordinator import DevicesCoordinator
+from .home_user_coordinator import HomeUserCoordinator
 from .messages import action_errors, invalid
 from .responses import (
     account_response,
     device_response,
+    home_user_response,
     listed_server_response,
     server_response,
     source_response,
@@ -58,9 +69,11 @@ _ACCOUNT_SCHEMA = vol.Schema({vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string})
 _REMOVE_DEVICE_SCHEMA = _ACCOUNT_SCHEMA.extend(
     {vol.Required(ATTR_ID): vol.All(vol.Coerce(int), vol.Range(min=1))}
 )
+_SERVERS_SCHEMA = _ACCOUNT_SCHEMA.extend({vol.Optional(ATTR_HOME_USER): cv.string})
 _TRANSIENT_TOKEN_SCHEMA = vol.Schema(
     {
         vol.Optional(ATTR_DEVICE_ID): cv.string,
+        vol.Optional(ATTR_HOME_USER): cv.string,
         vol.Optional(ATTR_TYPE, default="delegation"): vol.In(["delegation"]),
         vol.Optional(ATTR_SCOPE, default="all"): vol.In(["all"]),
         vol.Optional(ATTR_PATH): vol.All(cv.string, refuse_token),
@@ -80,7 +93,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, for administrators only: they return tokens."""
     for name, handler, schema in (
         (SERVICE_GET_TOKEN_DETAILS, _async_get_token_details, _ACCOUNT_SCHEMA),
-        (SERVICE_GET_SERVERS, _async_get_servers, _ACCOUNT_SCHEMA),
+        (SERVICE_GET_SERVERS, _async_get_servers, _SERVERS_SCHEMA),
         (SERVICE_GET_DEVICES, _async_get_devices, _ACCOUNT_SCHEMA),
         (SERVICE_REMOVE_DEVICE, _async_remove_device, _REMOVE_DEVICE_SCHEMA),
         (
@@ -109,17 +122,24 @@ async def _async_get_token_details(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_get_servers(call: ServiceCall) -> ServiceResponse:
-    """Return the servers that plex.tv lists now."""
-    account = targeted_entry(call).runtime_data.account
-    entry = account.config_entry
+    """Return the servers that plex.tv lists now, for the account or a Home user."""
+    user = targeted_home_user(call)
+    entry = targeted_entry(call, user)
+    account = entry.runtime_data.account
+    servers: Iterable[ListedServer] = account.servers
     async with action_errors(entry.title):
-        await account.servers.renew(now=True)
+        if user is None:
+            await account.servers.renew(now=True)
+        else:
+            async with _home_user_errors(user):
+                servers = (await user.async_renew()).values()
     added = {subentry.unique_id for subentry in entry.subentries.values()}
     return {
         "servers": [
             listed_server_response(server, added=server.machine_identifier in added)
-            for server in account.servers
-        ]
+            for server in servers
+        ],
+        **home_user_response(user),
     }
 
 
@@ -156,19 +176,29 @@ async def _device_errors(devices: DevicesCoordinator) -> AsyncIterator[None]:
 
 
 async def _async_get_transient_token(call: ServiceCall) -> ServiceResponse:
-    """Return a new transient token of a server."""
-    server, wanted = targeted_media(call, call.data.get(ATTR_PATH))
-    async with action_errors(server.config_entry.title, server.subentry.title):
-        path = await _part(server, wanted) if isinstance(wanted, Item) else wanted
-        token, route = await server.access.call(
+    """Return a new transient token of a server, with the rights of a Home user if named."""
+    user = targeted_home_user(call)
+    server, wanted = targeted_media(call, call.data.get(ATTR_PATH), user)
+    async with (
+        action_errors(server.config_entry.title, server.subentry.title),
+        _home_user_errors(user),
+    ):
+        access = server.access if user is None else await _access_as(user, server)
+        path = (
+            await _part(access, wanted, server.subentry.title)
+            if isinstance(wanted, Item)
+            else wanted
+        )
+        token, route = await access.call(
             PlexServer.transient_token, is_repeatable=False
         )
-    server.issued_token.issue(token)
+    server.issued_token.issue(token, user.subentry.title if user else None)
     server.async_note_route(route)
     response = transient_token_response(token) | {
         "server": server_response(
             server.subentry.title, server.machine_identifier, route
-        )
+        ),
+        **home_user_response(user),
     }
     if path is not None:
         response["url"] = str(playable(route.url, path, token.token))
@@ -199,11 +229,49 @@ async def _async_get_source_connection_information(
     }
 
 
-async def _part(server: ServerCoordinator, item: Item) -> URL:
-    """Return the path of an item's media part."""
-    name = server.subentry.title
+async def _access_as(
+    user: HomeUserCoordinator, server: ServerCoordinator
+) -> ServerAccess:
+    """Return access to a server with a Home user's token for it.
+
+    Raises ServiceValidationError if plex.tv does not list the server for the user.
+    """
+    if not user.is_known:
+        await user.async_renew()
+    if server.machine_identifier not in user.tokens:
+        raise invalid(
+            "home_user_without_server",
+            home_user=user.subentry.title,
+            name=server.subentry.title,
+        )
+    return user.access(server)
+
+
+@asynccontextmanager
+async def _home_user_errors(user: HomeUserCoordinator | None) -> AsyncIterator[None]:
+    """Translate the errors of an action that are about a Home user."""
     try:
-        path, _ = await server.access.call(partial(PlexServer.part, item=item))
+        yield
+    except TokenRejectedError as err:
+        if user is None:
+            raise
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="home_user_rejected",
+            translation_placeholders={"home_user": user.subentry.title},
+        ) from err
+    except NotClaimedError:
+        raise
+    except NotPermittedError as err:
+        if user is None:
+            raise
+        raise invalid("home_user_not_permitted", home_user=user.subentry.title) from err
+
+
+async def _part(access: ServerAccess, item: Item, name: str) -> URL:
+    """Return the path of an item's media part; `name` is that of the server."""
+    try:
+        path, _ = await access.call(partial(PlexServer.part, item=item))
     except NotFoundError as err:
         raise invalid("item_not_found", name=name) from err
     if path is None:

@@ -24,11 +24,12 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     entries: list[PlexAuthConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )
+    loaded = [entry for entry in entries if entry.state is ConfigEntryState.LOADED]
     servers = [
-        server
-        for entry in entries
-        if entry.state is ConfigEntryState.LOADED
-        for server in entry.runtime_data.servers.values()
+        server for entry in loaded for server in entry.runtime_data.servers.values()
+    ]
+    users = [
+        user for entry in loaded for user in entry.runtime_data.home_users.values()
     ]
     return {
         "can_reach_plex_tv": system_health.async_check_can_reach_url(
@@ -36,6 +37,9 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         ),
         "accounts": len(entries),
         "accounts_rejected": sum(_is_rejected(hass, entry) for entry in entries),
+        "home_users_rejected": (
+            f"{sum(user.is_rejected is True for user in users)}/{len(users)}"
+        ),
         "servers_reachable": (
             f"{sum(server.is_reached for server in servers)}/{len(servers)}"
         ),

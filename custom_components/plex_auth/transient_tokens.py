@@ -30,7 +30,7 @@ class TransientTokenEvent(StrEnum):
     DESTROYED = "destroyed"
 
 
-type TransientTokenListener = Callable[[TransientTokenEvent], None]
+type TransientTokenListener = Callable[[TransientTokenEvent, str | None], None]
 
 
 @callback
@@ -59,20 +59,24 @@ class IssuedToken:
         self._hass = hass
         self._closed = False
         self._listeners: list[TransientTokenListener] = []
-        self._pending_event: TransientTokenEvent | None = None
+        self._pending: tuple[TransientTokenEvent, str | None] | None = None
         self._on_change: Callable[[], None] | None = None
         self._cancel_expiry: CALLBACK_TYPE | None = None
         self._lifetime = Interval(TRANSIENT_TOKEN_LIFETIME)
 
     @callback
-    def issue(self, token: TransientToken) -> None:
-        """Store a new token, unless the server was removed."""
+    def issue(self, token: TransientToken, home_user: str | None = None) -> None:
+        """Store a new token, unless the server was removed.
+
+        `home_user` is the name of the Home user who has the token's rights, None for
+        the account.
+        """
         if self._closed:
             return
-        self.token = token
+        self.token = replace(token, home_user=home_user)
         self._lifetime.begin()
         self._track_expiry()
-        self._notify(TransientTokenEvent.ISSUED)
+        self._notify(TransientTokenEvent.ISSUED, home_user)
 
     async def check(self, ask: Callable[[str], Awaitable[None]]) -> None:
         """Check the token with `ask`, which raises NotPermittedError if refused."""
@@ -93,11 +97,14 @@ class IssuedToken:
 
     @callback
     def listen(self, listener: TransientTokenListener) -> CALLBACK_TYPE:
-        """Call a listener with any pending and all new events; return how to stop."""
+        """Call a listener with any pending and all new events; return how to stop.
+
+        It is also called with the name of the Home user who had the token, if any.
+        """
         self._listeners.append(listener)
-        if (event := self._pending_event) is not None:
-            self._pending_event = None
-            listener(event)
+        if (pending := self._pending) is not None:
+            self._pending = None
+            listener(*pending)
         return lambda: self._listeners.remove(listener)
 
     @callback
@@ -112,7 +119,7 @@ class IssuedToken:
         @callback
         def async_stop() -> None:
             self._on_change = None
-            self._pending_event = None
+            self._pending = None
             self._stop_expiry()
 
         return async_stop
@@ -133,17 +140,18 @@ class IssuedToken:
     @callback
     def _end(self, event: TransientTokenEvent) -> None:
         """Forget the token and fire its last event."""
+        home_user = self.token.home_user if self.token is not None else None
         self.token = None
         self._stop_expiry()
-        self._notify(event)
+        self._notify(event, home_user)
 
     @callback
-    def _notify(self, event: TransientTokenEvent) -> None:
+    def _notify(self, event: TransientTokenEvent, home_user: str | None) -> None:
         """Notify the listeners, or keep the event for the first one."""
         if not self._listeners:
-            self._pending_event = event
+            self._pending = event, home_user
         for listener in self._listeners:
-            listener(event)
+            listener(event, home_user)
         if self._on_change is not None:
             self._on_change()
 

@@ -36,7 +36,7 @@ class OwnEntityTrigger(EntityTriggerBase):
     """A trigger on entities of this integration that sees past unavailable states.
 
     The base classes ignore changes from `unavailable`. Here they count against the last
-    known state, so none is missed. Without one, as after a restart, nothing fires.
+    known state, so none is missed. Without a known state, as after a restart, nothing fires.
     """
 
     _translation_key: ClassVar[str]

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+from functools import partial
+from getpass import getpass
 from pathlib import Path
 import sys
 from urllib.parse import urlencode
@@ -10,6 +12,7 @@ from aiohttp import ClientSession
 
 from custom_components.plex_auth.api.plex_tv import PLEX_TV_API
 
+from .home import Switch
 from .look import look
 
 
@@ -21,6 +24,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--enter-at", help="control address of a simulator")
     parser.add_argument("--enter-as", help="who enters the code there")
+    parser.add_argument("--switch-home-user")
     options = parser.parse_args(arguments)
 
     async def show_code(code: str) -> None:
@@ -30,7 +34,10 @@ def main(arguments: list[str]) -> int:
         link = f"https://plex.tv/link/?{urlencode({'pin': code})}"
         print(f"Open {link} and confirm the code {code}", flush=True)
 
-    found = asyncio.run(look(options.api_url, options.server, show_code))
+    switch = None
+    if (name := options.switch_home_user) is not None:
+        switch = Switch(name, partial(getpass, "PIN of the Home user: "))
+    found = asyncio.run(look(options.api_url, options.server, show_code, switch))
     print(found.report, end="")
     options.report.parent.mkdir(parents=True, exist_ok=True)
     options.report.write_text(found.report)

@@ -284,5 +284,50 @@ SOURCE = Call(
         }
     ),
 )
+HOME_USERS = Call(
+    "GET /home/users (§22.1)",
+    fields={
+        "id": "int",
+        "name": "str",
+        "guestUserID": "int or null",
+        "guestUserUUID": "str or null",
+        "guestEnabled": "bool",
+        "subscription": "bool",
+        "users": "list",
+        "users[]": "object",
+        **_under(
+            "users[].",
+            {
+                "id": "int",
+                "uuid": "str",
+                "title": "str",
+                "username": "str or null",
+                "email": "str or null",
+                "friendlyName": "str or null or missing",
+                "thumb": "str or null",
+                "hasPassword": "bool",
+                "restricted": "bool",
+                "restrictionProfile": "str or null",
+                "admin": "bool",
+                "guest": "bool",
+                "protected": "bool",
+                "updatedAt": "int or missing",
+                "pin": "str or null or missing",
+            },
+        ),
+    },
+)
+# A managed user has neither user name nor e-mail address.
+HOME_SWITCH = Call(
+    "POST /home/users/{uuid}/switch (§22.2)",
+    (201,),
+    fields=_USER | dict.fromkeys(("username", "email"), "str or null"),
+)
+RESOURCES_OF_HOME_USER = Call(
+    "GET /resources of the Home user (§22.2)", fields=_RESOURCES
+)
+SIGN_OUT_OF_HOME_USER = Call(
+    "DELETE /users/signout of the Home user (§9)", (204,), form="nothing"
+)
 SIGN_OUT = Call("DELETE /users/signout (§9)", (204,), form="nothing")
 USER_AFTERWARDS = Call("GET /user after the sign-out (§2)", (401,), fields=_ERROR)

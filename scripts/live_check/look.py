@@ -9,9 +9,11 @@ import uuid
 from custom_components.plex_auth.api.transport import ClientInfo
 from scripts.shared.paths import ROOT
 
+from .home import Switch
 from .recorder import Recorder
 from .report import report
-from .walk import Stopped, Walk
+from .stopped import Stopped
+from .walk import Walk
 
 _MANIFEST = ROOT / "custom_components" / "plex_auth" / "manifest.json"
 
@@ -25,16 +27,20 @@ class Look:
 
 
 async def look(
-    api_url: str, server_name: str | None, show_code: Callable[[str], Awaitable[None]]
+    api_url: str,
+    server_name: str | None,
+    show_code: Callable[[str], Awaitable[None]],
+    switch: Switch | None = None,
 ) -> Look:
     """Look at plex.tv at an address and at a server, the first own one by default.
 
-    `show_code` is given the code that a person has to enter.
+    `show_code` is given the code that a person has to enter, and `switch` names the Home
+    user to switch to, by default nobody.
     """
     version = json.loads(_MANIFEST.read_text())["version"]
     ended = ""
     async with Recorder(_client(version)) as recorder:
-        walk = Walk(recorder, api_url, server_name)
+        walk = Walk(recorder, api_url, server_name, switch)
         try:
             await walk.run(show_code)
         except Stopped as err:

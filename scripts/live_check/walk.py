@@ -18,40 +18,49 @@ from custom_components.plex_auth.api.race import race
 from custom_components.plex_auth.api.server import PlexServer
 
 from . import expected
+from .home import HomeLook, Switch
 from .questions import Answer, yes
 from .recorder import Recorder
+from .stopped import Stopped
 
 _BETWEEN_READINGS = 2.0
 _TRANSIENT = "transient-"
-
-
-class Stopped(Exception):
-    """Say in one line why the look ended early."""
 
 
 class Walk:
     """Make the calls and remember the answers to the questions."""
 
     def __init__(
-        self, recorder: Recorder, api_url: str, server_name: str | None
+        self,
+        recorder: Recorder,
+        api_url: str,
+        server_name: str | None,
+        switch: Switch | None,
     ) -> None:
-        """Call plex.tv at an address, and the server of a name or the first own one."""
+        """Call plex.tv at an address, and the server of a name or the first own one.
+
+        `switch` names the Home user to switch to, None for nobody.
+        """
         self.answers: list[Answer] = []
         self._recorder = recorder
         self._check = recorder.check
         self._api = URL(api_url)
         self._plex = PlexTv(recorder.transport(), api_url)
         self._server_name = server_name
+        self._home = HomeLook(recorder, self._plex, self.answers)
+        self._switch = switch
 
     async def run(self, show_code: Callable[[str], Awaitable[None]]) -> None:
         """Sign in by a code, look at everything and sign out again.
 
         `show_code` is given the code that a person enters. Raises Stopped when nobody
-        does, or there is no server to look at.
+        does, or there is no server or Home user to look at.
         """
         token = await self._sign_in(show_code)
         try:
             await self._look_around(token)
+            if self._switch is not None:
+                await self._home.switch(token, self._switch)
         finally:
             await self._check(expected.SIGN_OUT, self._plex.sign_out(token))
             await self._check(expected.USER_AFTERWARDS, self._plex.user(token))
@@ -76,7 +85,9 @@ class Walk:
         raise Stopped("nobody entered the code in time")
 
     async def _look_around(self, token: str) -> None:
-        await self._check(expected.USER, self._plex.user(token))
+        account = await self._check(expected.USER, self._plex.user(token))
+        has_home = account is not None and bool(account.home)
+        await self._home.list_users(token, has_home=has_home)
         await self._look_at_devices(token)
         listed = await self._check(expected.RESOURCES, self._plex.servers(token))
         if not listed:

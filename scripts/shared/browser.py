@@ -7,6 +7,7 @@ from pathlib import Path
 import shutil
 from tempfile import TemporaryDirectory
 
+from .axe import find_axe
 from .browser_chromium import find_chromium
 from .checks import LEFT_OUT
 from .environment import BROWSER, DEMO, DEMO_OLDEST, Environment, prepare
@@ -25,7 +26,7 @@ def main() -> int:
         prog="scripts/browser",
         description="Start a simulated Plex and a real Home Assistant with Plex Auth, "
         "and click through it in headless Chromium. "
-        f"Exit code {LEFT_OUT}: there is no Chromium.",
+        f"Exit code {LEFT_OUT}: there is no Chromium or npm.",
     )
     parser.add_argument(
         "--main",
@@ -42,6 +43,12 @@ def main() -> int:
         action="store_true",
         help="only upgrade what earlier versions have stored, ignore repairs, and replace "
         "a server that has a history",
+    )
+    parser.add_argument(
+        "--accessibility",
+        action="store_true",
+        help="only work the dialogs by the keyboard alone, and look at each page with "
+        "axe-core, which npm fetches",
     )
     parser.add_argument(
         "--oldest",
@@ -62,6 +69,8 @@ def main() -> int:
     environment = DEMO_OLDEST if options.pop("oldest") else DEMO
     try:
         options["chromium"] = str(find_chromium())
+        if options.pop("accessibility"):
+            options["axe"] = str(find_axe())
     except Failure as error:
         if os.environ.get("CI") == "true":
             raise
@@ -77,8 +86,9 @@ def main() -> int:
 
 def _take_tour(environment: Environment, options: Mapping[str, object]) -> int:
     """Take a tour through a Home Assistant that runs all the time."""
+    module = "tests.browser.accessibility" if "axe" in options else "tests.browser"
     with run_home_assistant_with_plex(environment) as running:
-        code = running.run_module("tests.browser", BROWSER, **options)
+        code = running.run_module(module, BROWSER, **options)
         if code:
             _keep(running.home_assistant.records())
     return code

@@ -27,6 +27,12 @@ def main() -> int:
         help="the server to ask (default: the first own one)",
     )
     parser.add_argument(
+        "--switch-home-user",
+        metavar="NAME",
+        help="also switch once to this user of the Plex Home, after a question for the "
+        "PIN of a user who has one, and sign the user's token out again",
+    )
+    parser.add_argument(
         "--report",
         type=Path,
         default=CACHE / "live" / "report.txt",
@@ -42,6 +48,8 @@ def main() -> int:
     options = ["--report", str(arguments.report.resolve())]
     if arguments.server is not None:
         options += ["--server", arguments.server]
+    if arguments.switch_home_user is not None:
+        options += ["--switch-home-user", arguments.switch_home_user]
     if not arguments.check:
         return _look(options)
     with (

@@ -10,6 +10,7 @@ from .simulator import Simulator
 
 # Whom the demo has signed in with a server, and who can be signed in besides.
 _ANNA, _BEN, _SERVER = "anna", "ben", "Basement"
+_CHILD = "Lina"  # of Anna's Home
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ def deeds(simulator: Simulator, link_code: str = "CODE") -> Iterator[Deed]:
             f"{account}/sign_out_devices",
             None,
         ),
+        (
+            f"Reject the sign-in of {_CHILD}, a Home user",
+            "POST",
+            f"accounts/{_CHILD}/revoke_tokens",
+            None,
+        ),
         (f"Stop the server {_SERVER}", "POST", f"{server}/stop", None),
         ("Start it again", "POST", f"{server}/start", None),
         ("Restart it, which destroys its tokens", "POST", f"{server}/restart", None),
@@ -55,6 +62,12 @@ def show_how_to_play(simulator: Simulator) -> None:
         if name := account["username"]:
             password = account["password"] or "none"
             print(f"  {name:<10} {account['email']:<18} {password}")
+            print(f"  {'':<10} {account['description']}")
+    print(f"\nAdd a user of {_ANNA}'s Plex Home with Add Home user, or switch again:")
+    print(f"\n  {'Name':<10} PIN")
+    for account in simulator.accounts:
+        if pin := account.get("pin"):
+            print(f"  {account['title']:<10} {pin}")
             print(f"  {'':<10} {account['description']}")
     print("\nWhat you can do in another terminal; CODE is the one that a dialog shows:")
     for deed in deeds(simulator):

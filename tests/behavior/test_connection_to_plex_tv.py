@@ -14,11 +14,11 @@ from tests.walks.texts import text
 CAUSES = {cause.name: cause for cause in PLEX_TV_CAUSES}
 MESSAGES = {
     "TLS: expired": (
-        "The certificate of plex.tv is not valid. Check the date and time of Home Assistant"
+        "The certificate of plex.tv isn't valid. Check the date and time of Home Assistant"
     ),
-    "slow headers": "plex.tv did not answer in time",
+    "slow headers": "plex.tv didn't respond in time",
     "DNS": (
-        "The name plex.tv could not be resolved. "
+        "The name plex.tv couldn't be resolved. "
         "Check the DNS settings of Home Assistant's network"
     ),
     "reset": "The connection to plex.tv failed",
@@ -65,4 +65,4 @@ async def test_name_of_a_server(harness: Harness) -> None:
     server = await harness.add_hidden_server()
     await harness.add(harness.world.three_servers, server)
     failure = await harness.failure("get_transient_token")
-    assert str(failure) == "The host name of Bunker could not be resolved"
+    assert str(failure) == "The host name of Bunker couldn't be resolved"

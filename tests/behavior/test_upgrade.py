@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import voluptuous as vol
 
-from custom_components.plex_auth.const import CONF_LAST_KNOWN, DOMAIN
+from custom_components.plex_auth.const import (
+    CONF_LAST_KNOWN,
+    DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
+)
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from tests.harness import Harness
 from tests.helpers import async_settle
+from tests.home_users import async_add_home_user
 from tests.installation import Installation, the_entry
 from tests.plex_simulator import PlexSimulator
 from tests.plex_simulator.worlds import DemoWorld
@@ -115,6 +122,12 @@ def _title(entry: ConfigEntry[Any]) -> str:
     return subentry.title
 
 
+def _home_user(entry: ConfigEntry[Any]) -> dict[str, Any]:
+    """Return what is stored of the one Home user."""
+    (subentry,) = entry.get_subentries_of_type(SUBENTRY_TYPE_HOME_USER)
+    return {**subentry.as_dict(), "data": dict(subentry.data)}
+
+
 @pytest.mark.parametrize(
     "between",
     [
@@ -210,6 +223,47 @@ async def test_title_of_a_user_after_a_downgrade(house: House) -> None:
     house.world.living_room.name = "Rooftop"
     async with house.installation.run(TODAY) as hass:
         assert _title(the_entry(hass)) == "My server"
+
+
+@pytest.mark.parametrize("version", [V0_1_0, V0_2_0, TODAY])
+async def test_home_user(
+    house: House, simulator: PlexSimulator, version: str | None
+) -> None:
+    """A Home user survives a version that knows none, and is there again after it.
+
+    Until then, an action with the user gives no token with more rights, but fails.
+    """
+    child = house.world.home.child
+    async with house.installation.run(TODAY) as hass:
+        harness = Harness.of(hass, simulator, house.world)
+        device_id = await async_add_home_user(harness, the_entry(hass), child)
+        entity_id = harness.entity_id("binary_sensor.sign_in", child)
+        stored = _home_user(the_entry(hass))
+        assert stored["data"][CONF_TOKEN] in child.tokens.values()
+    async with house.installation.run(version) as hass:
+        entry = the_entry(hass)
+        assert entry.state is ConfigEntryState.LOADED
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await async_settle(hass)
+        assert _home_user(entry) == stored
+        harness = Harness.of(hass, simulator, house.world)
+        assert (
+            await harness.transient_token() in house.world.living_room.transient_tokens
+        )
+        if version is not TODAY:
+            with pytest.raises(vol.Invalid):
+                await harness.call("get_transient_token", home_user=device_id)
+    async with house.installation.run(TODAY) as hass:
+        harness = Harness.of(hass, simulator, house.world)
+        assert harness.home_user_device(child) == device_id
+        assert harness.entity_id("binary_sensor.sign_in", child) == entity_id
+        assert harness.state("binary_sensor.sign_in", child) == "off"
+        assert _orphans(hass) == []
+        token = (await harness.call("get_transient_token", home_user=device_id))[
+            "token"
+        ]
+        assert house.world.living_room.transient_tokens[token].account is child
+        assert _home_user(the_entry(hass)) == stored
 
 
 @pytest.mark.parametrize("version", [V0_1_0, V0_2_0, TODAY])

@@ -23,6 +23,7 @@ from . import (
     dashboard,
     devices,
     entry,
+    home_user,
     hostile_names,
     languages,
     repairs,
@@ -59,7 +60,8 @@ def main() -> int:
 
 
 def _main(screen: Screen, simulator: Simulator) -> None:
-    """Call an action, sign out connected devices, sign in again and claim a server."""
+    """Use a Home user, call an action, sign out devices, sign in again, claim a server."""
+    home_user.use_home_user(screen, simulator)
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
     actions.sign_out_devices(screen, simulator)
@@ -73,6 +75,7 @@ def _whole(screen: Screen, simulator: Simulator) -> None:
     """Do all that there is to do."""
     entry.look_at_entry(screen)
     entry.look_at_devices(screen)
+    home_user.use_home_user(screen, simulator)
     actions.open_actions(screen)
     token = actions.call_all(screen, simulator)
     entry.open_integration(screen)

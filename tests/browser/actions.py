@@ -66,6 +66,22 @@ def call(screen: Screen, simulator: Simulator, action: Action) -> list[str]:
     return lines
 
 
+def get_token_for(screen: Screen, home_user: str, path: str) -> Locator:
+    """Get a token with the rights of a Home user, and return where the response is."""
+    action = Action.TRANSIENT_TOKEN
+    with screen.step(f"Get a token for {home_user}"):
+        _choose_action(screen, Action.SERVERS)  # forgets what was filled in before
+        _choose_action(screen, action)
+        _fill(screen, action, Field.DEVICE, LIVING_ROOM)
+        _fill(screen, action, Field.HOME_USER, home_user)
+        _fill(screen, action, Field.PATH, path)
+        screen.picture("home-user")
+        screen.press("Perform action")
+        shown = screen.page.locator(".response .cm-content")
+        expect(shown, "the response").to_contain_text("transient-")
+    return shown
+
+
 def sign_out_devices(screen: Screen, simulator: Simulator) -> None:
     """Sign out connected devices at Plex, own servers too; see an action say so."""
     with screen.step("Find the sign-in rejected"):
@@ -115,7 +131,7 @@ def _fill(screen: Screen, action: Action, field: str, value: object) -> None:
     box: Locator = row.locator("ha-checkbox")
     if box.count():
         box.click()
-    if field == Field.DEVICE:
+    if field in (Field.DEVICE, Field.HOME_USER):
         screen.choose(row.locator("ha-picker-field"), "", str(value))
     else:
         row.locator("input:not([type=checkbox])").fill(str(value))

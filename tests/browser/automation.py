@@ -15,6 +15,7 @@ from .screen import Screen
 _TITLE = "Plex link"
 _VARIABLE = "answer"
 _MESSAGE = f"{{{{ {_VARIABLE}.server.name }}}}: {{{{ {_VARIABLE}.token }}}}"
+_MESSAGE_FOR = f"{{{{ {_VARIABLE}.home_user }}}}: {{{{ {_VARIABLE}.token }}}}"
 _TOKEN_NAME: Final = text(f"services.{Action.TRANSIENT_TOKEN}.name")
 _VARIABLE_ROW: Final = "Response variable"
 _FIRST: Final = "Film night"
@@ -48,9 +49,37 @@ def make_automation(screen: Screen) -> None:
         screen.page.keyboard.press("Escape")
 
 
+def make_automation_for(screen: Screen, user: str) -> None:
+    """Make an automation that gets a token for the only Home user, and see its token."""
+    with screen.step("Choose the only Home user in an automation"):
+        _create(screen)
+        _add(screen, "action", _TOKEN_NAME, _TOKEN_NAME)
+        field = f"services.{Action.TRANSIENT_TOKEN}.fields.{Field.HOME_USER}"
+        row = screen.page.locator("ha-settings-row", has_text=text(f"{field}.name"))
+        row.locator("ha-checkbox").click()
+        row.locator("ha-picker-field").click()
+        offered = screen.page.locator("ha-picker-combo-box ha-combo-box-item")
+        expect(offered, "Home users to choose from").to_have_count(1)
+        offered.filter(has_text=user).click()
+        _fill(screen, _VARIABLE_ROW, _VARIABLE)
+        screen.picture("automation-home-user", keep=False)
+        _add(screen, "action", "persistent", "Create persistent notification")
+        _fill(screen, "Message body", _MESSAGE_FOR)
+    with screen.step("Run the automation for the Home user"):
+        _save(screen, f"{_TITLE} for {user}")
+        _choose_in_menu(screen, "Run actions")
+        screen.click("Notifications")
+        screen.see(f"{user}: transient-")
+        screen.picture("automation-home-user-has-run", keep=False)
+        screen.ask(
+            "call_service", domain="persistent_notification", service="dismiss_all"
+        )
+        screen.page.keyboard.press("Escape")
+
+
 def make_first_automation(screen: Screen, simulator: Simulator) -> None:
     """Make the README's automation by its steps, and see that it keeps no trace."""
-    action, trace, _ = to_paste("Example: your first automation")
+    action, trace = to_paste("Example: your first automation")
     screen.page.evaluate(_ADD_PLAYER)
     with screen.step("Let an automation begin at a time"):
         _create(screen)

@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Locator, expect
 
+from tests.walks.names import DOMAIN
 from tests.walks.texts import text
 from tests.walks.world import LIVING_ROOM
 
@@ -9,6 +10,7 @@ from .readme import to_paste
 from .screen import Screen
 
 _PATH = "plex-link"
+_PAGE = f"/config/integrations/integration/{DOMAIN}"
 _REJECTED = "Plex no longer accepts the sign-in."
 _EMPTY = """async (path) => {
   const hass = document.querySelector('home-assistant').hass;
@@ -55,6 +57,8 @@ def see_rejection(screen: Screen) -> None:
         screen.page.goto(f"/{_PATH}")
         screen.see(_REJECTED)
         screen.picture("dashboard-rejected", part=_shown(screen))
+        link = screen.page.get_by_role("link", name="Sign in again")
+        expect(link.filter(visible=True)).to_have_attribute("href", _PAGE)
 
 
 def _shown(screen: Screen) -> Locator:

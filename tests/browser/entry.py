@@ -86,7 +86,7 @@ def change_server(
     source = f"server://{machine_identifier(simulator, source_name)}"
     _dialog(screen, simulator, name).walk(ways.watch_sources([source]))
     with screen.step("See the source"):
-        server.locator("ha-list-item-button").first.click()
+        screen.use(server.locator("ha-list-item-button").first)
         entity = text(f"entity.{Entity.SOURCE}.name", source=source_name)
         screen.see(entity, exact=True)
         screen.picture("server-with-source", keep=False)
@@ -96,23 +96,21 @@ def change_server(
 
 def open_change(screen: Screen, name: str) -> Locator:
     """Open the dialog that changes a server, and return the server's row."""
-    server = _server(screen, name)
+    server = _subentry(screen, name)
     with screen.step("Open the change of a server"):
         button = text(f"{SERVER}.initiate_flow.reconfigure")
-        server.get_by_role("button", name=button).click()
+        screen.use(server.get_by_role("button", name=button))
     return server
 
 
 def remove_server(screen: Screen, name: str) -> None:
     """Remove a server."""
-    with screen.step("Remove a server"):
-        _server(screen, name).get_by_role("button", name="Menu").first.click()
-        items = screen.page.locator("ha-dropdown-item", has_text="Delete")
-        items.filter(visible=True).first.click()
-        screen.see(f"Delete {name}?")
-        screen.picture("remove-server", dialog=True, keep=False)
-        screen.press("Delete")
-        expect(_server(screen, name), f"{name} is still there").to_have_count(0)
+    _remove_subentry(screen, name, "server")
+
+
+def remove_home_user(screen: Screen, name: str) -> None:
+    """Remove a Home user."""
+    _remove_subentry(screen, name, "home-user")
 
 
 def renew_sign_in(screen: Screen) -> None:
@@ -159,24 +157,36 @@ def remove_account(screen: Screen, name: str, left: int) -> None:
 def open_devices(screen: Screen, name: str) -> None:
     """Open the dialog that signs devices out of an account."""
     with screen.step("Configure the account"):
-        _entry(screen, name).get_by_role("button", name="Configure").click()
+        screen.use(_entry(screen, name).get_by_role("button", name="Configure"))
 
 
 def open_device(screen: Screen, name: str) -> None:
     """Open the page of the device that has this name or model."""
     devices = screen.page.locator("ha-config-entry-device-row", has_text=name)
-    devices.locator("ha-list-item-button").first.click()
+    screen.use(devices.locator("ha-list-item-button").first)
     screen.see("Service info")
 
 
 def open_menu(screen: Screen, name: str, item: str) -> None:
     """Choose an item in the menu of an entry."""
-    _entry(screen, name).get_by_role("button", name="Menu").first.click()
+    screen.use(_entry(screen, name).get_by_role("button", name="Menu").first)
     items = screen.page.locator("ha-dropdown-item", has_text=item)
-    items.filter(visible=True).first.click()
+    screen.use(items.filter(visible=True).first)
 
 
-def _server(screen: Screen, name: str) -> Locator:
+def _remove_subentry(screen: Screen, name: str, what: str) -> None:
+    subentry = _subentry(screen, name)
+    with screen.step(f"Remove {name}"):
+        screen.use(subentry.get_by_role("button", name="Menu").first)
+        items = screen.page.locator("ha-dropdown-item", has_text="Delete")
+        screen.use(items.filter(visible=True).first)
+        screen.see(f"Delete {name}?")
+        screen.picture(f"remove-{what}", dialog=True, keep=False)
+        screen.press("Delete")
+        expect(subentry, f"{name} is still there").to_have_count(0)
+
+
+def _subentry(screen: Screen, name: str) -> Locator:
     return screen.page.locator("ha-config-sub-entry-row", has_text=name)
 
 

@@ -5,12 +5,13 @@ from tests.walks.names import DOMAIN, Field, Step
 from tests.walks.texts import ENGLISH, OTHER_LANGUAGES, text
 from tests.walks.ways import Choose, Watch
 
+from . import home_user
 from .dialog import ACCOUNT, PageDialog
 from .screen import Screen
 
 
 def read_languages(screen: Screen, simulator: Simulator) -> None:
-    """See the menu, a form and the code in each language, and return to English."""
+    """See the menu, a form, the code and the Home users in each language, and return to English."""
     for language in OTHER_LANGUAGES:
         with screen.step(f"Read {language}"):
             _speak(screen, language)
@@ -23,6 +24,7 @@ def read_languages(screen: Screen, simulator: Simulator) -> None:
         dialog.do(Choose(Step.USER, Step.LINK))
         dialog.do(Watch(Step.LINK, lambda _: None))
         screen.close_dialog()
+        home_user.read_dialog(screen, language)
     _speak(screen, ENGLISH)
 
 

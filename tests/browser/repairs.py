@@ -48,7 +48,7 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
         screen.click("Settings")
         found = screen.see(text(f"{issue}.title", **names))
         screen.picture("unclaimed", keep=False)
-        found.click()
+        screen.use(found)
     host = server["machine_identifier"]
     slow = {"endpoint": "claim", "kind": "delay", "seconds": 3, "times": 2}
     simulator.control.post("/faults", {**slow, "host": host})
@@ -72,13 +72,21 @@ def claim_server(screen: Screen, simulator: Simulator) -> None:
 
 
 def forget_address(screen: Screen, simulator: Simulator) -> None:
-    """Let a server that was added by its address be found again, when it is away."""
-    server = f"/servers/{machine_identifier(simulator, BASEMENT)}"
+    """Let a server that was added by its address be found again, when it has another."""
     url = simulator.server(BASEMENT)["http_url"]
-    simulator.control.post(f"{server}/stop")
-    way = ways.confirm_repair()
-    _repair(screen, Issue.ADDRESS_FAILS, BASEMENT, way, url=url)
-    simulator.control.post(f"{server}/start")
+    path = f"/servers/{machine_identifier(simulator, BASEMENT)}/change_port"
+    simulator.control.post(path)
+    with screen.step("Let two polls find the server elsewhere"):
+        for _ in range(2):
+            screen.ask(
+                "call_service",
+                domain="button",
+                service="press",
+                target={"entity_id": "button.anna_check_now"},
+            )
+            # Presses within 10 seconds share one poll.
+            screen.page.wait_for_timeout(10_500)
+    _repair(screen, Issue.ADDRESS_FAILS, BASEMENT, ways.confirm_repair(), url=url)
 
 
 def remove_unshared(screen: Screen, simulator: Simulator) -> None:
@@ -115,7 +123,7 @@ def _repair(screen: Screen, issue: Issue, server: str, way: Way, **more: str) ->
         screen.click("Settings")
         row = screen.see(title())
         screen.picture(issue, keep=False)
-        row.click()
+        screen.use(row)
     PageDialog(screen, f"issues.{issue}.fix_flow", names).walk(way)
 
 

@@ -16,6 +16,8 @@ from scripts.shared.paths import ROOT
 from scripts.shared.progress import step
 from tests.walks.texts import untranslated
 
+from .axe import Axe
+
 DOCUMENTATION = ROOT / "docs/images"
 
 _LONGEST_WAIT = 30_000
@@ -64,6 +66,7 @@ class Screen:
     page: Page
     keep_pictures: bool
     looks: bool
+    axe: Axe | None = None
     steps: int = field(default=0, init=False)
     clicks: int = field(default=0, init=False)
     lookalikes: str = field(default="", init=False)
@@ -122,17 +125,29 @@ class Screen:
 
     def click(self, text: str) -> None:
         """Click on a text."""
-        self.see(text, exact=True).click()
+        self.use(self.see(text, exact=True))
+
+    def use(self, target: Locator) -> None:
+        """Click on something."""
+        target.click()
+
+    def tick(self, box: Locator) -> None:
+        """Tick a box, or take its tick away."""
+        box.click()
+
+    def select(self, text: str) -> None:
+        """Select one of several items of a form."""
+        self.click(text)
 
     def press(self, name: str) -> None:
         """Press the button with this name; the topmost one when there are more."""
         buttons = self.page.get_by_role("button", name=name, exact=True)
-        buttons.filter(visible=True).last.click()
+        self.use(buttons.filter(visible=True).last)
 
     def close_dialog(self) -> None:
         """Close the topmost dialog, in whatever language, and wait until it has ended."""
         with self.page.expect_response(lambda one: one.request.method == "DELETE"):
-            self.page.locator("[data-dialog=close]").filter(visible=True).last.click()
+            self.use(self.page.locator("[data-dialog=close]").filter(visible=True).last)
 
     def type(self, field_name: str, value: str) -> None:
         """Type into the field of a form."""
@@ -180,6 +195,8 @@ class Screen:
         shown = part or (dialogs.last if dialog else self.page)
         file = PICTURES / f"{name}.png"
         self._take(shown, file)
+        if self.axe:
+            self.axe.look(self.page, name)
         if self.looks:
             for look, other in _OTHER_LOOKS.items():
                 other.put_on(self.page)

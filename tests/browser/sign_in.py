@@ -23,11 +23,18 @@ from tests.walks.world import (
 )
 
 from .dialog import ACCOUNT, PageDialog
+from .readme import places_to_sign_in
 from .screen import Screen
 
 # What Home Assistant calls the repair.
 _REJECTED = f"Authentication expired for {ANNAS_NAME}"
 _GOES_ON = str(texts_of("config.progress.wait_for_link")).splitlines()[-1]
+# The pictures of the documentation, by the page that they show.
+_PICTURES = {
+    text("title"): "needs-attention",
+    "Devices & services": "new-sign-in-needed",
+    "Settings": "new-sign-in-repair",
+}
 _WRONG: ways.Wrong = {
     Step.PASSWORD: [({Field.PASSWORD: "this is wrong"}, {"base": "invalid_auth"})],
     Step.TOKEN: [({Field.TOKEN: "no token of Plex"}, {"base": "invalid_token"})],
@@ -71,24 +78,33 @@ def add_account(screen: Screen, simulator: Simulator) -> None:
 
 def sign_in_again(screen: Screen, simulator: Simulator) -> None:
     """Sign in again, in three clicks, after Plex has rejected the sign-in."""
-    with screen.step("See that a new sign-in is needed"):
-        screen.click("Settings")
-        screen.click("Devices & services")
-        screen.see("Discovered")
-        screen.see("Reconfigure", exact=True)
-        screen.picture("new-sign-in-needed")
-        screen.page.go_back()
-        screen.see(_REJECTED)
-        screen.picture("new-sign-in-repair", keep=False)
+    for way, texts in places_to_sign_in():
+        _see_request(screen, way, [one.replace("…", ANNAS_NAME) for one in texts])
+    screen.click("Settings")
     dialog = _dialog(screen, simulator, ANNAS_NAME)
     with screen.step("Close the dialog half-way"):
-        screen.see(_REJECTED).click()
+        screen.use(screen.see(_REJECTED))
         dialog.do(Choose(Step.REAUTH, Step.LINK))
         screen.see(_GOES_ON)
         screen.press("Close")
     with screen.clicks_at_most(3):
-        screen.see(_REJECTED).click()
+        screen.use(screen.see(_REJECTED))
         dialog.walk(ways.renew(person(simulator, ANNA), Step.LINK, REAUTH))
+
+
+def _see_request(screen: Screen, way: list[str], texts: list[str]) -> None:
+    """See the texts that the documentation names, on the page that it names."""
+    with screen.step(f"See that a new sign-in is needed: {' > '.join(way)}"):
+        for name in way:
+            if name == text("title"):
+                cards = screen.page.locator("ha-integration-card", has_text=name)
+                cards.first.click()
+            else:
+                screen.click(name)
+        for one in texts:
+            screen.see(one, exact=True)
+        if picture := _PICTURES.get(way[-1]):
+            screen.picture(picture)
 
 
 def link_account(screen: Screen, simulator: Simulator) -> None:

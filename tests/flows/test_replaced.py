@@ -1,5 +1,6 @@
 """The repair of a server that was set up anew: the new one continues its entities."""
 
+import asyncio
 from datetime import timedelta
 import json
 
@@ -18,6 +19,7 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from tests.harness import Harness
 from tests.helpers import (
     account_coordinator,
+    async_arrival,
     device_of,
     known_server,
     server_data,
@@ -333,6 +335,19 @@ async def test_gone_meanwhile(
     assert dialog.result["reason"] == expected
 
 
+async def test_removed_while_plex_tv_is_asked(
+    harness: Harness, entry: MockConfigEntry, dialog: RepairDialog
+) -> None:
+    """A server that is gone by then is not replaced."""
+    harness.simulator.requests.clear()
+    submitted = asyncio.create_task(dialog.submit())
+    await async_arrival(harness.simulator, "resources")
+    subentry_id = subentry_of(entry, harness.server).subentry_id
+    harness.hass.config_entries.async_remove_subentry(entry, subentry_id)
+    await submitted
+    assert dialog.result["reason"] == "server_removed"
+
+
 async def test_not_seen_by_plex(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
@@ -356,7 +371,7 @@ async def test_not_seen_by_plex(
     await account_coordinator(entry).servers.renew(now=True)
     dialog = await open_repair(entry, harness.server, KEY)
     shown = dialog.result["description_placeholders"]
-    assert shown["server_seen"] == "Plex does not say when it last saw it."
+    assert shown["server_seen"] == "Plex doesn't report when it last saw it."
 
 
 async def test_friends_server_at_the_same_private_address(

@@ -16,6 +16,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.selector import TextSelector
 from tests.conftest import Dns
 from tests.fault_catalogue import PLEX_TV_CAUSES, SERVER_CAUSES
 from tests.helpers import (
@@ -32,6 +33,7 @@ from tests.walks.dialog import Dialog, server_dialog
 from tests.walks.dialog_worlds import ServerWorld
 from tests.walks.names import Step
 from tests.walks.server_troubles import SERVER_TROUBLES, SUBENTRY_TABLE, ServerTrouble
+from tests.walks.texts import text
 
 type Group = tuple[ServerTrouble, ...]
 
@@ -269,11 +271,31 @@ async def test_no_more_servers(server_world: ServerWorld) -> None:
     assert dialog.result["reason"] == "no_more_servers"
 
 
+async def test_no_servers(server_world: ServerWorld) -> None:
+    """An account that has no servers at all is told so."""
+    for server in list(server_world.simulator.servers.values()):
+        await server_world.simulator.remove_server(server)
+    dialog = await async_choose(server_world, "listed", server_world.spare)
+    assert dialog.type is FlowResultType.ABORT
+    assert dialog.result["reason"] == "no_servers"
+
+
+async def test_hint_about_owners(server_world: ServerWorld) -> None:
+    """Owners are explained only where a listed server has one."""
+    hint = text("config_subentries.server.error.hint_shared")
+    dialog = await async_choose(server_world, "listed", server_world.spare)
+    assert dialog.result["description_placeholders"]["hints_md"] == ""
+    forget(server_world, server_world.shared)
+    await async_settle(server_world.hass)
+    dialog = await async_choose(server_world, "listed", server_world.shared)
+    assert dialog.result["description_placeholders"]["hints_md"] == hint
+
+
 async def test_listed_while_the_token_is_rejected(server_world: ServerWorld) -> None:
     """A rejected sign-in is told in the form, and asked for by the entry."""
     server_world.account.revoke_tokens()
     dialog = await async_choose(server_world, "listed", server_world.spare)
-    assert dialog.errors == {"base": "invalid_token"}
+    assert dialog.errors == {"base": "sign_in_rejected"}
     await async_settle(server_world.hass)
     assert account_coordinator(server_world.entry).token_rejected
     (flow,) = server_world.hass.config_entries.flow.async_progress()
@@ -447,11 +469,11 @@ async def test_secure_server_without_a_scheme(server_world: ServerWorld) -> None
 
 @pytest.mark.parametrize("typed", ["Attic", " attic "])
 async def test_address_by_name(server_world: ServerWorld, typed: str) -> None:
-    """Listed servers are suggested by name; a name stands for a listed address."""
+    """The address is a field for a text; a name stands for a listed address."""
     dialog = await async_choose(server_world, "address", server_world.spare)
-    config = dialog.result["data_schema"].schema["url"].config
-    assert config["options"] == ["Attic", "Vault"]
-    assert config["custom_value"]
+    selector = dialog.result["data_schema"].schema["url"]
+    assert isinstance(selector, TextSelector)
+    assert selector.config == TextSelector().config
     await dialog.submit({"url": typed})
     assert dialog.type is FlowResultType.CREATE_ENTRY
     subentry = subentry_of(server_world.entry, server_world.spare)
@@ -479,22 +501,9 @@ async def test_name_of_two_servers(server_world: ServerWorld) -> None:
     server_world.secure.name = server_world.spare.name
     await server_world.entry.runtime_data.account.servers.renew(now=True)
     dialog = await async_choose(server_world, "address", server_world.spare)
-    options = dialog.result["data_schema"].schema["url"].config["options"]
-    assert len(set(options)) == 2
     with patch("custom_components.plex_auth.api.addresses.PLEX_PORT", 1):
         await dialog.submit({"url": "Attic", "verify_ssl": True})
     assert dialog.errors == {"base": "dns_error"}
-
-
-async def test_nothing_to_suggest(server_world: ServerWorld) -> None:
-    """Without a server to suggest the address is a field for a text."""
-    for server in (server_world.spare, server_world.secure):
-        await server_world.simulator.remove_server(server)
-    await server_world.entry.runtime_data.account.servers.renew(now=True)
-    dialog = await async_choose(server_world, "address", server_world.spare)
-    assert "options" not in dialog.result["data_schema"].schema["url"].config
-    await dialog.submit({"verify_ssl": True})
-    assert dialog.errors == {"url": "invalid_url"}
 
 
 async def test_unverified_certificate(server_world: ServerWorld) -> None:
@@ -693,6 +702,57 @@ async def test_sources(server_world: ServerWorld) -> None:
     await dialog.submit({"sources": []})
     await async_settle(server_world.hass)
     assert subentry_of(server_world.entry, server_world.own).data["sources"] == []
+
+
+@pytest.mark.parametrize("name", ["shared", "old"])
+async def test_server_that_reports_no_sources(
+    server_world: ServerWorld, name: str
+) -> None:
+    """Sources are no field of a shared or old server, unless it has some to remove."""
+    server: MediaServer = getattr(server_world, name)
+    before = subentry_of(server_world.entry, server).data
+    dialog = await async_open(server_world, "reconfigure", server)
+    assert dialog.fields == ["url", "verify_ssl"]
+    await dialog.submit({"url": server.http_url, "verify_ssl": True})
+    assert dialog.result["reason"] == "reconfigure_successful"
+    await async_settle(server_world.hass)
+    subentry = subentry_of(server_world.entry, server)
+    changed = {"url": server.http_url, "verify_ssl": True}
+    assert dict(subentry.data) == {**before, **changed}
+
+    sources = ["provider://tv.plex.provider.podcasts"]
+    server_world.hass.config_entries.async_update_subentry(
+        server_world.entry, subentry, data={**subentry.data, "sources": sources}
+    )
+    await async_settle(server_world.hass)
+    typed: Mapping[str, list[str]]
+    for typed in ({}, {"sources": []}):
+        dialog = await async_open(server_world, "reconfigure", server)
+        assert dialog.shown == {**changed, "sources": sources}
+        await dialog.submit({**dialog.shown, **typed})
+        assert dialog.result["reason"] == "reconfigure_successful"
+        await async_settle(server_world.hass)
+        kept = subentry_of(server_world.entry, server).data["sources"]
+        assert kept == typed.get("sources", sources)
+
+
+async def test_emptied_sources(server_world: ServerWorld) -> None:
+    """No sources are those that a page leaves out, as it does with an emptied list."""
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    await dialog.submit({"sources": ["provider://tv.plex.provider.podcasts"]})
+    await async_settle(server_world.hass)
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    await dialog.submit({"verify_ssl": True})
+    await async_settle(server_world.hass)
+    assert subentry_of(server_world.entry, server_world.own).data["sources"] == []
+
+
+async def test_hint_about_the_listed_addresses(server_world: ServerWorld) -> None:
+    """Leaving the address empty is offered only for a server that the account lists."""
+    hint = text("config_subentries.server.error.hint_automatic")
+    for server, hints in ((server_world.own, hint), (server_world.foreign, "")):
+        dialog = await async_open(server_world, "reconfigure", server)
+        assert dialog.result["description_placeholders"]["hints_md"] == hints
 
 
 async def test_sources_of_a_server_with_a_typed_token(

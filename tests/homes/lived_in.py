@@ -159,7 +159,7 @@ class LivedIn:
         subentry_id = subentry_of(self.entry, self.server).subentry_id
         flow = await self.entry.start_subentry_reconfigure_flow(self.hass, subentry_id)
         result = await subentries.async_configure(
-            flow["flow_id"], {"url": typed, "verify_ssl": True, "sources": []}
+            flow["flow_id"], {"url": typed, "verify_ssl": True}
         )
         await async_settle(self.hass)
         errors: dict[str, str] = result.get("errors") or {}

@@ -251,6 +251,7 @@ def describe_server(server: MediaServer) -> dict[str, object]:
 
 def _describe_account(account: Account) -> dict[str, object]:
     described: dict[str, object] = {
+        "uuid": account.uuid,
         "username": account.username,
         "email": account.email,
         "password": account.password,

@@ -50,7 +50,8 @@ class Homes:
     `enforces_pins` lets nobody switch without the PIN; otherwise only a PIN that is sent
     is checked. `knows_uuids` and `has_second_api` say which calls know a user, and
     `rotates_tokens` whether a switch ends the token that the same client had of the
-    user. `switch_status` is that of success.
+    user. `ends_own_token` is whether it ends the token of who switches. `switch_status`
+    is that of success.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class Homes:
         self.knows_uuids = True
         self.has_second_api = True
         self.rotates_tokens = True
+        self.ends_own_token = False
         self.switch_status = 201
         self._homes: list[Home] = []
 
@@ -93,6 +95,13 @@ class Homes:
         account.home = False
         if account.restricted:
             account.revoke_tokens()
+
+    def add_member(self, home: Home, account: Account) -> None:
+        """Take a user into a Home, who may have been in it before."""
+        home.members.append(account)
+        account.home = True
+        for user in home.users:
+            user.home_size = 1 + len(home.members)
 
     def of(self, account: Account) -> Home | None:
         """Return the Home that an account is in, or None."""
@@ -202,12 +211,14 @@ class HomeRoutes:
 
     def _issue(self, request: web.Request, user: Account) -> AccountToken:
         """Return a token of a user for the client that asks."""
-        _, own = self._authenticate(request)
+        account, own = self._authenticate(request)
         identifier = (
             request.headers.get("X-Plex-Client-Identifier") or own.client_identifier
         )
         if self._homes.rotates_tokens or identifier not in user.tokens:
             user.sign_in_token(identifier, client=self._client_of(request))
+        if self._homes.ends_own_token:
+            account.revoke_token(own.client_identifier)
         return user.token_details[identifier]
 
 

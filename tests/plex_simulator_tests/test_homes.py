@@ -174,6 +174,10 @@ async def test_tokens(plex: SimulatedPlex, world: HomeWorld, token: str) -> None
     plex.simulator.homes.rotates_tokens = False
     third = (await switch(plex, token, world.managed)).json["authToken"]
     assert third == second
+    plex.simulator.homes.ends_own_token = True
+    last = (await switch(plex, token, world.managed)).json["authToken"]
+    assert await plex.status("/user", last) == 200
+    assert await plex.status("/user", token) == 401
 
 
 async def test_who_may_switch(

@@ -5,15 +5,17 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
+from itertools import cycle
 import random
 from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.plex_auth.clients import async_create_transport
-from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
@@ -21,7 +23,8 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Dns
 from tests.harness import Harness
 from tests.helpers import subentry_of
-from tests.plex_simulator import MediaServer
+from tests.home_users import async_add_home_user
+from tests.plex_simulator import Account, MediaServer
 from tests.resource_usage import ResourceUsage
 
 from .adversary import Adversary
@@ -29,6 +32,7 @@ from .consistency import (
     accepts_token,
     added,
     check_account,
+    check_home_user,
     check_issues,
     check_nothing_is_left,
     check_server,
@@ -36,6 +40,9 @@ from .consistency import (
     check_sockets,
 )
 from .dialogs import Dialogs, Picks, picked
+
+CANCELLED = st.none() | st.integers(0, 40)
+PICKS = st.lists(st.integers(0, 11), min_size=16, max_size=16).map(cycle)
 
 
 def in_event_loop[**P](
@@ -75,7 +82,10 @@ class RandomWalkBase(RuleBasedStateMachine):
         world = harness.world
         self.servers = [world.living_room, world.basement, world.shared]
         self.adversary = Adversary(harness, self.servers)
-        self.dialogs = Dialogs(harness, self.servers, self.adversary.typed)
+        self.home_users = [world.home.child, world.home.managed]
+        self.dialogs = Dialogs(
+            harness, self.servers, self.home_users, self.adversary.typed
+        )
         self.stopped = list[MediaServer]()
         self.is_refused = self.is_plex_tv_away = False
         # The transient tokens that actions have given last, by the id of the subentry.
@@ -84,7 +94,7 @@ class RandomWalkBase(RuleBasedStateMachine):
     @initialize()
     @in_event_loop
     async def set_up(self) -> None:
-        """Set up Anna's entry with one of her servers."""
+        """Set up Anna's entry with one of her servers and a child of her Home."""
         # Hypothesis starts each walk with the same random numbers, of which Home
         # Assistant makes the ids in its registries.
         random.seed()
@@ -94,6 +104,9 @@ class RandomWalkBase(RuleBasedStateMachine):
         for component in ("homeassistant", "repairs"):
             assert await async_setup_component(self.harness.hass, component, {})
         self.entry = await self.harness.add(self.harness.anna, self.harness.server)
+        await async_add_home_user(
+            self.harness, self.entry, self.harness.world.home.child
+        )
         # Of the sessions that all share, one is made by a repair only.
         async_create_transport(self.harness.hass, "any", verify_ssl=False)
 
@@ -106,6 +119,16 @@ class RandomWalkBase(RuleBasedStateMachine):
         added = self.added()
         return [one for one in self.servers if one not in added]
 
+    def added_home_users(self) -> list[Account]:
+        """Return the Home users that are added."""
+        uuids = {one.unique_id for one in self.entry.subentries.values()}
+        return [one for one in self.home_users if one.uuid in uuids]
+
+    def home_members(self) -> list[Account]:
+        """Return the Home users that are in the Home."""
+        members = self.harness.world.home.home.members
+        return [one for one in self.home_users if one in members]
+
     def running(self) -> list[MediaServer]:
         """Return the servers that are not stopped."""
         return [one for one in self.servers if one not in self.stopped]
@@ -115,11 +138,17 @@ class RandomWalkBase(RuleBasedStateMachine):
         """Return one of what there is, nothing where there is nothing."""
         return (picked(found, picks),) if found else ()
 
-    def devices(self) -> list[dr.DeviceEntry]:
+    def devices(
+        self, subentry_type: str = SUBENTRY_TYPE_SERVER
+    ) -> list[dr.DeviceEntry]:
         """Return the device pages of servers: one comes once its account is set up."""
         registry, entry_id = dr.async_get(self.harness.hass), self.entry.entry_id
-        devices = dr.async_entries_for_config_entry(registry, entry_id)
-        return [device for device in devices if device.config_subentry_id]
+        return [
+            device
+            for subentry in self.entry.get_subentries_of_type(subentry_type)
+            for device in dr.async_entries_for_config_entry(registry, entry_id)
+            if device.config_subentry_id == subentry.subentry_id
+        ]
 
     async def call[AnswerT](
         self, call: Coroutine[Any, Any, AnswerT], when: int | None
@@ -175,6 +204,7 @@ class RandomWalkBase(RuleBasedStateMachine):
             await self._check()
         finally:
             await self.adversary.end()
+            self._bring_home()
             for entry in self.harness.hass.config_entries.async_entries(DOMAIN):
                 await self.harness.hass.config_entries.async_remove(entry.entry_id)
             self.dialogs.close_all()
@@ -186,6 +216,14 @@ class RandomWalkBase(RuleBasedStateMachine):
         self.usages.append(ResourceUsage.now(self.harness))
         grown = self.usages[-1].grown_since(self.usages[0])
         assert not grown, grown
+
+    def _bring_home(self) -> None:
+        """Let all Home users be in the Home again, signed in nowhere."""
+        home, homes = self.harness.world.home.home, self.harness.simulator.homes
+        for user in self.home_users:
+            if user not in home.members:
+                homes.add_member(home, user)
+            user.revoke_tokens()
 
     async def _calm_down(self) -> None:
         await self.adversary.end()
@@ -233,4 +271,6 @@ class RandomWalkBase(RuleBasedStateMachine):
         for server in self.added():
             token = self.tokens.get(subentry_of(entry, server).subentry_id)
             check_server(harness, entry, server, token)
+        for user in self.added_home_users():
+            check_home_user(harness, entry, user, self.servers)
         check_issues(harness, entry)

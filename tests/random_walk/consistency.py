@@ -5,7 +5,13 @@ from asyncio import CancelledError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
-from custom_components.plex_auth.const import CONF_SOURCES, DOMAIN
+from custom_components.plex_auth.const import (
+    CONF_SOURCES,
+    DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
+    SUBENTRY_TYPE_SERVER,
+)
+from custom_components.plex_auth.issues import Issue
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.helpers import (
@@ -15,7 +21,7 @@ from homeassistant.helpers import (
 )
 from tests.harness import Harness
 from tests.helpers import account_coordinator, server_coordinator, subentry_of, until
-from tests.plex_simulator import MediaServer
+from tests.plex_simulator import Account, MediaServer
 
 _MOST_SECONDS = 10
 
@@ -49,13 +55,21 @@ def check_account(
 
 
 def check_servers(entry: MockConfigEntry) -> None:
-    """Check that the servers of an entry, as they are stored now, are those that run.
+    """Check that what an entry has, as it is stored now, is what runs.
 
     No poll has ended with somebody who was cancelled.
     """
     account = account_coordinator(entry)
     assert not isinstance(account.last_exception, CancelledError)
-    assert entry.runtime_data.servers.keys() == entry.subentries.keys()
+    for running, subentry_type in (
+        (entry.runtime_data.servers, SUBENTRY_TYPE_SERVER),
+        (entry.runtime_data.home_users, SUBENTRY_TYPE_HOME_USER),
+    ):
+        stored = entry.get_subentries_of_type(subentry_type)
+        assert running.keys() == {one.subentry_id for one in stored}
+    for user in entry.runtime_data.home_users.values():
+        assert user._followed == user.subentry.data[CONF_TOKEN]
+        assert not isinstance(user.last_exception, CancelledError)
     for server in entry.runtime_data.servers.values():
         typed = server.subentry.data.get(CONF_URL)
         assert server.access.target.url == (URL(typed) if typed else None)
@@ -99,6 +113,36 @@ def check_server(
     assert (issued._cancel_expiry is not None) is is_running
     shown = harness.state("sensor.transient_token_expires", server)
     assert (shown != "unknown") is is_running
+
+
+def check_home_user(
+    harness: Harness, entry: MockConfigEntry, user: Account, servers: list[MediaServer]
+) -> None:
+    """Check a Home user: polled, with the tokens that plex.tv lists for the user.
+
+    A repair asks to switch again exactly when plex.tv rejects the user, but not the
+    account.
+    """
+    (coordinator,) = (
+        one
+        for one in entry.runtime_data.home_users.values()
+        if one.subentry.unique_id == user.uuid
+    )
+    assert coordinator._unsub_refresh is not None, "the Home user is polled no more"
+    is_rejected = user.find_token(coordinator.subentry.data[CONF_TOKEN]) is None
+    assert coordinator.is_rejected is is_rejected
+    shown = harness.state("binary_sensor.sign_in", user)
+    assert shown == ("on" if is_rejected else "off")
+    issue_id = f"{Issue.HOME_USER_SIGN_IN}_{coordinator.subentry.subentry_id}"
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    needs_switch = is_rejected and not account_coordinator(entry).needs_sign_in
+    assert (issue is not None) is needs_switch
+    if not is_rejected:
+        listed = [one for one in servers if one.has_access(user)]
+        assert coordinator.tokens == {
+            one.machine_identifier: one.access_token_for(user) for one in listed
+        }
+        assert harness.state("sensor.servers", user) == str(len(listed))
 
 
 async def check_sockets(

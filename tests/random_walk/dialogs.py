@@ -7,15 +7,25 @@ from typing import Any, Final
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.plex_auth.const import DOMAIN, SUBENTRY_TYPE_SERVER
+from custom_components.plex_auth.const import (
+    DOMAIN,
+    SUBENTRY_TYPE_HOME_USER,
+    SUBENTRY_TYPE_SERVER,
+)
 from custom_components.plex_auth.issues import Issue
 from homeassistant.components.repairs import repairs_flow_manager
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigSubentry,
+    SubentryFlowContext,
+)
 from homeassistant.data_entry_flow import FlowManager, InvalidData, UnknownFlow
 from homeassistant.helpers import issue_registry as ir
 from tests.harness import Harness
 from tests.helpers import async_use_api, source_of
 from tests.plex_simulator import Account, MediaServer
+from tests.plex_simulator.worlds import CHILD_PIN
 
 type Manager = FlowManager[Any, Any, Any]
 type Picks = Iterator[int]
@@ -30,6 +40,7 @@ class Dialogs:
 
     harness: Harness
     servers: list[MediaServer]
+    home_users: list[Account]
     # Gets the servers for which an address without TLS is typed or agreed to.
     typed: set[MediaServer]
 
@@ -54,6 +65,25 @@ class Dialogs:
             (entry.entry_id, SUBENTRY_TYPE_SERVER), context={"source": SOURCE_USER}
         )
 
+    async def open_home_user(
+        self,
+        entry: MockConfigEntry,
+        subentry: ConfigSubentry | None,
+        picks: Picks,
+        moves: int,
+    ) -> None:
+        """Open a dialog that adds a Home user, or switches again, and go on in it."""
+        subentries = self.harness.hass.config_entries.subentries
+        context = SubentryFlowContext(source=SOURCE_USER)
+        if subentry is not None:
+            context = SubentryFlowContext(
+                source=SOURCE_RECONFIGURE, subentry_id=subentry.subentry_id
+            )
+        result = await subentries.async_init(
+            (entry.entry_id, SUBENTRY_TYPE_HOME_USER), context=context
+        )
+        await self._go_on_in(subentries, result["flow_id"], picks, moves)
+
     async def open_devices(self, entry: MockConfigEntry) -> None:
         """Open a dialog that signs devices out, of an account with a further one."""
         self.harness.anna.add_device()
@@ -72,10 +102,7 @@ class Dialogs:
         result = await self._repairs.async_init(
             DOMAIN, context={"issue_id": picked(found, picks)}
         )
-        for _ in range(moves):
-            for repair in self._repairs.async_progress():
-                if repair["flow_id"] == result["flow_id"]:
-                    await self._go_on(self._repairs, repair, picks)
+        await self._go_on_in(self._repairs, result["flow_id"], picks, moves)
 
     def close_all(self) -> None:
         """Close all dialogs; one that asks to sign in again may come again at once."""
@@ -97,6 +124,15 @@ class Dialogs:
         for manager, flow in self._picked(picks):
             await self._go_on(manager, flow, picks)
 
+    async def _go_on_in(
+        self, manager: Manager, flow_id: str, picks: Picks, moves: int
+    ) -> None:
+        """Do the next things in a dialog, as long as it is open."""
+        for _ in range(moves):
+            for flow in manager.async_progress():
+                if flow["flow_id"] == flow_id:
+                    await self._go_on(manager, flow, picks)
+
     async def _go_on(self, manager: Manager, flow: Any, picks: Picks) -> None:
         """Do the next thing in a dialog."""
         step = flow["step_id"]
@@ -110,6 +146,8 @@ class Dialogs:
         answer = self._sign_in_answer
         if manager is self.harness.hass.config_entries.subentries:
             answer = self._server_answer
+            if flow["handler"][1] == SUBENTRY_TYPE_HOME_USER:
+                answer = self._home_user_answer
         elif manager is self.harness.hass.config_entries.options:
             answer = self._devices_answer
         elif manager is self._repairs:
@@ -156,6 +194,17 @@ class Dialogs:
             self.typed.add(server)
         return address
 
+    def _home_user_answer(self, step: str, picks: Picks) -> dict[str, Any]:
+        """Return what somebody selects or types in a dialog of a Home user."""
+        if step == "user":
+            return {"home_user": picked(self.home_users, picks).uuid}
+        assert step in ("pin", "reconfigure"), step
+        return self._pin(picks)
+
+    def _pin(self, picks: Picks) -> dict[str, Any]:
+        """Return a PIN, mostly the right one, or that somebody types none."""
+        return picked(({"pin": CHILD_PIN}, {"pin": CHILD_PIN}, {"pin": "0"}, {}), picks)
+
     def _devices_answer(self, step: str, picks: Picks) -> dict[str, Any]:
         """Return which device somebody selects: any that there is or was, or none."""
         assert step == "init", step
@@ -165,6 +214,8 @@ class Dialogs:
 
     def _repair_answer(self, step: str, picks: Picks) -> dict[str, Any]:
         """Return what somebody does in the dialog of a repair: mostly agree."""
+        if step == "pin":
+            return self._pin(picks)
         if step != "token":
             return {}
         server = picked(self.servers, picks)

@@ -1,7 +1,6 @@
 """A random walk through years of use: whatever happens, everything stays consistent."""
 
 from datetime import timedelta
-from itertools import cycle
 import logging
 from typing import cast
 
@@ -20,8 +19,9 @@ from tests.plex_simulator import Fault
 from tests.resource_usage import ResourceUsage
 
 from .adversary import CERTIFICATES, Disguise
-from .base import RandomWalkBase, in_event_loop
+from .base import CANCELLED, PICKS, RandomWalkBase, in_event_loop
 from .dialogs import Picks, picked
+from .home_users import HomeUserSteps
 
 REJECTED = Fault.plex_error(1001, 401)
 DISGUISES = st.builds(
@@ -30,8 +30,6 @@ DISGUISES = st.builds(
     claimed=st.sampled_from([True, False, None]),
     is_right=st.sampled_from([True, True, False]),
 )
-CANCELLED = st.none() | st.integers(0, 40)
-PICKS = st.lists(st.integers(0, 11), min_size=16, max_size=16).map(cycle)
 STEPS = 50
 WALKS = 60
 WALKS_WITH_ADVERSARY = 40
@@ -165,7 +163,7 @@ class AdversaryWalk(RandomWalkBase):
         await self.let_pass(timedelta(minutes=minutes, seconds=1))
 
 
-class Walk(AdversaryWalk):
+class Walk(AdversaryWalk, HomeUserSteps):
     """Do anything, one thing after the other, as hypothesis draws it."""
 
     @rule(picks=PICKS)

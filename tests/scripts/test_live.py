@@ -4,21 +4,28 @@ from collections.abc import Callable
 
 import pytest
 
+from scripts.live_check.home import Switch
 from scripts.live_check.look import Look, look
 from scripts.live_check.shapes import Difference, Kind, compare
 from tests.harness import Harness
-from tests.plex_simulator import PLEX_TV, Fault
+from tests.plex_simulator import PLEX_TV, Account, Fault
+from tests.plex_simulator.worlds import CHILD_PIN
 
 type Plant = Callable[[Harness], None]
 
 
-async def look_at(harness: Harness, server_name: str | None = None) -> Look:
-    """Look at the simulated Plex; Anna enters the code."""
+async def look_at(
+    harness: Harness,
+    server_name: str | None = None,
+    switch: Switch | None = None,
+    who: Account | None = None,
+) -> Look:
+    """Look at the simulated Plex; Anna enters the code, or whoever else is given."""
 
     async def enter(code: str) -> None:
-        assert harness.simulator.pins.link(code, harness.anna)
+        assert harness.simulator.pins.link(code, who or harness.anna)
 
-    return await look(harness.simulator.api_url, server_name, enter)
+    return await look(harness.simulator.api_url, server_name, enter, switch)
 
 
 def answer(endpoint: str, fault: Fault, of: str = "plex.tv") -> Plant:
@@ -80,6 +87,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         answer("devices", Fault.status(404)),
         "status   the answer: expected 200, found 404",
     ),
+    "a user of the Home has another type": (
+        lambda harness: setattr(harness.world.home.child, "restricted", 1),
+        "type     users[].restricted: expected bool, found int",
+    ),
     "a page": (
         answer("user", Fault.html(502)),
         "status   the answer: expected 200, found 502",
@@ -115,7 +126,9 @@ async def test_all_as_expected(harness: Harness) -> None:
     # Removing a device and signing in by password are left out, since they change much.
     assert {"user", "resources", "devices", "devices_xml", "signout"} <= asked
     assert {"identity", "root", "security_resources", "item", "notifications"} <= asked
-    assert not {"device_remove", "device_remove_v2", "signin"} & asked
+    assert not {"device_remove", "device_remove_v2", "signin", "home_switch"} & asked
+    told = "Who is in the Home? 5 users, 1 admin, 1 guest, 2 restricted, 1 protected"
+    assert told in " ".join(found.report.split())
     assert "Are there tokens in the list of devices? yes" in " ".join(
         found.report.split()
     )
@@ -160,6 +173,7 @@ async def test_no_value(harness: Harness) -> None:
             harness.anna.title,
             harness.server.name,
         ),
+        *(user.title for user in harness.world.home.home.users),
         *(harness.server.machine_identifier, "127.0.0.1", "transient-0"),
     }
     assert [value for value in values if value in report] == []
@@ -182,6 +196,51 @@ async def test_server(harness: Harness, name: str, ended: str | None) -> None:
     asked = bool(harness.simulator.requests_to("security_resources"))
     assert asked == (name == "basement")
     assert harness.simulator.requests_to("signout")
+
+
+@pytest.mark.parametrize("name", ["lina", "Emil"])
+async def test_switch_to_home_user(harness: Harness, name: str) -> None:
+    """A switch is compared; the user's token is signed out, and the account's after it."""
+    home = harness.world.home
+    user = home.child if name == "lina" else home.managed
+    pins = [CHILD_PIN]
+    found = await look_at(harness, switch=Switch(name, pins.pop))
+    assert found.is_as_expected, found.report
+    assert bool(pins) is not user.protected
+    assert not user.tokens
+    assert len(harness.simulator.requests_to("home_switch")) == 1
+    report = " ".join(found.report.split())
+    assert "Does the account's token work after a switch? yes: 200" in report
+    assert "Is the access token of a server the token of the switch? no" in report
+    assert "And after the user's token was signed out? yes: 200" in report
+    secrets = {CHILD_PIN, user.title, *user.secrets_given, *user.secrets()}
+    assert [secret for secret in secrets if secret in found.report] == []
+
+
+@pytest.mark.parametrize("name", ["Guest", "Nobody"])
+async def test_nobody_to_switch_to(harness: Harness, name: str) -> None:
+    """Nobody is switched to who is a guest or not in the Home."""
+    found = await look_at(harness, switch=Switch(name, str))
+    assert "Ended early: the Home has no user of that name" in found.report
+    assert not harness.simulator.requests_to("home_switch")
+    assert len(harness.simulator.requests_to("signout")) == 1
+
+
+async def test_refused_switch(harness: Harness) -> None:
+    """A wrong PIN is a difference, sent once; nothing is left signed in."""
+    found = await look_at(harness, switch=Switch("Lina", lambda: "0000"))
+    assert "status   the answer: expected 201, found 403" in found.report
+    assert len(harness.simulator.requests_to("home_switch")) == 1
+    assert not harness.world.home.child.tokens
+    assert "Does the account's token work after a switch?" in found.report
+
+
+async def test_account_without_a_home(harness: Harness) -> None:
+    """That an account has no Home is an answer and no difference."""
+    found = await look_at(harness, who=harness.ben)
+    assert found.is_as_expected, found.report
+    report = " ".join(found.report.split())
+    assert "What is the answer without a Home? 404 json" in report
 
 
 def test_comparison() -> None:

@@ -11,6 +11,7 @@ from scripts.shared.play import deeds, show_how_to_play
 from scripts.shared.simulator import Simulator
 from tests.harness import Harness
 from tests.helpers import account_coordinator, server_coordinator
+from tests.home_users import async_add_home_user
 from tests.plex_simulator.control import describe
 
 pytestmark = pytest.mark.skipif(
@@ -36,7 +37,18 @@ async def test_commands(harness: Harness) -> None:
     commands = [
         deed.command for deed in deeds(Simulator(describe(harness.simulator)), pin.code)
     ]
-    code, link, reject, sign_out, stop, start, restart, disorder, order = commands
+    (
+        code,
+        link,
+        reject,
+        sign_out,
+        reject_child,
+        stop,
+        start,
+        restart,
+        disorder,
+        order,
+    ) = commands
 
     assert harness.anna.accepts_code(json.loads(await run(code))["code"])
     await run(link)
@@ -59,6 +71,13 @@ async def test_commands(harness: Harness) -> None:
         account = account_coordinator(entry)
         await account.async_refresh()
         return account.last_update_success
+
+    child = harness.world.home.child
+    await async_add_home_user(harness, entry, child)
+    await run(reject_child)
+    (user,) = entry.runtime_data.home_users.values()
+    await user.async_check_now()
+    assert harness.state("binary_sensor.sign_in", child) == "on"
 
     await run(disorder)
     assert not await asked()
@@ -87,5 +106,8 @@ async def test_what_is_shown(
         if account.username:
             assert f"\n  {account.username} " in shown
             assert f" {account.password or 'none'}\n" in shown
+    child = harness.world.home.child
+    assert f"\n  {child.title} " in shown
+    assert f" {child.pin}\n" in shown
     for deed in deeds(simulator):
         assert f"\n  {deed.what}\n    {deed.command}\n" in shown

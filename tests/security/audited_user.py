@@ -11,6 +11,7 @@ import voluptuous as vol
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from tests.helpers import async_settle, device_of
 from tests.plex_simulator import Account, MediaServer, Pin, PlexSimulator
 from tests.plex_simulator.worlds import DemoWorld
@@ -43,6 +44,11 @@ WRONG: Final[Wrong] = {
     Step.RECONFIGURE: [
         ({Field.SOURCES: ["nonsense"]}, {Field.SOURCES: "invalid_source"})
     ],
+}
+
+WRONG_PINS: Final[Wrong] = {
+    step: [({Field.PIN: WRONG_PIN}, {Field.PIN: "invalid_pin"})]
+    for step in (Step.PIN, Step.RECONFIGURE)
 }
 
 
@@ -169,6 +175,21 @@ class AuditedUser:
     def device_id(self, server: MediaServer) -> str:
         """Return the device of a server in Anna's entry."""
         return device_of(self.hass, self.entry(self.world.two_factor), server).id
+
+    def home_user_id(self, user: Account) -> str:
+        """Return the subentry of a Home user in Anna's entry."""
+        subentries = self.entry(self.world.two_factor).subentries.values()
+        (found,) = [one for one in subentries if one.unique_id == user.uuid]
+        return str(found.subentry_id)
+
+    def home_user_device_id(self, user: Account) -> str:
+        """Return the device of a Home user in Anna's entry."""
+        devices = dr.async_entries_for_config_entry(
+            dr.async_get(self.hass), self.entry(self.world.two_factor).entry_id
+        )
+        wanted = self.home_user_id(user)
+        (found,) = [one for one in devices if one.config_subentry_id == wanted]
+        return found.id
 
     async def walk(self, dialog: RestDialog, *ways: Way) -> RestDialog:
         """Go one way after the other in a dialog, and wait for what comes of it."""

@@ -19,7 +19,8 @@ from tests.helpers import (
     subentry_of,
     with_typed_token,
 )
-from tests.plex_simulator import MediaServer
+from tests.home_users import home_user_data
+from tests.plex_simulator import Account, MediaServer
 from tests.walks import ways
 from tests.walks.names import DOMAIN, SIGN_IN_WAYS, Action, Field, Issue
 from tests.walks.rest import RestDialog
@@ -74,6 +75,36 @@ class Openings:
         subentry_id = subentry_of(entry, server).subentry_id
         return await self.user.api.open_server(entry.entry_id, subentry_id)
 
+    async def new_home_user(self) -> RestDialog:
+        """Open the dialog of a new Home user."""
+        entry = await self.add_account()
+        return await self.user.api.open_home_user(entry.entry_id)
+
+    async def switch_again(self, home_user: Account) -> RestDialog:
+        """Open the dialog that switches to a Home user again."""
+        entry = await self.add_account(home_user)
+        return await self.user.api.open_home_user(
+            entry.entry_id, self.user.home_user_id(home_user)
+        )
+
+    async def rejected(self, home_user: Account) -> RestDialog:
+        """Open the repair of a Home user whose token plex.tv rejects."""
+        entry = await self.add_account(home_user)
+        home_user.revoke_tokens()
+        subentry_id = self.user.home_user_id(home_user)
+        await entry.runtime_data.home_users[subentry_id].async_check_now()
+        await async_settle(self.user.hass)
+        issue_id = f"{Issue.HOME_USER_SIGN_IN}_{subentry_id}"
+        return await self.user.api.open_repair(issue_id)
+
+    async def gone(self, home_user: Account) -> RestDialog:
+        """Open the repair of a Home user who has left the Home."""
+        home = self.user.world.home.home
+        home.members.remove(home_user)
+        dialog = await self.rejected(home_user)
+        home.members.append(home_user)
+        return dialog
+
     async def devices(self) -> RestDialog:
         """Open the dialog that signs devices out."""
         entry = await self.add_account()
@@ -110,15 +141,19 @@ class Openings:
         subentry_id = subentry_of(entry, server).subentry_id
         return await self.user.api.open_repair(f"{Issue.NOT_REACHED}_{subentry_id}")
 
-    async def add_account(self) -> MockConfigEntry:
-        """Add Anna with a server of hers, and one whose address and token were typed."""
+    async def add_account(self, *home_users: Account) -> MockConfigEntry:
+        """Add Anna with a server of hers, one with a typed token, and users of her Home."""
         await self.remove_all()
         world = self.user.world
         return await async_add_account(
             self.user.hass,
             self.user.simulator,
             world.two_factor,
-            [world.living_room, with_typed_token(self.user.far)],
+            [
+                world.living_room,
+                with_typed_token(self.user.far),
+                *map(home_user_data, home_users),
+            ],
         )
 
     async def remove_all(self) -> None:
@@ -134,6 +169,7 @@ def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
     """Return the ways through all dialogs, by the key of their texts."""
     opening, anna, basement = Openings(user), user.anna, user.world.basement
     anna_account = user.world.two_factor
+    child, managed = user.world.home.child, user.world.home.managed
     (spare,) = [one for one in user.simulator.servers.values() if one.name == "Garage"]
 
     def typed_token(server: MediaServer) -> str:
@@ -176,6 +212,20 @@ def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
                 partial(ways.change_address, user.far.http_url, typed_token(user.far)),
             ),
         ],
+        "config_subentries.home_user": [
+            DialogPath(
+                opening.new_home_user,
+                partial(ways.add_home_user, child.uuid, child.pin),
+            ),
+            DialogPath(
+                opening.new_home_user, partial(ways.add_home_user, managed.uuid)
+            ),
+            DialogPath(
+                partial(opening.switch_again, child),
+                partial(ways.switch_again, child.pin),
+            ),
+            DialogPath(partial(opening.switch_again, managed), ways.switch_again),
+        ],
         "options": [
             DialogPath(
                 opening.devices,
@@ -192,5 +242,11 @@ def dialog_paths(user: AuditedUser) -> dict[str, list[DialogPath]]:
                 opening.not_reached,
                 partial(ways.type_address, user.world.living_room.http_url),
             ),
+            DialogPath(
+                partial(opening.rejected, child),
+                partial(ways.repair_home_user, child.pin),
+            ),
+            DialogPath(partial(opening.rejected, managed), ways.repair_home_user),
+            DialogPath(partial(opening.gone, managed), ways.remove_home_user),
         ],
     }

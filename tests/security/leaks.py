@@ -138,12 +138,17 @@ def may_be_there(leak: Leak) -> bool:
     where, owner = leak.text.where, re.escape(leak.secret.owner)
     match leak.secret.kind, leak.text.place:
         case Kind.ACCOUNT_TOKEN, Place.STORAGE:
-            return _is(where, rf"core\.config_entries/{owner}/data/token")
+            # Of an account in its entry, of a Home user in the subentry.
+            return _is(
+                where,
+                rf"core\.config_entries/([^/]+/subentries/)?{owner}/data/token",
+            )
         case Kind.SERVER_TOKEN, Place.STORAGE:
             return _is(
                 where,
-                rf"core\.config_entries/[^/]+/subentries/{owner}/data/"
-                r"(last_known/)?token",
+                r"core\.config_entries/[^/]+/subentries/"
+                rf"({owner}/data/(last_known/)?token"
+                rf"|[^/]+/data/server_tokens/{owner})",
             )
         case Kind.TRANSIENT_TOKEN, Place.RESPONSE:
             return _is(

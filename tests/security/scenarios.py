@@ -37,6 +37,7 @@ from tests.helpers import (
     until,
 )
 from tests.plex_simulator import (
+    Account,
     Client,
     Fault,
     MediaServer,
@@ -45,6 +46,7 @@ from tests.plex_simulator import (
 )
 from tests.plex_simulator.worlds import PODCASTS
 from tests.walks import ways
+from tests.walks.driver import AstrayError
 from tests.walks.names import DOMAIN, Action, Field, Issue, Step
 from tests.walks.ways import (
     REAUTH,
@@ -58,7 +60,7 @@ from tests.walks.ways import (
     stumbling,
 )
 
-from .audited_user import WRONG, WRONG_TOKEN, AuditedUser
+from .audited_user import RIGHT_PIN, WRONG, WRONG_PINS, WRONG_TOKEN, AuditedUser
 from .echoes import ECHOES
 from .leaks import Place
 
@@ -132,6 +134,51 @@ async def async_sign_out_devices(user: AuditedUser, entry: MockConfigEntry) -> N
     wrong: ways.Wrong = {Step.INIT: [({}, {"base": "unavailable"})]}
     dialog = await user.api.open_devices(entry.entry_id)
     await user.walk(dialog, stumbling(way, wrong))
+
+
+async def async_use_home_users(user: AuditedUser, entry: MockConfigEntry) -> None:
+    """Add a child, lose and renew the child's token, and lose another user for good."""
+    home, child = user.world.home, user.world.home.child
+
+    async def add(way: Way) -> None:
+        dialog = await user.api.open_home_user(entry.entry_id)
+        await user.walk(dialog, stumbling(way, WRONG_PINS))
+
+    async def repair(lost: Account, way: Way) -> None:
+        users = entry.runtime_data.home_users
+        await users[user.home_user_id(lost)].async_check_now()
+        await async_settle(user.hass)
+        user.audit.take_registries(user.hass)
+        issue_id = f"{Issue.HOME_USER_SIGN_IN}_{user.home_user_id(lost)}"
+        dialog = await user.api.open_repair(issue_id)
+        await user.walk(dialog, stumbling(way, WRONG_PINS))
+
+    await add(ways.add_home_user(child.uuid, RIGHT_PIN))
+    await add(ways.add_home_user(home.managed.uuid))
+    dialog = await user.api.open_home_user(entry.entry_id, user.home_user_id(child))
+    await user.walk(dialog, stumbling(ways.switch_again(RIGHT_PIN), WRONG_PINS))
+    child.revoke_tokens()
+    await repair(child, ways.repair_home_user(RIGHT_PIN))
+    user.simulator.homes.remove_member(home.managed)
+    await repair(home.managed, ways.remove_home_user())
+
+
+async def async_act_as_child(user: AuditedUser) -> None:
+    """Call the actions that take a Home user, rightly and wrongly, over each way."""
+    home, device = user.world.home, user.device_id(user.world.living_room)
+    child = user.home_user_device_id(home.child)
+    for action, fields in ways.calls_as(child, device, home.film.path).items():
+        assert await user.act(action, fields)
+        await user.act_over_rest(action, fields)
+        await user.act_over_websocket(action, fields)
+    for wrong in (
+        ways.calls_as(child, device, user.world.film.path),
+        ways.calls_as(child, user.device_id(user.world.basement), home.film.path),
+        ways.calls_as(device, device, home.film.path),
+        ways.calls_as("nonsense", device, home.film.path),
+    ):
+        fields = wrong[Action.TRANSIENT_TOKEN]
+        assert not await user.act(Action.TRANSIENT_TOKEN, fields)
 
 
 async def async_act(user: AuditedUser, entry: MockConfigEntry) -> None:
@@ -217,6 +264,7 @@ async def async_meet_faults(
         await server.async_refresh()
 
     async def claim_server() -> None:
+        shared_with = list(asked.shared_with)
         asked.unclaim()
         plex = async_create_plex_tv(user.hass, entry.data)
         url = URL(asked.http_url)
@@ -227,6 +275,7 @@ async def async_meet_faults(
         except PlexError as error:
             user.audit.add_exception(error, "claim")
         asked.claim(user.world.two_factor)
+        asked.shared_with += shared_with
         with suppress(PlexError):
             await account.servers.renew(now=True)
 
@@ -241,6 +290,24 @@ async def async_meet_faults(
 
     async def act(action: Action) -> None:
         await user.act(action, _calls(user, entry)[action])
+
+    child = user.world.home.child
+
+    async def switch() -> None:
+        home_user_id = user.home_user_id(child)
+        dialog = await user.api.open_home_user(entry.entry_id, home_user_id)
+        # Without the list of users it is not known that there is a PIN.
+        if dialog.result.get("data_schema"):
+            with suppress(AstrayError):
+                await dialog.walk(ways.switch_again(RIGHT_PIN))
+        if dialog.result["type"] == "form":
+            await dialog.close()
+
+    async def act_as_child(action: Action) -> None:
+        device_id = user.home_user_device_id(child)
+        path = user.world.home.film.path
+        calls = ways.calls_as(device_id, user.device_id(asked), path)
+        await user.act(action, calls[action])
 
     type Host = PlexSimulator | MediaServer
     deeds: tuple[tuple[str, Host, Callable[[], Awaitable[None]]], ...] = (
@@ -261,6 +328,10 @@ async def async_meet_faults(
         ("claim_token", simulator, claim_server),
         ("claim", asked, claim_server),
         ("security_resources", asked, lambda: act(Action.SOURCE_CONNECTION)),
+        ("home_users", simulator, switch),
+        ("home_switch", simulator, switch),
+        ("resources", simulator, lambda: act_as_child(Action.SERVERS)),
+        ("security_token", asked, lambda: act_as_child(Action.TRANSIENT_TOKEN)),
         ("notifications", asked, listen),
     )
     faults = [
@@ -281,6 +352,7 @@ async def async_meet_faults(
         for coordinator in coordinators:
             await coordinator.async_refresh()
             assert coordinator.last_update_success, name
+    await switch()
 
 
 async def async_lose_and_renew(user: AuditedUser, entry: MockConfigEntry) -> None:
@@ -304,6 +376,7 @@ async def async_lose_and_renew(user: AuditedUser, entry: MockConfigEntry) -> Non
     assert dialog.errors == {"base": "network_not_trusted"}
     server.trusts_network = True
     await user.walk(dialog, ways.claim_server())
+    server.shared_with.append(user.world.home.child)
     other: Wrong = {
         Step.TOKEN: [({Field.TOKEN: user.ben.token()}, {"base": "wrong_account"})]
     }

@@ -138,6 +138,7 @@ ENTRIES = "core.config_entries"
 ENTRY = f"{ENTRIES}/own/data/token"
 SERVERS = f"{ENTRIES}/account/subentries"
 SERVER = f"{SERVERS}/own/data"
+HOME_USER = f"{SERVERS}/user/data"
 ISSUED = f"{Action.TRANSIENT_TOKEN}/token"
 SHOWN = f"{Step.LINK}/description_placeholders/code"
 
@@ -149,19 +150,29 @@ SHOWN = f"{Step.LINK}/description_placeholders/code"
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRY} key", False),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRIES}/other/data/token", False),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{ENTRIES}/own/options/token", False),
-        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVER}/token", False),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVER}/token", True),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVERS}/other/data/token", False),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVER}/server_tokens/own", False),
+        (Kind.ACCOUNT_TOKEN, Place.STORAGE, f"{SERVER}/last_known/token", False),
         (Kind.ACCOUNT_TOKEN, Place.STORAGE, "core.restore_state/own/data/token", False),
         (Kind.ACCOUNT_TOKEN, Place.RESPONSE, ISSUED, False),
         (Kind.ACCOUNT_TOKEN, Place.LOG, ENTRY, False),
         (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVER}/token", True),
         (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVER}/last_known/token", True),
         (Kind.SERVER_TOKEN, Place.STORAGE, f"{SERVERS}/other/data/token", False),
+        (Kind.SERVER_TOKEN, Place.STORAGE, f"{HOME_USER}/server_tokens/own", True),
+        (Kind.SERVER_TOKEN, Place.STORAGE, f"{HOME_USER}/server_tokens/other", False),
+        (Kind.SERVER_TOKEN, Place.STORAGE, f"{HOME_USER}/token", False),
         (Kind.SERVER_TOKEN, Place.STORAGE, ENTRY, False),
         (Kind.SERVER_TOKEN, Place.RESPONSE, ISSUED, False),
         (Kind.TRANSIENT_TOKEN, Place.RESPONSE, ISSUED, True),
         (Kind.TRANSIENT_TOKEN, Place.RESPONSE, f"{Action.SERVERS}/token", False),
         (Kind.TRANSIENT_TOKEN, Place.EVENT, "state_changed", False),
         (Kind.TRANSIENT_TOKEN, Place.STORAGE, f"{SERVER}/token", False),
+        (Kind.TRANSIENT_TOKEN, Place.STORAGE, f"{HOME_USER}/server_tokens/own", False),
+        (Kind.TYPED_PIN, Place.STORAGE, f"{HOME_USER}/token", False),
+        (Kind.TYPED_PIN, Place.FLOW, Step.PIN, False),
+        (Kind.TYPED_PIN, Place.LOG, HOME_USER, False),
         (Kind.EMAIL, Place.RESPONSE, f"{Action.TOKEN_DETAILS}/account/email", True),
         (Kind.EMAIL, Place.RESPONSE, f"{Action.SERVERS}/servers/0/name", False),
         (Kind.EMAIL, Place.STORAGE, ENTRY, False),

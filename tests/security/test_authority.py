@@ -17,13 +17,13 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
-from custom_components.plex_auth.const import DOMAIN
+from custom_components.plex_auth.const import CONF_CLIENT_IDENTIFIER, DOMAIN
 from custom_components.plex_auth.flows import link
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import Unauthorized, UnknownUser
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.script import Script
 from homeassistant.setup import async_setup_component
@@ -32,10 +32,13 @@ from tests.harness import Harness
 from tests.helpers import (
     account_coordinator,
     async_use_api,
+    device_of,
+    refuse_tokens,
     server_coordinator,
     server_data,
     source_of,
 )
+from tests.home_users import async_add_home_user
 from tests.plex_simulator import PLEX_TV, Connection, Fault, PlexSimulator
 from tests.walks import ways
 
@@ -100,6 +103,15 @@ def assert_no_token(simulator: PlexSimulator, received: list[bytes]) -> None:
     said = b"".join(received).decode(errors="replace")
     assert "x-plex-token" not in said.lower()
     assert not [token for token in tokens_of(simulator) if token in said]
+
+
+def tokens_used(simulator: PlexSimulator) -> set[tuple[str, str]]:
+    """Return the hosts that were sent a token, each with the token."""
+    return {
+        (request.host, request.headers["X-Plex-Token"])
+        for request in simulator.requests
+        if "X-Plex-Token" in request.headers
+    }
 
 
 # Who may call
@@ -519,12 +531,7 @@ async def test_typed_token_is_for_its_server_alone(harness: Harness) -> None:
     )
     for server in (harness.server, harness.world.shared):
         await harness.transient_token(server, harness.ben)
-    used = {
-        (request.host, request.headers["X-Plex-Token"])
-        for request in harness.simulator.requests
-        if "X-Plex-Token" in request.headers
-    }
-    assert used == {
+    assert tokens_used(harness.simulator) == {
         (PLEX_TV, entry.data["token"]),
         (
             harness.server.machine_identifier,
@@ -532,3 +539,77 @@ async def test_typed_token_is_for_its_server_alone(harness: Harness) -> None:
         ),
         (harness.world.shared.machine_identifier, typed),
     }
+
+
+def works(_: Harness) -> None:
+    """Change nothing."""
+
+
+def refuses(harness: Harness) -> None:
+    """Let the server refuse all tokens."""
+    refuse_tokens(harness.server)
+
+
+def rotates(harness: Harness) -> None:
+    """Let plex.tv give new tokens for the server, which refuses the old ones."""
+    harness.server.rotate_access_tokens()
+
+
+def is_not_shared(harness: Harness) -> None:
+    """Let the child see the server no more, and plex.tv list it no more for the child."""
+    harness.server.shared_with.remove(harness.world.home.child)
+    harness.server.rotate_access_tokens()
+
+
+def is_rejected(harness: Harness) -> None:
+    """Let plex.tv reject the child, and the server, too."""
+    harness.world.home.child.revoke_tokens()
+    harness.server.rotate_access_tokens()
+
+
+@pytest.mark.parametrize(
+    ("happens", "is_issued"),
+    [
+        (works, True),
+        (rotates, True),
+        (refuses, False),
+        (is_not_shared, False),
+        (is_rejected, False),
+    ],
+)
+async def test_tokens_of_a_home_user(
+    harness: Harness, happens: Callable[[Harness], None], is_issued: bool
+) -> None:
+    """The token of a switch goes to plex.tv alone, and the user's others to their server.
+
+    Where an action names a Home user, no server gets another token, whatever happens.
+    """
+    child, servers = harness.world.home.child, (harness.server, harness.world.basement)
+    harness.world.basement.shared_with.append(child)
+    entry = await harness.add(harness.anna, *servers)
+    named = {"home_user": await async_add_home_user(harness, entry, child)}
+    switched = child.tokens[entry.data[CONF_CLIENT_IDENTIFIER]]
+    own = {one: {one.access_token_for(child)} for one in servers}
+    happens(harness)
+    harness.simulator.requests.clear()
+    for server in servers:
+        device_id = device_of(harness.hass, entry, server).id
+        call = harness.call("get_transient_token", device_id=device_id, **named)
+        if is_issued or server is not harness.server:
+            token = (await call)["token"]
+            assert server.transient_tokens[token].account is child
+        else:
+            with pytest.raises(HomeAssistantError):
+                await call
+    if happens is not is_rejected:
+        await harness.call("get_servers", **named)
+    used = tokens_used(harness.simulator)
+    assert {token for host, token in used if host == PLEX_TV} <= {
+        entry.data["token"],
+        switched,
+    }
+    assert (PLEX_TV, switched) in used
+    for server in servers:
+        sent = {token for host, token in used if host == server.machine_identifier}
+        assert sent
+        assert sent <= own[server] | {server.access_token_for(child)}

@@ -6,6 +6,8 @@ states, registries, the recorder's database, diagnostics, system health, issues,
 exceptions, files and storage are searched for them.
 """
 
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 import re
 from typing import Any
@@ -19,10 +21,15 @@ from pytest_homeassistant_custom_component.typing import (
     WebSocketGenerator,
 )
 
+from custom_components.plex_auth.api.homes import HomeUser
+from custom_components.plex_auth.const import LOGGER
+from custom_components.plex_auth.coordinator import AccountCoordinator
+from custom_components.plex_auth.entity import HomeUserEntity
+from custom_components.plex_auth.flows import home_user
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.helpers.entity import Entity
 from homeassistant.setup import async_setup_component
-from tests.helpers import account_coordinator, async_settle
+from tests.helpers import account_coordinator, async_add_account, async_settle
 from tests.plex_simulator import Client, Fault
 from tests.walks import ways
 from tests.walks.dialog import person
@@ -30,6 +37,8 @@ from tests.walks.names import DOMAIN, Action, Step
 
 from .audited_user import (
     PASSWORD,
+    RIGHT_PIN,
+    WRONG_PIN,
     AuditedUser,
     async_act_over_websocket,
     async_take_traces,
@@ -40,11 +49,13 @@ from .leak_audit import Audit
 from .leaks import Kind, Leak, Place, Secret, may_be_there, report
 from .scenarios import (
     async_act,
+    async_act_as_child,
     async_collect,
     async_lose_and_renew,
     async_meet_faults,
     async_sign_in_every_way,
     async_sign_out_devices,
+    async_use_home_users,
     async_use_servers,
     quick_callbacks,
 )
@@ -96,13 +107,16 @@ async def test_nothing_leaks(
     planted = [user.world.two_factor.add_device(OLD_BROWSER) for _ in range(200)]
     entry = await async_sign_in_every_way(user)
     await async_use_servers(user, entry)
+    await async_use_home_users(user, entry)
     await async_sign_out_devices(user, entry)
     await async_act(user, entry)
+    await async_act_as_child(user)
     with quick_callbacks():
         await async_meet_faults(
             user, entry, full=request.config.getoption("--full", default=False)
         )
     await async_act(user, entry)
+    await async_act_as_child(user)
     await async_lose_and_renew(user, entry)
     await async_meet_hostile_names(user)
     await async_collect(user, hass_client, hass_storage, database)
@@ -122,6 +136,9 @@ async def test_nothing_leaks(
         (Kind.EMAIL, Place.FLOW),
         (Kind.LINK_CODE, Place.FLOW),
     }
+    child, own = user.world.home.child.uuid, user.world.living_room.machine_identifier
+    stored = {leak.text.where.partition(f"{child}/data/")[2] for leak in found}
+    assert {"token", f"server_tokens/{own}"} <= stored
     forbidden = [
         leak
         for leak in found
@@ -224,3 +241,47 @@ async def test_account_with_an_address_for_a_name(user: AuditedUser) -> None:
     await async_wait_recording_done(user.hass)
     found = user.audit.find([Secret(Kind.EMAIL, nameless.email, nameless.uuid)])
     assert {leak.text.where for leak in found} == {"get_token_details/account/email"}
+
+
+async def test_planted_leaks_of_home_users_are_found(
+    user: AuditedUser,
+    hass_client: ClientSessionGenerator,
+    hass_storage: dict[str, Any],
+    database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A PIN in the log and a user's tokens in attributes are found where they are."""
+    switch = home_user.async_switch
+
+    async def leaking(
+        hass: HomeAssistant,
+        account: AccountCoordinator,
+        switched: HomeUser,
+        typed: Mapping[str, str],
+    ) -> home_user.Switched:
+        LOGGER.debug("Switching with %s", typed)
+        return await switch(hass, account, switched, typed)
+
+    def attributes(entity: HomeUserEntity) -> dict[str, Any]:
+        return dict(entity.coordinator.subentry.data)
+
+    monkeypatch.setattr(home_user, "async_switch", leaking)
+    monkeypatch.setattr(
+        HomeUserEntity, "extra_state_attributes", property(attributes), raising=False
+    )
+    world = user.world
+    entry = await async_add_account(
+        user.hass, user.simulator, world.two_factor, [world.living_room]
+    )
+    await async_use_home_users(user, entry)
+    await async_collect(user, hass_client, hass_storage, database)
+    leaks = user.audit.forbidden(secrets_of(user.simulator))
+    found = {(leak.secret.kind, leak.text.place) for leak in leaks}
+    assert found >= {
+        (Kind.TYPED_PIN, Place.LOG),
+        *product(
+            (Kind.ACCOUNT_TOKEN, Kind.SERVER_TOKEN), (Place.ATTRIBUTE, Place.RECORDER)
+        ),
+    }
+    pins = {leak.secret.value for leak in leaks if leak.secret.kind is Kind.TYPED_PIN}
+    assert pins == {RIGHT_PIN, WRONG_PIN}

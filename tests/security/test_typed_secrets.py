@@ -67,7 +67,14 @@ def report(leaks: Iterable[Leak]) -> str:
 
 
 @pytest.mark.parametrize(
-    "dialog", ["config", "config_subentries.server", "options", "issues"]
+    "dialog",
+    [
+        "config",
+        "config_subentries.server",
+        "config_subentries.home_user",
+        "options",
+        "issues",
+    ],
 )
 async def test_dialogs_repeat_nothing(
     user: AuditedUser,

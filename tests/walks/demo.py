@@ -29,9 +29,12 @@ from .world import (
     BASEMENT,
     FRITZ,
     FRITZ_NAME,
+    LINA,
+    LINAS_SECTIONS,
     LIVING_ROOM,
     MALLORY,
     device_id,
+    lina,
     machine_identifier,
     page,
     person,
@@ -40,6 +43,16 @@ from .world import (
 
 _ENTRY = "/api/config/config_entries/entry"
 _LONGEST_WAIT = 30
+_AS_CHILD = f"{Action.TRANSIENT_TOKEN} with {Field.HOME_USER}"
+
+
+def _entity_id(entity: Entity, *names: str) -> str:
+    platform, _, key = entity.partition(".")
+    server, *others = (name.lower().replace(" ", "_") for name in names)
+    return f"{platform}.{'_'.join([server, key, *others])}"
+
+
+_OF_LIVING_ROOM = _entity_id(Entity.CONNECTION, LIVING_ROOM)
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,35 @@ class Demo:
             entity_id = _entity_id(Entity.SOURCE, LIVING_ROOM, BASEMENT)
             await self.wait_for(entity_id, "local")
 
-    async def call_actions(self) -> dict[Action, Any]:
+    async def add_child(self) -> dict[str, Any]:
+        """Add a child of the Home; return a token that opens what the child may see."""
+        entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
+        with step("Adding a child of the Plex Home with a PIN"):
+            child = lina(self.simulator)
+            dialog = await self.api.open_home_user(entry_id)
+            await dialog.walk(ways.add_home_user(child["uuid"], child["pin"]))
+            sign_in = _entity_id(Entity.SIGN_IN, LINA)
+            await self.wait_for(sign_in, "off")
+        with step("Getting a token with the child's rights"):
+            fields: ways.Typed = {
+                Field.DEVICE: await self.device("id"),
+                Field.HOME_USER: await self.device("id", sign_in),
+            }
+            answer = await self.api.call(Action.TRANSIENT_TOKEN, fields)
+            response: dict[str, Any] = answer["service_response"]
+            _expect("whose rights it has", response["home_user"], LINA)
+            headers = {"X-Plex-Token": response["token"], "Accept": "application/json"}
+            url = f"{response['server']['uri']}/library/sections"
+            async with (
+                ClientSession() as player,
+                player.get(url, headers=headers) as it,
+            ):
+                found = (await it.json())["MediaContainer"]["Directory"]
+            titles = [section["title"] for section in found]
+            _expect("what the child may see", titles, LINAS_SECTIONS)
+        return response
+
+    async def call_actions(self) -> dict[str, Any]:
         """Call all actions and return their responses."""
         entry_id = (await self.entry(ANNAS_NAME))["entry_id"]
         server = await self.device("id")
@@ -89,7 +130,7 @@ class Demo:
         calls = ways.calls(
             entry_id, server, source(simulator), page(simulator), device_id(simulator)
         )
-        responses = {
+        responses: dict[str, Any] = {
             action: (await self.api.call(action, fields))["service_response"]
             for action, fields in calls.items()
         }
@@ -113,7 +154,7 @@ class Demo:
         """Return the states, all at work; a sensor knows the token that was issued."""
         states = await self.states()
         names = [state["attributes"]["friendly_name"] for state in states.values()]
-        for device in (ANNAS_NAME, FRITZ_NAME, LIVING_ROOM, BASEMENT):
+        for device in (ANNAS_NAME, FRITZ_NAME, LIVING_ROOM, BASEMENT, LINA):
             has_some = any(name.startswith(device) for name in names)
             _expect(f"{device} has entities", has_some, True)
         is_some_away = any(one["state"] == "unavailable" for one in states.values())
@@ -172,7 +213,7 @@ class Demo:
             asked = self.simulator.control.get("/requests?endpoint=signout")["requests"]
             _expect("signed out", [request["status"] for request in asked], [204] * 3)
 
-    def secrets(self, responses: Mapping[Action, Any]) -> list[str]:
+    def secrets(self, responses: Mapping[str, Any]) -> list[str]:
         """Return what has to stay secret of this walk."""
         account = self.simulator.account(ANNA)
         asked = self.simulator.control.get("/requests")["requests"]
@@ -181,6 +222,7 @@ class Demo:
             account["totp_secret"],
             responses[Action.TRANSIENT_TOKEN]["token"],
             responses[Action.SOURCE_CONNECTION]["access_token"],
+            responses[_AS_CHILD]["token"],
             *filter(None, {one["headers"].get("X-Plex-Token") for one in asked}),
         ]
 
@@ -205,21 +247,14 @@ class Demo:
             while await self.render(template) != state:
                 await asyncio.sleep(0.2)
 
-    async def device(self, attribute: str) -> str:
-        """Return something of the device of the server in the living room."""
-        entity_id = _entity_id(Entity.CONNECTION, LIVING_ROOM)
+    async def device(self, attribute: str, entity_id: str = _OF_LIVING_ROOM) -> str:
+        """Return something of an entity's device, by default the living room's server."""
         attribute = f"device_attr('{entity_id}', '{attribute}')"
         return str(await self.render(f"{{{{ {attribute} | to_json }}}}"))
 
     async def render(self, template: str) -> Any:
         """Return what a template renders, which must be JSON."""
         return await self.api.request("POST", "/api/template", {"template": template})
-
-
-def _entity_id(entity: Entity, *names: str) -> str:
-    platform, _, key = entity.partition(".")
-    server, *others = (name.lower().replace(" ", "_") for name in names)
-    return f"{platform}.{'_'.join([server, key, *others])}"
 
 
 def _expect(what: str, found: object, wanted: object) -> None:
@@ -235,8 +270,10 @@ async def _walk(given: dict[str, Any]) -> dict[str, object]:
         demo = Demo(Api(session), simulator)
         await demo.add_accounts()
         await demo.change_servers()
+        as_child = await demo.add_child()
         with step("Calling the actions"):
             responses = await demo.call_actions()
+        responses[_AS_CHILD] = as_child
         with step("Reading the entities"):
             states = await demo.check_states(responses[Action.TRANSIENT_TOKEN])
         found = {

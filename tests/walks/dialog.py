@@ -24,7 +24,7 @@ from .markdown import check_names
 from .names import SECRET_FIELDS, Field
 from .server_troubles import SUBENTRY_TABLE
 from .texts import texts_of
-from .troubles import CONFIG_TABLE, OPTIONS_TABLE, Table
+from .troubles import CONFIG_TABLE, HOME_USER_TABLE, OPTIONS_TABLE, Table
 from .ways import Person, Way
 
 
@@ -186,6 +186,12 @@ def options_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
     """Return a dialog for the devices of an account, not open yet."""
     manager = hass.config_entries.options
     return _dialog(simulator, manager, OPTIONS_TABLE, "options")
+
+
+def home_user_dialog(hass: HomeAssistant, simulator: PlexSimulator) -> Dialog:
+    """Return a dialog for Home users, not open yet."""
+    manager = hass.config_entries.subentries
+    return _dialog(simulator, manager, HOME_USER_TABLE, "config_subentries.home_user")
 
 
 def _dialog(simulator: PlexSimulator, manager: Any, table: Table, key: str) -> Dialog:

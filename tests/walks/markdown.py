@@ -13,7 +13,8 @@ _PARSER: Final = MarkdownIt("gfm-like", {"linkify": False, "html": True})
 _BARE: Final = re.compile(
     r"(https?|ftp)://|www\.[\w-]|[\w.+-]@[\w-]+\.\w", re.IGNORECASE
 )
-_OWN_TEXTS: Final = {"reasons_md"}  # lines of our own texts, without names
+# Our own texts, without names.
+_OWN_TEXTS: Final = {"hints_md", "in_use_md", "reasons_md"}
 _ONLY_WORDS: Final = {"paragraph_open", "paragraph_close", "text", "text_special"}
 _PUNCTUATION: Final = re.escape(punctuation)
 _ESCAPED: Final = re.compile(rf"([^{_PUNCTUATION}]|\\[{_PUNCTUATION}])*")

@@ -25,6 +25,8 @@ class Step(StrEnum):
     CONFIRM_PROVEN = "confirm_proven"
     CLAIM = "claim"
     INIT = "init"
+    PIN = "pin"
+    REMOVE = "remove"
 
 
 class Field(StrEnum):
@@ -38,6 +40,8 @@ class Field(StrEnum):
     CLIENT_IDENTIFIER = "client_identifier"
     SERVERS = "servers"
     SERVER = "server"
+    HOME_USER = "home_user"
+    PIN = "pin"
     URL = "url"
     VERIFY_SSL = "verify_ssl"
     SOURCES = "sources"
@@ -83,6 +87,7 @@ class Issue(StrEnum):
     NOT_LISTED = "server_not_listed"
     TOKEN_REFUSED = "server_token_refused"
     REPLACED = "server_replaced"
+    HOME_USER_SIGN_IN = "home_user_sign_in"
     NOT_REACHED = "server_not_reached"
     ADDRESS_FAILS = "server_address_fails"
 
@@ -90,4 +95,4 @@ class Issue(StrEnum):
 DOMAIN = "plex_auth"
 TRIGGER, CONDITION = "sign_in_accepted", "sign_in_is_valid"  # of an account
 SIGN_IN_WAYS = (Step.LINK, Step.PASSWORD, Step.TOKEN)
-SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN})
+SECRET_FIELDS = frozenset({Field.PASSWORD, Field.CODE, Field.TOKEN, Field.PIN})

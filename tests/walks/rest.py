@@ -51,9 +51,13 @@ class Api:
         self, entry_id: str, subentry_id: str | None = None
     ) -> RestDialog:
         """Open the dialog of a new server, or the one that changes a server."""
-        subentry = {} if subentry_id is None else {"subentry_id": subentry_id}
-        handler = [entry_id, "server"]
-        return await self._open(_SUBENTRY_FLOW, {"handler": handler, **subentry})
+        return await self._open_subentry([entry_id, "server"], subentry_id)
+
+    async def open_home_user(
+        self, entry_id: str, subentry_id: str | None = None
+    ) -> RestDialog:
+        """Open the dialog of a new Home user, or the one that switches again."""
+        return await self._open_subentry([entry_id, "home_user"], subentry_id)
 
     async def open_devices(self, entry_id: str) -> RestDialog:
         """Open the dialog that signs devices out of an account."""
@@ -66,6 +70,12 @@ class Api:
     def find_account(self, flow_id: str) -> RestDialog:
         """Return a dialog of an account that is open already, not looked at."""
         return RestDialog(api=self, path=f"{_CONFIG_FLOW}/{flow_id}")
+
+    async def _open_subentry(
+        self, handler: list[str], subentry_id: str | None
+    ) -> RestDialog:
+        subentry = {} if subentry_id is None else {"subentry_id": subentry_id}
+        return await self._open(_SUBENTRY_FLOW, {"handler": handler, **subentry})
 
     async def _open(self, path: str, start: Mapping[str, object]) -> RestDialog:
         page = await self.request("POST", path, start)

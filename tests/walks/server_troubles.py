@@ -27,14 +27,15 @@ _ADDRESS: Final = frozenset(
     | {"invalid_url", "secure_connection_required", "invalid_token", "jwt_token"}
     | {"not_claimed", "redirected", "wrong_server"}
 )
-_CHANGE: Final = frozenset(
-    {"url_required", "invalid_source", "not_owner", "server_too_old"}
+_NEW: Final = frozenset(
+    {"sign_in_blocked", "sign_in_rejected", "token_required", "url_missing"}
 )
+_CHANGE: Final = frozenset({"url_required", "invalid_source"})
 _SERVER_LIST: Final = frozenset(cause.key for cause in SERVER_LIST_CAUSES)
 # Which error key can meet which step.
 SUBENTRY_TABLE: Final[Table] = {
-    Step.LISTED: _SERVER_LIST | {"invalid_token"},
-    Step.ADDRESS: _ADDRESS | {"sign_in_blocked", "token_required"},
+    Step.LISTED: _SERVER_LIST | {"sign_in_rejected"},
+    Step.ADDRESS: _ADDRESS | _NEW,
     Step.RECONFIGURE: _ADDRESS | _CHANGE,
 }
 
@@ -80,7 +81,6 @@ _BAD_URLS: Final = (
     "https://app.plex.tv/desktop/#!/server/0123456789abcdef/details?key=%2Flibrary",
     "http://user:secret@192.168.1.10:32400",
     "http://169.254.1.1:32400",
-    " ",
 )
 
 
@@ -101,8 +101,7 @@ def _address_troubles(step: str) -> Iterator[ServerTrouble]:
     for field, causes in (("base", SERVER_CAUSES), (Field.URL, told_of_address)):
         for cause in causes:
             yield ServerTrouble(step, cause.name, cause.key, field, cause.active)
-    # The empty address means automatic where there is a server already.
-    for url in _BAD_URLS if step == Step.ADDRESS else _BAD_URLS[:-1]:
+    for url in _BAD_URLS:
         yield _typed(step, url, "invalid_url", Field.URL, url)
     key = "secure_connection_required"
     yield ServerTrouble(
@@ -126,13 +125,13 @@ def _address_troubles(step: str) -> Iterator[ServerTrouble]:
 def _plex_tv_troubles() -> Iterator[ServerTrouble]:
     """Yield what can befall the question for the account's servers."""
     causes = [(cause.name, cause.key, cause.active) for cause in SERVER_LIST_CAUSES]
-    rejected = ("1001", "invalid_token", answer(Fault.plex_error(1001)))
+    rejected = ("1001", "sign_in_rejected", answer(Fault.plex_error(1001)))
     for name, key, active in (*causes, rejected):
         yield ServerTrouble(Step.LISTED, name, key, active=active, endpoint="resources")
     for name, key, fault in (
         ("unlisted_503", "unavailable", Fault.status(503)),
         ("unlisted_1031", "sign_in_blocked", Fault.plex_error(1031)),
-        ("unlisted_1001", "invalid_token", Fault.plex_error(1001)),
+        ("unlisted_1001", "sign_in_rejected", Fault.plex_error(1001)),
     ):
         met = (Step.ADDRESS, name, key, "base", answer(fault), _token(""))
         yield ServerTrouble(*met, target="foreign", endpoint="resources")
@@ -143,6 +142,8 @@ def _other_troubles() -> Iterator[ServerTrouble]:
     yield _typed(
         Step.ADDRESS, "unlisted", "token_required", Field.TOKEN, " ", "foreign"
     )
+    # The empty address means automatic where there is a server already.
+    yield _typed(Step.ADDRESS, "empty", "url_missing", Field.URL, " ")
     other = answer(Fault.body('{"MediaContainer": {"machineIdentifier": "other"}}'))
     yield ServerTrouble(
         Step.ADDRESS,
@@ -162,8 +163,6 @@ def _other_troubles() -> Iterator[ServerTrouble]:
     )
     for source in ("server://", "http://x", "podcasts", "server://two words"):
         yield _typed(change, source, "invalid_source", Field.SOURCES, [source])
-    for target, key in (("shared", "not_owner"), ("old", "server_too_old")):
-        yield _typed(change, target, key, Field.SOURCES, ["server://0123"], target)
 
 
 SERVER_TROUBLES: Final = (

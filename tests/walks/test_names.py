@@ -2,7 +2,7 @@
 
 from .names import CONDITION, TRIGGER, Action, Entity, Field, Issue, Step
 from .texts import fields_of, texts_of
-from .ways import calls
+from .ways import calls, calls_as
 
 REPAIRS = {
     key: issue["fix_flow"]
@@ -13,6 +13,7 @@ STEPS = [
     (step, texts)
     for dialog in (
         texts_of("config"),
+        texts_of("config_subentries.home_user"),
         texts_of("config_subentries.server"),
         texts_of("options"),
         *REPAIRS.values(),
@@ -45,6 +46,12 @@ def test_actions() -> None:
     called = calls("entry", "device", "source", "path", 1)
     assert set(Action) == actions.keys() == called.keys()
     for action, fields in called.items():
+        assert fields.keys() <= actions[action]["fields"].keys()
+    as_home_user = calls_as("device", "device", "path")
+    assert as_home_user.keys() == {
+        name for name, texts in actions.items() if "home_user" in texts["fields"]
+    }
+    for action, fields in as_home_user.items():
         assert fields.keys() <= actions[action]["fields"].keys()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.fault_catalogue import PLEX_TV_CAUSES, Active, answer
+from tests.fault_catalogue import HOME_USER_CAUSES, PLEX_TV_CAUSES, Active, answer
 from tests.plex_simulator import Account, Fault
 
 from .names import Field, Step
@@ -25,7 +25,8 @@ OTHER_ACCOUNT: Final = "wrong_account"
 CONFIG_TABLE: Final[Table] = {
     Step.PASSWORD: PLEX_TV_KEYS | {"invalid_auth", "email_required", OTHER_ACCOUNT},
     Step.CODE: PLEX_TV_KEYS | {"invalid_code"},
-    Step.LINK_FAILED: PLEX_TV_KEYS | {"link_expired", "invalid_token", OTHER_ACCOUNT},
+    Step.LINK_FAILED: PLEX_TV_KEYS
+    | {"link_expired", "sign_in_rejected", OTHER_ACCOUNT},
     Step.TOKEN: PLEX_TV_KEYS | {"invalid_token", "jwt_token", OTHER_ACCOUNT},
     Step.ADVANCED: frozenset(
         {
@@ -35,10 +36,16 @@ CONFIG_TABLE: Final[Table] = {
             "invalid_client_identifier",
         }
     ),
-    Step.SERVERS: PLEX_TV_KEYS | {"invalid_token"},
+    Step.SERVERS: PLEX_TV_KEYS | {"sign_in_rejected"},
 }
 OPTIONS_TABLE: Final[Table] = {
     Step.INIT: PLEX_TV_KEYS | {"invalid_token", "too_many_devices"}
+}
+_HOME_USER_KEYS: Final = frozenset(cause.key for cause in HOME_USER_CAUSES)
+HOME_USER_TABLE: Final[Table] = {
+    Step.USER: _HOME_USER_KEYS,
+    Step.PIN: _HOME_USER_KEYS | {"invalid_pin"},
+    Step.RECONFIGURE: _HOME_USER_KEYS | {"invalid_pin"},
 }
 
 
@@ -109,10 +116,10 @@ def _trouble(
 # Moment, cause, key, and what plex.tv answers or what is typed.
 _ROWS: Final[tuple[tuple[str, str, str, Fault | Typed], ...]] = (
     (Step.CODE, "asked_again", "invalid_code", Fault.plex_error(1029)),
-    (Step.LINK, "refused", "invalid_token", Fault.plex_error(1001)),
+    (Step.LINK, "refused", "sign_in_rejected", Fault.plex_error(1001)),
     (WAITING, "expired", "link_expired", Fault.plex_error(1020)),
-    (CLAIMED, "revoked", "invalid_token", Fault.plex_error(1001)),
-    (Step.SERVERS, "revoked", "invalid_token", Fault.plex_error(1001)),
+    (CLAIMED, "revoked", "sign_in_rejected", Fault.plex_error(1001)),
+    (Step.SERVERS, "revoked", "sign_in_rejected", Fault.plex_error(1001)),
     (Step.PASSWORD, "wrong", "invalid_auth", {Field.PASSWORD: "wrong"}),
     (Step.PASSWORD, "empty", "invalid_auth", {Field.PASSWORD: ""}),
     (Step.PASSWORD, "nobody", "invalid_auth", {Field.USERNAME: "nobody"}),

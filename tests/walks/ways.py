@@ -174,6 +174,25 @@ def change_address(url: str, token: str) -> Way:
     yield Ended("reconfigure_successful")
 
 
+def add_home_user(uuid: str, pin: str | None = None) -> Way:
+    """Add a user of the Plex Home, with the PIN of a user who has one."""
+    yield Submit(Step.USER, {Field.HOME_USER: uuid})
+    if pin is not None:
+        yield Submit(Step.PIN, right_pin(pin))
+    yield Created()
+
+
+def right_pin(pin: str | None) -> Typed:
+    """Return what is right to type where a PIN is asked for if there is one."""
+    return {} if pin is None else {Field.PIN: pin}
+
+
+def switch_again(pin: str | None = None) -> Way:
+    """Switch to a Home user again, with the PIN of a user who has one."""
+    yield Submit(Step.RECONFIGURE, right_pin(pin))
+    yield Ended("reconfigure_successful")
+
+
 def sign_out_devices(device_ids: Iterable[int]) -> Way:
     """Sign devices out of an account."""
     yield Submit(Step.INIT, {Field.DEVICES: [str(one) for one in device_ids]})
@@ -202,6 +221,18 @@ def type_address(url: str) -> Way:
 def renew_server_token(token: str) -> Way:
     """Repair a server that refuses its typed token."""
     yield Submit(Step.TOKEN, {Field.TOKEN: token})
+    yield Created()
+
+
+def repair_home_user(pin: str | None = None) -> Way:
+    """Repair a Home user whose token is rejected, with the PIN of a user who has one."""
+    yield Submit(Step.CONFIRM if pin is None else Step.PIN, right_pin(pin))
+    yield Created()
+
+
+def remove_home_user() -> Way:
+    """Repair a Home user who has left the Home."""
+    yield Submit(Step.REMOVE)
     yield Created()
 
 
@@ -238,4 +269,13 @@ def calls(
         Action.REMOVE_DEVICE: {**of_account, Field.ID: device_id},
         Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: path},
         Action.SOURCE_CONNECTION: of_source,
+    }
+
+
+def calls_as(home_user: str, server: str, path: str) -> dict[Action, Typed]:
+    """Return each action that takes a Home user's device, with what is right for it."""
+    as_user: Typed = {Field.HOME_USER: home_user}
+    return {
+        Action.SERVERS: as_user,
+        Action.TRANSIENT_TOKEN: {Field.DEVICE: server, Field.PATH: path, **as_user},
     }

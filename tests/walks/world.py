@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from scripts.shared.simulator import Simulator
 
@@ -13,6 +14,8 @@ ANNA, ANNAS_NAME = "anna", "Anna"
 BEN, BENS_NAME = "ben", "Ben"
 CARLA = "carla"
 FRITZ, FRITZ_NAME = "fritz", "Fritz"
+LINA = "Lina"  # a child of Anna's Home, with a PIN
+LINAS_SECTIONS = ["Kids' Films"]  # all that she may see of the living room's library
 MALLORY, OSCAR = "mallory", "oscar"  # have hostile names
 LIVING_ROOM, BASEMENT, SHARED = "Living Room", "Basement", "Carla's Films"
 SHARED_LABEL = f"{SHARED} (Carla)"  # for everybody but Carla
@@ -42,6 +45,16 @@ def person(simulator: Simulator, username: str) -> Person:
         token=lambda: str(control.post(f"/accounts/{username}/token")["token"]),
         link=lambda code: control.post(f"/pins/{code}/link", {"username": username}),
     )
+
+
+def lina(simulator: Simulator) -> dict[str, Any]:
+    """Return the account of the child, with the PIN."""
+    return next(one for one in simulator.accounts if one["title"] == LINA)
+
+
+def pin(simulator: Simulator, title: str) -> str:
+    """Return the PIN of a Home user."""
+    return next(str(one["pin"]) for one in simulator.accounts if one["title"] == title)
 
 
 def source(simulator: Simulator) -> str:

@@ -1,4 +1,4 @@
-"""Check addresses, tell private from public ones, and read typed ones."""
+"""Check addresses, distinguish private from public ones, and read typed ones."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network

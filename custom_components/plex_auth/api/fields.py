@@ -19,7 +19,7 @@ _MAX_TEXTS: Final = 256
 
 _IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
 
-# What joins letters and emoji into one; it is no printable character by itself.
+# What joins letters and emoji into one; not printable on its own.
 _JOINERS: Final = "\u200c\u200d"
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})

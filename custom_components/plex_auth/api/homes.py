@@ -21,7 +21,7 @@ class HomeUser:
     """A user of a Plex Home (plex-api.md §22.1).
 
     `restricted` is a managed user, who has no account of their own, and `protected` is
-    whether switching to the user takes a PIN. Nobody can switch to a `guest`.
+    whether switching to the user takes a PIN. A `guest` cannot be switched to.
     """
 
     id: int

@@ -29,7 +29,7 @@ class _Rules(TypedDict):
 class KnownServer:
     """A server's name, access token, connections sorted by URI, and owner.
 
-    Without an `owner`, as an earlier version has stored it, the owner is not known.
+    Without an `owner`, as stored by an earlier version, the owner is unknown.
     """
 
     name: str | None = None

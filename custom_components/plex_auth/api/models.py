@@ -442,12 +442,16 @@ class Identity:
 
 @model
 class TransientToken:
-    """A transient token and its time of issue (plex-api.md §3)."""
+    """A transient token, its time of issue, and whose rights it has (plex-api.md §3).
+
+    `home_user` is the name of a Home user, None for the account itself.
+    """
 
     token: str = field(repr=False)
     type: Literal["delegation"]
     scope: Literal["all"]
     issued_at: datetime
+    home_user: str | None = None
 
     @classmethod
     def parse(cls, data: Json) -> Self:

@@ -10,6 +10,7 @@ from .bodies import rows
 from .devices import Device
 from .errors import (
     NotFoundError,
+    PinWrongError,
     PlexError,
     TooLargeError,
     TooManyDevicesError,
@@ -138,15 +139,17 @@ class PlexTv:
     ) -> str:
         """Return a plex.tv token of a Home user, who has those rights (§22.2).
 
-        `token` is the account's, which stays valid. If the documented call does not know
-        the UUID, falls back to the numeric ID, then to the first API. Raises
-        PinWrongError for a missing or wrong PIN, NotPermittedError, RateLimitedError,
-        and NotFoundError or BadRequestError if no call knows the user. Never repeat it
-        automatically: the token may have been issued, and PINs may be locked.
+        `token` is the account's. If the documented call does not know the UUID, falls
+        back to the numeric ID, then to the first API. Raises PinWrongError for a missing
+        or wrong PIN, NotPermittedError, RateLimitedError, and NotFoundError or
+        BadRequestError if no call knows the user. Never repeat it automatically: the
+        token may have been issued, and PINs may be locked.
         """
         for key in (user.uuid, str(user.id)):
             try:
                 return await self._switch(token, user, self._api, key, pin)
+            except PinWrongError:
+                raise
             except PlexError as err:
                 if err.status not in _UNKNOWN_USER:
                     raise

@@ -10,7 +10,7 @@ from .errors import DnsError, MaintenanceError, RateLimitedError, StartingUpErro
 from .server_access import ServerAccess
 from .server_list import AccountServer
 
-# Outages and restarts are shorter; plex.tv notices after some minutes that one is gone.
+# Outages and restarts are shorter; plex.tv notices after a few minutes that one is gone.
 _LOSS: Final = timedelta(minutes=15)
 _PRESENCE_LAG: Final = timedelta(minutes=10)
 # Failures of a server that answers.
@@ -61,8 +61,8 @@ class Reachability:
     def is_lost(self, target: AccountServer) -> bool | None:
         """Return whether the server is not reached directly, although it is there.
 
-        Returns None while that cannot be said: it has to last for a while, and plex.tv,
-        asked some time after the loss, must not say that the server is away.
+        Returns None while unknown: the loss has to last for a while, and plex.tv, asked
+        some time later, must not report that the server is away.
         """
         if self.reach is Reach.DIRECT:
             return False

@@ -23,7 +23,7 @@ from .transport import PROBE_TIMEOUT, TIMEOUT, Socket, Transport
 
 CLAIM_TIMEOUT: Final = ClientTimeout(total=60, connect=10, sock_connect=10)
 
-# Any listed address may answer, and many at once: reading must not hold up all else.
+# Any listed address may answer, and many at once: reading must not block everything else.
 _LARGEST_IDENTITY: Final = 32 * 1024
 _SOURCES: Final = frozenset({"server", "provider"})
 _FIRST_VERSION_WITH_SOURCES: Final = (1, 15, 4)

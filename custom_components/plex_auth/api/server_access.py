@@ -147,7 +147,7 @@ class Routing:
             self.route = None
 
     def _current(self) -> Route | None:
-        """Return the route in use, unless it is none of the server's routes any more."""
+        """Return the route in use, unless it is no longer one of the server's routes."""
         if not any(self.route in rank for rank in self._target.ranks):
             self.route = None
         return self.route
@@ -211,7 +211,7 @@ class Routing:
         self._note(identity)
 
     def _note(self, identity: Identity) -> None:
-        """Note what the server says of itself, unless it is still starting."""
+        """Note what the server reports about itself, unless it is still starting."""
         if identity.start_state is not None:
             return
         if identity.claimed is None and self.identity is not None:
@@ -436,7 +436,7 @@ class ServerAccess:
                 await self._check_typed_token(route, token)
                 raise
             token = await self.target.renewed_token(token)
-        # Renewing takes a while, and a poll may have heard news of the server.
+        # Renewing takes a while, and a poll may have updated the server meanwhile.
         return await call(self.routing.for_token(route), token)
 
     async def _check_typed_token(self, route: Route, token: str) -> None:

@@ -1,4 +1,4 @@
-"""The server that took the place of another one, which was set up anew."""
+"""The server that took the place of another one, which was set up again."""
 
 from collections.abc import Container, Iterable
 from datetime import UTC, datetime

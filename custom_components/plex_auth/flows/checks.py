@@ -19,6 +19,7 @@ from ..api.errors import (
     PlexError,
     RedirectedError,
     SecureConnectionRequiredError,
+    TokenRejectedError,
     UnexpectedAnswerError,
 )
 from ..api.fields import is_jwt
@@ -49,7 +50,16 @@ def form_errors(err: FormError | PlexError | None) -> dict[str, str]:
     return {} if err is None else err.errors
 
 
-# Answers that Plex gives to no question for its identity: there may be no proxy with
+def sign_in_error(
+    err: PlexError, key: Callable[[PlexError], str] = error_key
+) -> FormError:
+    """Return the error of a request with a token that was not typed."""
+    if isinstance(err, TokenRejectedError):
+        return FormError("sign_in_rejected")
+    return FormError(key(err))
+
+
+# Answers that Plex never gives when asked for its identity: there may be no proxy with
 # the typed path.
 _NOT_UNDER_PATH: Final = (
     NotFoundError,
@@ -74,8 +84,8 @@ async def async_address(
 ) -> Meant:
     """Return the target of a typed address, or of the name of a listed server.
 
-    What can only be an address is one, whatever a listed server is called. A single word
-    may be the name of a server that the account owns. `is_public` returns whether an
+    Text that can only be an address is one, even if a listed server has that name. A
+    single word may be the name of a server that the account owns. `is_public` returns whether an
     address is on the internet, None if unknown.
     """
     name, urls = text.strip().casefold(), typed_addresses(text)

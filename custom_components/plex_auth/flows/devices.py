@@ -22,7 +22,7 @@ class DevicesOptionsFlow(OptionsFlow):
     """Options flow that lists the devices of an account, and signs some of them out."""
 
     def __init__(self) -> None:
-        """Initialize for an account of which nothing is known yet."""
+        """Initialize without devices."""
         self._account = ""
         self._offered: dict[int, Device] = {}
         self._signed_out: dict[int, Device] = {}

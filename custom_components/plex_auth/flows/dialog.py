@@ -126,6 +126,20 @@ class SignInDialog(ConfigFlow):
             **{key: names.escaped(name) for key, name in self._names.items()}
         )
 
+    async def _async_in_use(self) -> dict[str, str]:
+        """Return what the advanced options have set, for the menu."""
+        client = self._client
+        hints = {
+            key: client[key] != default
+            for key, default in (
+                (CONF_API_URL, PLEX_TV_API),
+                (CONF_CLIENT_IDENTIFIER, self._own_identifier),
+            )
+        }
+        shown = {key: names.escaped(text) for key, text in client.items()}
+        in_use = await forms.async_hints(self.hass, "config", hints, **shown)
+        return {"in_use_md": in_use}
+
     async def _async_show_failure(
         self, method: str, err: FormError | PlexError
     ) -> ConfigFlowResult:
@@ -153,7 +167,7 @@ class SignInDialog(ConfigFlow):
 
     @callback
     def _ask_again(self) -> None:
-        """Ask to sign in again if the dialog has brought no valid token."""
+        """Ask to sign in again if the dialog did not get a valid token."""
         entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
         if entry is not None and entry.state is ConfigEntryState.LOADED:
             self.hass.loop.call_soon(entry.runtime_data.account.async_ask_to_sign_in)

@@ -1,7 +1,7 @@
 """Fields and schemas of all dialogs."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from probatio import Secret
@@ -11,6 +11,7 @@ from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import (
     CONF_DEVICES,
     CONF_PASSWORD,
+    CONF_PIN,
     CONF_TOKEN,
     CONF_URL,
     CONF_USERNAME,
@@ -31,11 +32,13 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.devices import Device
+from ..api.homes import HomeUser
 from ..api.models import ListedServer
 from ..api.server import server_source
 from ..const import (
     CONF_API_URL,
     CONF_CLIENT_IDENTIFIER,
+    CONF_HOME_USER,
     CONF_SERVER,
     CONF_SERVERS,
     CONF_SOURCES,
@@ -82,8 +85,17 @@ _SIGN_IN_FIELDS: Final[dict[str, _Fields]] = {
 }
 
 EMPTY_SCHEMA: Final = vol.Schema({})
+PIN_SCHEMA: Final = vol.Schema({vol.Required(Secret(CONF_PIN)): _TOKEN_SELECTOR})
 ADDRESS_SCHEMA: Final = vol.Schema(
     {vol.Required(CONF_URL): _URL_SELECTOR, **_VERIFY_SSL_FIELD}
+)
+# A keyboard for URLs may have no space, which the name of a server may have.
+NEW_ADDRESS_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required(CONF_URL): TextSelector(),
+        **_VERIFY_SSL_FIELD,
+        **_OPTIONAL_TOKEN_FIELD,
+    }
 )
 TOKEN_SCHEMA: Final = vol.Schema(_TOKEN_FIELD)
 
@@ -145,48 +157,38 @@ def server_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schem
     return vol.Schema({vol.Required(CONF_SERVER): selector})
 
 
-def address_schema(servers: Iterable[ListedServer]) -> vol.Schema:
-    """Return the form for an address, with server names as suggestions."""
-    names = [label for _, label in _labels(servers)]
-    selector: TextSelector | SelectSelector = _URL_SELECTOR
-    if names:
-        selector = SelectSelector(
-            SelectSelectorConfig(
-                options=names, custom_value=True, mode=SelectSelectorMode.DROPDOWN
-            )
-        )
-    return vol.Schema(
-        {
-            # A required field would preselect the first server.
-            vol.Optional(CONF_URL): selector,
-            **_VERIFY_SSL_FIELD,
-            **_OPTIONAL_TOKEN_FIELD,
-        }
+def home_user_schema(users: Iterable[HomeUser]) -> vol.Schema:
+    """Return the form that selects a user of the Plex Home."""
+    options = [SelectOptionDict(value=user.uuid, label=user.title) for user in users]
+    selector = SelectSelector(
+        SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
     )
+    return vol.Schema({vol.Required(CONF_HOME_USER): selector})
 
 
 def reconfigure_server_schema(
-    known_sources: Iterable[ListedServer], *, has_typed_token: bool
+    known_sources: Iterable[ListedServer] | None, *, has_typed_token: bool
 ) -> vol.Schema:
-    """Return the form that changes a server, including a token if one was typed."""
-    return vol.Schema(
-        {
-            vol.Optional(CONF_URL): _URL_SELECTOR,
-            **_VERIFY_SSL_FIELD,
-            **(_OPTIONAL_TOKEN_FIELD if has_typed_token else {}),
-            vol.Optional(CONF_SOURCES): SelectSelector(
-                SelectSelectorConfig(
-                    options=[
-                        SelectOptionDict(value=server_source(identifier), label=label)
-                        for identifier, label in _labels(known_sources)
-                    ],
-                    multiple=True,
-                    custom_value=True,
-                    mode=SelectSelectorMode.DROPDOWN,
-                )
-            ),
-        }
-    )
+    """Return the form that changes a server, including a token if one was typed.
+
+    The sources are left out if there is no list of those to suggest.
+    """
+    fields: _Fields = {vol.Optional(CONF_URL): _URL_SELECTOR, **_VERIFY_SSL_FIELD}
+    if has_typed_token:
+        fields |= _OPTIONAL_TOKEN_FIELD
+    if known_sources is not None:
+        fields[vol.Optional(CONF_SOURCES, default=[])] = SelectSelector(
+            SelectSelectorConfig(
+                options=[
+                    SelectOptionDict(value=server_source(identifier), label=label)
+                    for identifier, label in _labels(known_sources)
+                ],
+                multiple=True,
+                custom_value=True,
+                mode=SelectSelectorMode.DROPDOWN,
+            )
+        )
+    return vol.Schema(fields)
 
 
 def _server_selector(
@@ -242,6 +244,34 @@ def _device_label(device: Device, seen_label: str) -> str:
     if (seen := device.last_seen_at) is None:
         return device.label
     return seen_label.format(device=device.label, date=dt_util.as_local(seen).date())
+
+
+def server_hints(servers: Iterable[ListedServer]) -> dict[str, bool]:
+    """Return which hints are true of a form that lists servers, own ones preselected."""
+    listed, now = list(servers), dt_util.utcnow()
+    own_are_away = [one.has_been_away_long(now) for one in listed if one.owned]
+    return {
+        "own": False in own_are_away,
+        "away": True in own_are_away,
+        "shared": any(one.source_title for one in listed),
+    }
+
+
+async def async_hints(
+    hass: HomeAssistant, section: str, hints: Mapping[str, bool], **names: str
+) -> str:
+    """Return the hints that are true, in Home Assistant's language.
+
+    A form has one text for all cases. Among a section's texts, only those of errors may
+    have keys of any kind.
+    """
+    texts = await async_get_translations(
+        hass, hass.config.language, section.partition(".")[0], [DOMAIN]
+    )
+    path = f"component.{DOMAIN}.{section}.error.hint"
+    return " ".join(
+        texts[f"{path}_{key}"].format(**names) for key in hints if hints[key]
+    )
 
 
 async def _async_selector_text(hass: HomeAssistant, key: str) -> str:

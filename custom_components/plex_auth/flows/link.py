@@ -30,10 +30,14 @@ from .sign_in import NewSignIn, async_end_if_ours
 
 POLL_SECONDS: Final = 2.0
 
-# The lifetime of a code that has none of its own (plex-api.md §7.1).
+# The lifetime of a code if Plex does not report one (plex-api.md §7.1).
 _LIFETIME_SECONDS: Final = 900
 _LONGEST_SECONDS: Final = 1800
 _MOST_FAILURES: Final = 5
+
+# Readers need a margin of four modules. Low correction makes the modules larger; a
+# wider picture stands far off the middle of a phone, where pages leave little room.
+_QR_LOOK: Final = 'width="180" margin="4" error-correction-level="low"'
 
 _LINK_URL: Final = URL("https://plex.tv/link/")
 
@@ -103,7 +107,7 @@ class LinkSignIn:
         return {
             "code": self._pin.code,
             "url": url,
-            "qr": f'<ha-qr-code data="{url}" width="140" margin="1"></ha-qr-code>',
+            "qr": f'<ha-qr-code data="{url}" {_QR_LOOK}></ha-qr-code>',
         }
 
     async def start(self) -> None:

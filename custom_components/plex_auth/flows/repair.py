@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 from yarl import URL
 
@@ -33,29 +33,24 @@ from . import checks, forms
 from .checks import FormError
 
 
-class ServerRepairFlow(RepairsFlow):
-    """Base of a flow that fixes an issue of a server."""
+class SubentryRepairFlow(RepairsFlow):
+    """Base of a flow that fixes an issue of a subentry."""
+
+    _placeholder: ClassVar[str]
+    """The placeholder of the subentry's title."""
 
     def __init__(self, entry: PlexAuthConfigEntry, subentry: ConfigSubentry) -> None:
-        """Initialize for a server: its account and its subentry."""
+        """Initialize for a subentry and its account."""
         self._entry = entry
         self._subentry = subentry
 
     def _placeholders(self, **more: str) -> dict[str, str]:
         """Return the names in the texts, and more of them, such as an address."""
-        return names.placeholders(
-            account=self._entry.title, server=self._subentry.title, **more
-        )
-
-    @property
-    def _server(self) -> ServerCoordinator | None:
-        """Return the server's coordinator, None while the entry is not loaded."""
-        if self._entry.state is not ConfigEntryState.LOADED:
-            return None
-        return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
+        title = {self._placeholder: self._subentry.title}
+        return names.placeholders(account=self._entry.title, **title, **more)
 
     def _is_removed(self) -> bool:
-        """Return whether the server or its account was removed."""
+        """Return whether the subentry or its account was removed."""
         entry = self.hass.config_entries.async_get_entry(self._entry.entry_id)
         return entry is None or self._subentry.subentry_id not in entry.subentries
 
@@ -65,11 +60,31 @@ class ServerRepairFlow(RepairsFlow):
             reason=reason, description_placeholders=self._placeholders(**more)
         )
 
-    def _store(self, data: Mapping[str, Any]) -> None:
-        """Store the server's data, which its coordinator then applies."""
+    def _store(self, data: Mapping[str, Any], title: str | None = None) -> None:
+        """Store data and perhaps a title, which the coordinator then applies."""
         self.hass.config_entries.async_update_subentry(
-            self._entry, self._subentry, data=data
+            self._entry,
+            self._subentry,
+            data=data,
+            title=self._subentry.title if title is None else title,
         )
+
+    def _done(self) -> RepairsFlowResult:
+        """Finish the flow after fixing the issue."""
+        return self.async_create_entry(data={})
+
+
+class ServerRepairFlow(SubentryRepairFlow):
+    """Base of a flow that fixes an issue of a server."""
+
+    _placeholder = "server"
+
+    @property
+    def _server(self) -> ServerCoordinator | None:
+        """Return the server's coordinator, None while the entry is not loaded."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return None
+        return self._entry.runtime_data.servers.get(self._subentry.subentry_id)
 
     def _server_at(self, url: URL, *, verify_ssl: bool) -> PlexServer:
         """Return a client; certificates are valid only for names."""
@@ -79,10 +94,6 @@ class ServerRepairFlow(RepairsFlow):
             verify_ssl=verify_ssl,
         )
         return PlexServer(transport, url)
-
-    def _done(self) -> RepairsFlowResult:
-        """Finish the flow after fixing the issue."""
-        return self.async_create_entry(data={})
 
 
 class ConfirmFlow(ServerRepairFlow, ABC):
@@ -218,7 +229,7 @@ class NotReachedFlow(ConfirmFlow):
         url = found.winner[0].url
         if self._is_removed():
             return self._abort("server_removed")
-        # Another one than the user has seen may answer first by now.
+        # A different address may answer first by now.
         if not is_agreed or url != self._url:
             self._url = url
             return self.async_show_form(

@@ -1,4 +1,4 @@
-"""Repair flow for a server that was set up anew."""
+"""Repair flow for a server that was set up again."""
 
 from datetime import datetime
 from typing import Any, override
@@ -24,7 +24,7 @@ from .repair import ConfirmFlow
 
 
 class ReplacedServerFlow(ConfirmFlow):
-    """A flow that lets a server take the place of one that was set up anew."""
+    """A flow that lets a server take the place of one that was set up again."""
 
     _shown: str | None = None
     """The machine identifier of the server that the user is asked about."""
@@ -83,7 +83,7 @@ def _async_replace(
 ) -> None:
     """Store the successor of a server, also where another server watches it.
 
-    A typed token is the old server's. A typed address stays if the successor answers
+    A typed token is the old server's. A typed address is kept if the successor answers
     there. The reload that follows moves the device and the entities.
     """
     former, current = server.machine_identifier, successor.machine_identifier

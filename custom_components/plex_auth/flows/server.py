@@ -1,6 +1,6 @@
 """Subentry flow that adds or changes a server."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -63,13 +63,14 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             return self.async_show_form(
                 step_id="listed",
                 data_schema=forms.EMPTY_SCHEMA,
-                errors={"base": plex_tv_error_key(err)},
-                description_placeholders=self._placeholders,
+                errors=checks.sign_in_error(err, plex_tv_error_key).errors,
+                description_placeholders=self._placeholders | {"hints_md": ""},
             )
         servers = self._not_added
         if not servers:
             return self.async_abort(
-                reason="no_more_servers", description_placeholders=self._placeholders
+                reason="no_more_servers" if self._listed else "no_servers",
+                description_placeholders=self._placeholders,
             )
         for server in servers:
             if server.machine_identifier == typed.get(CONF_SERVER):
@@ -83,7 +84,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             data_schema=forms.server_schema(
                 servers, await forms.async_away_label(self.hass)
             ),
-            description_placeholders=self._placeholders,
+            description_placeholders=self._placeholders
+            | await self._async_hints(shared=forms.server_hints(servers)["shared"]),
         )
 
     async def async_step_address(
@@ -100,8 +102,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(
-                forms.address_schema(self._not_added),
-                checks.shown(user_input),
+                forms.NEW_ADDRESS_SCHEMA, checks.shown(user_input)
             ),
             errors=checks.form_errors(error),
             description_placeholders=self._placeholders,
@@ -120,13 +121,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 return self.async_update_and_abort(self._entry, subentry, data=data)
             except FormError as err:
                 error = err
-        known_sources = [
-            server
-            for server in self._listed
-            if server.machine_identifier != subentry.unique_id
-        ]
+        has_typed_token = CONF_TOKEN in subentry.data
         schema = forms.reconfigure_server_schema(
-            known_sources, has_typed_token=CONF_TOKEN in subentry.data
+            self._known_sources, has_typed_token=has_typed_token
         )
         shown = subentry.data if user_input is None else user_input
         return self.async_show_form(
@@ -135,7 +132,8 @@ class ServerSubentryFlow(ConfigSubentryFlow):
                 schema, checks.shown(shown)
             ),
             errors=checks.form_errors(error),
-            description_placeholders=names.placeholders(name=subentry.title),
+            description_placeholders=names.placeholders(name=subentry.title)
+            | await self._async_hints(automatic=not has_typed_token),
         )
 
     async def _async_add_by_address(
@@ -144,9 +142,10 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Add the server that answers at an address. Raises FormError."""
         verify_ssl = user_input[CONF_VERIFY_SSL]
         server_at = partial(self._server_at, verify_ssl=verify_ssl)
-        meant = await checks.async_address(
-            user_input.get(CONF_URL, ""), self._is_public, self._listed
-        )
+        typed = user_input[CONF_URL]
+        if not typed.strip():
+            raise FormError("url_missing", CONF_URL)
+        meant = await checks.async_address(typed, self._is_public, self._listed)
         url, identity = await checks.async_identity(meant, server_at)
         self._require_not_added(identity.machine_identifier)
         typed_token = user_input.get(CONF_TOKEN, "").strip()
@@ -172,11 +171,9 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         subentry = self._subentry
         typed_url = user_input.get(CONF_URL, "").strip()
         typed_token = user_input.get(CONF_TOKEN, "").strip()
-        changes: dict[str, Any] = {
-            CONF_SOURCES: self._checked_sources(
-                user_input.get(CONF_SOURCES, ()), subentry
-            )
-        }
+        changes: dict[str, Any] = {}
+        if CONF_SOURCES in user_input:
+            changes[CONF_SOURCES] = checks.sources(user_input[CONF_SOURCES])
         if typed_url:
             changes |= await self._async_checked_address(
                 typed_url,
@@ -215,21 +212,31 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             await checks.async_check_token(server_at(url), identity, token)
         return data | {CONF_URL: str(url)}
 
-    def _checked_sources(
-        self, texts: Collection[str], subentry: ConfigSubentry
-    ) -> list[str]:
-        """Return the sources, if the server can report them."""
-        sources = checks.sources(texts)
-        if not sources:
-            return sources
-        assert subentry.unique_id is not None
-        listed = self._listed.get(subentry.unique_id)
-        if listed is not None and not listed.owned:
-            raise FormError("not_owner", CONF_SOURCES)
+    @property
+    def _known_sources(self) -> list[ListedServer] | None:
+        """Return the other servers, or None if the server cannot report sources.
+
+        Sources that are already stored can be removed at any server.
+        """
+        subentry = self._subentry
         server = self._entry.runtime_data.servers.get(subentry.subentry_id)
-        if server is not None and not supports_sources(server.access.version):
-            raise FormError("server_too_old", CONF_SOURCES)
-        return sources
+        works = (
+            server is not None
+            and not server.access.target.is_shared
+            and supports_sources(server.access.version)
+        )
+        if not works and not subentry.data.get(CONF_SOURCES):
+            return None
+        return [
+            listed
+            for listed in self._listed
+            if listed.machine_identifier != subentry.unique_id
+        ]
+
+    async def _async_hints(self, **hints: bool) -> dict[str, str]:
+        """Return the hints that are true of a form."""
+        section = "config_subentries.server"
+        return {"hints_md": await forms.async_hints(self.hass, section, hints)}
 
     async def _async_listed(
         self, identity: Identity, typed_token: str
@@ -244,7 +251,7 @@ class ServerSubentryFlow(ConfigSubentryFlow):
             listed = self._listed.get(identity.machine_identifier)
         if listed is None and not typed_token:
             if failure is not None:
-                raise FormError(plex_tv_error_key(failure))
+                raise checks.sign_in_error(failure, plex_tv_error_key)
             if identity.claimed is False:
                 raise FormError("not_claimed", CONF_URL)
             raise FormError("token_required", CONF_TOKEN)
