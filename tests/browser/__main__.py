@@ -60,10 +60,12 @@ def main() -> int:
 
 
 def _main(screen: Screen, simulator: Simulator) -> None:
-    """Use a Home user, call an action, sign out devices, sign in again, claim a server."""
-    home_user.use_home_user(screen, simulator)
+    """Call an action, use a Home user, sign out devices, sign in again, claim a server."""
     actions.open_actions(screen)
     actions.call(screen, simulator, Action.TRANSIENT_TOKEN)
+    entry.open_integration(screen)
+    home_user.use_home_user(screen, simulator)
+    actions.open_actions(screen)
     actions.sign_out_devices(screen, simulator)
     sign_in.sign_in_again(screen, simulator)
     repairs.claim_server(screen, simulator)

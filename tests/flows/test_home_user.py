@@ -227,6 +227,38 @@ async def test_left_the_home_meanwhile(
     assert dialog.type is FlowResultType.CREATE_ENTRY
 
 
+async def test_user_whom_no_call_knows(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """A user who is listed, but to whom no call can switch, stays in the form."""
+    dialog = await open_to_add(harness, entry)
+    for endpoint in ("home_switch", "home_switch_v1"):
+        harness.simulator.faults.set(endpoint, Fault.plex_error(1002))
+    await dialog.submit({"home_user": home.managed.uuid})
+    assert dialog.errors == {"base": "unavailable"}
+    assert offered(dialog) == ["Emil", "Lina", "Ida"]
+    harness.simulator.faults.clear()
+    await dialog.submit({"home_user": home.managed.uuid})
+    assert dialog.type is FlowResultType.CREATE_ENTRY
+
+
+async def test_opened_again(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """A dialog that is opened again shows its step, and switches to nobody."""
+    dialog = await open_to_add(harness, entry)
+    await dialog.submit({"home_user": home.child.uuid})
+    await dialog.look()
+    assert dialog.step == Step.PIN
+    assert not dialog.errors
+    await harness.add_home_user(entry, home.adult)
+    dialog = await open_to_switch(harness, entry, home.adult)
+    await dialog.look()
+    assert dialog.step == Step.RECONFIGURE
+    assert not dialog.errors
+    assert switches(harness) == 0
+
+
 # Switching again
 
 

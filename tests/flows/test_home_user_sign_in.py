@@ -153,6 +153,28 @@ async def test_one_who_left_is_removed(
     assert harness.state("binary_sensor.sign_in") == "off"
 
 
+async def test_opened_again(harness: Harness, child: RepairDialog) -> None:
+    """A dialog that is opened again shows its step, and switches to nobody."""
+    await child.look()
+    assert child.result["step_id"] == "pin"
+    assert not child.errors
+    assert not harness.asked()["home_switch"]
+
+
+async def test_removed_before_the_removal_is_confirmed(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld, open_repair: OpenRepair
+) -> None:
+    """A user who is gone by then is not removed again."""
+    await reject(harness, entry, home.managed)
+    harness.simulator.homes.remove_member(home.managed)
+    dialog = await open_repair(entry, home.managed, KEY)
+    assert dialog.result["step_id"] == "remove"
+    subentry_id = subentry_of(entry, home.managed).subentry_id
+    harness.hass.config_entries.async_remove_subentry(entry, subentry_id)
+    await dialog.submit()
+    assert dialog.result["reason"] == "home_user_removed"
+
+
 @pytest.mark.parametrize(
     ("fault", "key"),
     [
