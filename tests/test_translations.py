@@ -441,14 +441,17 @@ def test_errors_of_a_home_user_are_the_same_in_both_dialogs() -> None:
     [
         (("config_flow.py", "flows/dialog.py"), TEXTS["config"]),
         (
-            ("flows/home_user.py",),
+            ("flows/home_user.py", "flows/subentry.py"),
             TEXTS["config_subentries"]["home_user"],
         ),
         (
             ("flows/home_user_sign_in.py",),
             TEXTS["issues"]["home_user_sign_in"]["fix_flow"],
         ),
-        (("flows/server.py",), TEXTS["config_subentries"]["server"]),
+        (
+            ("flows/server.py", "flows/subentry.py"),
+            TEXTS["config_subentries"]["server"],
+        ),
         (("flows/devices.py",), TEXTS["options"]),
     ],
 )

@@ -105,14 +105,18 @@ async def async_setup_entry(
     data.home_users.async_listen(async_add_home_user)
 
 
-class SignInBinarySensor(AccountEntity, BinarySensorEntity):
-    """A binary sensor that is on while plex.tv rejects the sign-in."""
+class _SignInBinarySensor(BinarySensorEntity):
+    """A binary sensor that is available while plex.tv's answer is known."""
 
     @property
     @override
     def available(self) -> bool:
         """Return whether plex.tv has accepted or rejected the sign-in."""
         return self.is_on is not None
+
+
+class SignInBinarySensor(_SignInBinarySensor, AccountEntity):
+    """A binary sensor that is on while plex.tv rejects the sign-in."""
 
     @property
     @override
@@ -121,14 +125,8 @@ class SignInBinarySensor(AccountEntity, BinarySensorEntity):
         return self.coordinator.word.shown
 
 
-class HomeUserSignInBinarySensor(HomeUserEntity, BinarySensorEntity):
+class HomeUserSignInBinarySensor(_SignInBinarySensor, HomeUserEntity):
     """A binary sensor that is on while plex.tv rejects a Home user's token."""
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return whether plex.tv has accepted or rejected the token."""
-        return self.is_on is not None
 
     @property
     @override

@@ -14,12 +14,11 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_USERNAME
 from homeassistant.core import callback
-from homeassistant.helpers.translation import async_get_translations
 
 from .. import names
 from ..api.errors import PlexError
 from ..api.plex_tv import PLEX_TV_API
-from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, DOMAIN, TokenOrigin
+from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, TokenOrigin
 from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
@@ -119,10 +118,8 @@ class SignInDialog(ConfigFlow):
         Descriptions are Markdown, so the names in it are escaped.
         """
         (key,) = checks.form_errors(err).values()
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "config", [DOMAIN]
-        )
-        return texts[f"component.{DOMAIN}.config.error.{key}"].format(
+        text = await forms.async_text(self.hass, f"config.error.{key}")
+        return text.format(
             **{key: names.escaped(name) for key, name in self._names.items()}
         )
 

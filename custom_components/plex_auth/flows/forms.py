@@ -110,14 +110,14 @@ def sign_in_schema(step_id: str, source: str | None) -> vol.Schema:
 
 async def async_away_label(hass: HomeAssistant) -> str:
     """Return the label of a server that has been away long, with placeholders."""
-    return await _async_selector_text(hass, "server.options.away")
+    return await async_text(hass, "selector.server.options.away")
 
 
 async def async_devices_schema(
     hass: HomeAssistant, devices: Iterable[Device]
 ) -> vol.Schema:
     """Return the form that selects devices, in the given order, by their IDs."""
-    seen_label = await _async_selector_text(hass, "device.options.last_seen")
+    seen_label = await async_text(hass, "selector.device.options.last_seen")
     labels = [
         (str(device.id), str(device.id), _device_label(device, seen_label))
         for device in devices
@@ -265,18 +265,17 @@ async def async_hints(
     A form has one text for all cases. Among a section's texts, only those of errors may
     have keys of any kind.
     """
-    texts = await async_get_translations(
-        hass, hass.config.language, section.partition(".")[0], [DOMAIN]
-    )
-    path = f"component.{DOMAIN}.{section}.error.hint"
-    return " ".join(
-        texts[f"{path}_{key}"].format(**names) for key in hints if hints[key]
-    )
+    texts = [
+        await async_text(hass, f"{section}.error.hint_{key}")
+        for key in hints
+        if hints[key]
+    ]
+    return " ".join(text.format(**names) for text in texts)
 
 
-async def _async_selector_text(hass: HomeAssistant, key: str) -> str:
-    """Return the translated text of an option of a selector."""
+async def async_text(hass: HomeAssistant, path: str) -> str:
+    """Return a translated text in Home Assistant's language; `path` names its keys."""
     texts = await async_get_translations(
-        hass, hass.config.language, "selector", [DOMAIN]
+        hass, hass.config.language, path.partition(".")[0], [DOMAIN]
     )
-    return texts[f"component.{DOMAIN}.selector.{key}"]
+    return texts[f"component.{DOMAIN}.{path}"]

@@ -8,11 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
-    ConfigEntryState,
     ConfigSubentry,
-    ConfigSubentryFlow,
     SubentryFlowResult,
-    UnknownEntry,
 )
 from homeassistant.const import CONF_PIN, CONF_TOKEN
 from homeassistant.core import HomeAssistant
@@ -25,8 +22,8 @@ from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
 from ..coordinator import AccountCoordinator
 from ..messages import plex_tv_error_key
-from ..runtime_data import PlexAuthConfigEntry
 from . import forms
+from .subentry import SubentryDialog
 
 type FormErrors = dict[str, str]
 
@@ -109,7 +106,7 @@ async def _async_ask[AnswerT](
         raise
 
 
-class HomeUserSubentryFlow(ConfigSubentryFlow):
+class HomeUserSubentryFlow(SubentryDialog):
     """Subentry flow that adds a user of the Plex Home, or switches to one again.
 
     The PIN is kept nowhere.
@@ -286,15 +283,6 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
         return names.placeholders(account=self._entry.title, home_user=user)
 
     @property
-    def _entry(self) -> PlexAuthConfigEntry:
-        """Return the account's entry; abort if it was removed."""
-        try:
-            entry: PlexAuthConfigEntry = self._get_entry()
-        except UnknownEntry:
-            raise AbortFlow("entry_not_loaded") from None
-        return entry
-
-    @property
     def _subentry(self) -> ConfigSubentry:
         """Return the Home user's subentry; abort if it was removed."""
         subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
@@ -305,10 +293,8 @@ class HomeUserSubentryFlow(ConfigSubentryFlow):
     @property
     def _account(self) -> AccountCoordinator:
         """Return the account; abort if it is not loaded, or not signed in."""
-        entry = self._entry
-        if entry.state is not ConfigEntryState.LOADED:
-            raise AbortFlow("entry_not_loaded")
-        account = entry.runtime_data.account
+        self._require_loaded()
+        account = self._entry.runtime_data.account
         if account.needs_sign_in:
             raise AbortFlow("sign_in_first", self._placeholders)
         return account

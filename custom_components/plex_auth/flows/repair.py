@@ -10,7 +10,6 @@ from yarl import URL
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
-from homeassistant.helpers.translation import async_get_translations
 
 from .. import names
 from ..api.connections import ConnectionKind, Route
@@ -25,7 +24,7 @@ from ..api.race import find_server
 from ..api.reachability import Reach
 from ..api.server import PlexServer
 from ..clients import async_create_transport, async_is_public
-from ..const import CONF_CLIENT_IDENTIFIER, DOMAIN
+from ..const import CONF_CLIENT_IDENTIFIER
 from ..issues import Issue
 from ..runtime_data import PlexAuthConfigEntry
 from ..server_coordinator import ServerCoordinator
@@ -284,12 +283,13 @@ class NotReachedFlow(ConfirmFlow):
             "unprotected_only": bool(known.unused),
             "no_addresses": not known.connections,
         }
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "issues", [DOMAIN]
-        )
-        path = f"component.{DOMAIN}.issues.{Issue.NOT_REACHED}.fix_flow.error"
-        lines = [f"- {texts[f'{path}.{key}']}" for key in kinds if kinds[key]]
-        return {"reasons_md": "\n".join(lines)}
+        path = f"issues.{Issue.NOT_REACHED}.fix_flow.error"
+        texts = [
+            await forms.async_text(self.hass, f"{path}.{key}")
+            for key in kinds
+            if kinds[key]
+        ]
+        return {"reasons_md": "\n".join(f"- {text}" for text in texts)}
 
     def _use(self, url: URL, *, verify_ssl: bool) -> RepairsFlowResult:
         """Store an address."""

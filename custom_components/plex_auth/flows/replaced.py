@@ -7,7 +7,6 @@ from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.errors import PlexError
@@ -16,10 +15,10 @@ from ..api.models import ListedServer
 from ..api.server import server_source
 from ..api.successor import answering_instead
 from ..clients import stored_server
-from ..const import CONF_LAST_KNOWN, CONF_SOURCES, DOMAIN, SUBENTRY_TYPE_SERVER
+from ..const import CONF_LAST_KNOWN, CONF_SOURCES, SUBENTRY_TYPE_SERVER
 from ..issues import Issue, async_successor
 from ..server_coordinator import ServerCoordinator
-from . import checks
+from . import checks, forms
 from .repair import ConfirmFlow
 
 
@@ -62,15 +61,13 @@ class ReplacedServerFlow(ConfirmFlow):
 
     async def _async_seen(self, listed: ListedServer | None) -> str:
         """Return when plex.tv has last seen a server, in Home Assistant's language."""
-        texts = await async_get_translations(
-            self.hass, self.hass.config.language, "issues", [DOMAIN]
-        )
-        path = f"component.{DOMAIN}.issues.{Issue.REPLACED}.fix_flow.error"
+        path = f"issues.{Issue.REPLACED}.fix_flow.error"
         if listed is None:
-            return texts[f"{path}.not_listed"]
+            return await forms.async_text(self.hass, f"{path}.not_listed")
         if (seen := listed.last_seen_at) is None:
-            return texts[f"{path}.never_seen"]
-        return texts[f"{path}.last_seen"].format(time=_shown_time(seen))
+            return await forms.async_text(self.hass, f"{path}.never_seen")
+        text = await forms.async_text(self.hass, f"{path}.last_seen")
+        return text.format(time=_shown_time(seen))
 
 
 @callback

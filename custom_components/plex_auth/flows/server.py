@@ -7,12 +7,9 @@ from typing import Any
 from yarl import URL
 
 from homeassistant.config_entries import (
-    ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryData,
-    ConfigSubentryFlow,
     SubentryFlowResult,
-    UnknownEntry,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
@@ -32,12 +29,12 @@ from ..const import (
     SUBENTRY_TYPE_SERVER,
 )
 from ..messages import plex_tv_error_key
-from ..runtime_data import PlexAuthConfigEntry
 from . import checks, forms
 from .checks import FormError
+from .subentry import SubentryDialog
 
 
-class ServerSubentryFlow(ConfigSubentryFlow):
+class ServerSubentryFlow(SubentryDialog):
     """Subentry flow for servers, which the account may or may not list."""
 
     async def async_step_user(
@@ -292,15 +289,6 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         )
 
     @property
-    def _entry(self) -> PlexAuthConfigEntry:
-        """Return the account's entry; abort if it was removed."""
-        try:
-            entry: PlexAuthConfigEntry = self._get_entry()
-        except UnknownEntry:
-            raise AbortFlow("entry_not_loaded") from None
-        return entry
-
-    @property
     def _subentry(self) -> ConfigSubentry:
         """Return the server's subentry; abort if it or its entry was removed."""
         subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
@@ -318,11 +306,6 @@ class ServerSubentryFlow(ConfigSubentryFlow):
         """Return the account's servers; abort if the account is not loaded."""
         self._require_loaded()
         return self._entry.runtime_data.account.servers
-
-    def _require_loaded(self) -> None:
-        """Abort if the account is not loaded."""
-        if self._entry.state is not ConfigEntryState.LOADED:
-            raise AbortFlow("entry_not_loaded")
 
 
 def listed_server_subentry(server: ListedServer) -> ConfigSubentryData:
