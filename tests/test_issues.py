@@ -270,6 +270,26 @@ async def test_not_reached_while_plex_tv_is_away(
     assert issues(harness.hass, entry, harness.server) == []
 
 
+async def test_ignored_over_a_night(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server that is off in between, and then not reached again, stays ignored."""
+    entry = await harness.add(harness.anna, harness.server)
+    harness.server.presence = True
+    await harness.server.stop()
+    await harness.lose(freezer)
+    ignore(harness.hass)
+    ignored = dismissed(harness.hass)
+    for presence in (None, True):
+        harness.server.presence = presence
+        await harness.lose(freezer)
+        assert dismissed(harness.hass) == ignored
+    assert issues(harness.hass, entry, harness.server) == ["server_not_reached"]
+    await harness.server.start()
+    await harness.wait(freezer, SERVER_POLL)
+    assert not ir.async_get(harness.hass).issues
+
+
 @pytest.mark.usefixtures("plex_direct")
 async def test_ignored_over_outages_of_plex_tv(
     harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
@@ -718,3 +738,27 @@ async def test_ignored_home_user_stays_ignored(
     await harness.wait(freezer, HOUR)
     assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
     assert is_ignored(harness.hass)
+
+
+async def test_ignored_home_user_while_the_account_is_rejected(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """To sign in comes first; afterwards the user's issue is still ignored."""
+    child.revoke_tokens()
+    await harness.wait(freezer, HOUR)
+    ignore(harness.hass)
+    ignored = dismissed(harness.hass)
+    harness.simulator.faults.set("user", Fault.plex_error(1001, 401))
+    await harness.wait(freezer, HOUR)
+    assert harness.reauth_flows(entry) == 1
+    harness.simulator.faults.clear()
+    await harness.wait(freezer, HOUR)
+    assert not harness.reauth_flows(entry)
+    assert issues(harness.hass, entry, child) == ["home_user_sign_in"]
+    assert dismissed(harness.hass) == ignored
+    store_token(harness, entry, child)
+    await harness.settle()
+    assert not ir.async_get(harness.hass).issues

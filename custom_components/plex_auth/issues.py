@@ -59,14 +59,16 @@ _ERRORS: Final = frozenset({Issue.UNCLAIMED})
 @callback
 def async_watch_server(server: ServerCoordinator) -> None:
     """Keep a server's issues up to date while the entry is loaded."""
-    _async_watch(server, server.account, _JUDGES, "server")
+    _async_watch(server, server.account, _JUDGES, lambda: server.is_reached, "server")
 
 
 @callback
 def async_watch_home_user(user: HomeUserCoordinator) -> None:
     """Keep the issue of a Home user up to date while the entry is loaded."""
     judges = {Issue.HOME_USER_SIGN_IN: _is_home_user_rejected}
-    _async_watch(user, user.account, judges, "home_user")
+    _async_watch(
+        user, user.account, judges, lambda: user.is_rejected is False, "home_user"
+    )
 
 
 @callback
@@ -74,10 +76,12 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
     coordinator: CoordinatorT,
     account: AccountCoordinator,
     judges: Mapping[Issue, Judge[CoordinatorT]],
+    is_well: Callable[[], bool],
     name: str,
 ) -> None:
     """Keep the issues of a subentry up to date while the entry is loaded.
 
+    `is_well` returns whether a missing issue is solved; otherwise, it may come back.
     `name` is the placeholder of the subentry's title.
     """
     hass, entry, subentry = (
@@ -95,7 +99,7 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
             if verdict is None:
                 continue
             if not verdict:
-                ir.async_delete_issue(hass, DOMAIN, issue_id)
+                async_delete(issue_id, is_solved=is_well())
                 continue
             ir.async_create_issue(
                 hass,
@@ -114,18 +118,21 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
             )
 
     @callback
-    def async_delete() -> None:
-        registry = ir.async_get(hass)
+    def async_delete(issue_id: str, *, is_solved: bool) -> None:
+        found = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+        # A recreated issue would no longer be ignored.
+        if found is not None and (is_solved or found.dismissed_version is None):
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+    @callback
+    def async_stop() -> None:
         for issue in judges:
-            found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
-            # A recreated issue would no longer be ignored.
-            if found is not None and found.dismissed_version is None:
-                ir.async_delete_issue(hass, DOMAIN, found.issue_id)
+            async_delete(f"{issue}_{subentry_id}", is_solved=False)
 
     async_update()
     coordinator.async_on_shutdown(coordinator.async_add_listener(async_update))
     coordinator.async_on_shutdown(account.async_add_listener(async_update))
-    coordinator.async_on_shutdown(async_delete)
+    coordinator.async_on_shutdown(async_stop)
 
 
 @callback

@@ -407,3 +407,40 @@ async def test_ignored(
     assert issue is not None
     assert issue.dismissed_version is not None
     assert issue_keys(harness) == {KEY}
+
+
+async def test_ignored_while_the_new_server_is_off(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An ignored issue stays ignored when the new server is off for a night."""
+    new = await set_up_anew(harness, freezer)
+    issue_id = f"{KEY}_{subentry_of(entry, harness.server).subentry_id}"
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    await new.stop()
+    for _ in range(15):
+        await harness.wait(freezer, POLL)
+    await new.start()
+    for _ in range(15):
+        await harness.wait(freezer, POLL)
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.active
+    assert issue.dismissed_version is not None
+
+
+@pytest.mark.usefixtures("plex_direct")
+async def test_ignored_before_it_is_replaced(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """An ignored issue stays ignored while another one takes its place."""
+    old = harness.server
+    data = server_data(old, harness.anna, url="http://127.0.0.1:1", verify_ssl=True)
+    entry = await harness.add(harness.anna, data)
+    await harness.wait(freezer, POLL)
+    issue_id = f"server_address_fails_{subentry_of(entry, old).subentry_id}"
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    await set_up_anew(harness, freezer)
+    assert KEY in issue_keys(harness)
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
