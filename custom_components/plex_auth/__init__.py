@@ -30,6 +30,7 @@ from .coordinator import AccountCoordinator
 from .devices_coordinator import DevicesCoordinator
 from .entity import account_device_info, async_follow_home_user, async_follow_server
 from .flows.sign_in import async_sign_out, is_ours
+from .home_user_coordinator import HomeUserCoordinator
 from .issues import async_delete_issues, async_watch_home_user, async_watch_server
 from .messages import translation_of
 from .migration import (
@@ -89,11 +90,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     """
     async_migrate_devices(hass, entry)
     await async_migrate_entities(hass, entry)
-    memory = await async_account_memory(hass, entry.entry_id)
+    memory = await async_account_memory(hass, entry)
     account = AccountCoordinator(hass, entry, memory)
-    data = entry.runtime_data = PlexAuthData(
-        account, DevicesCoordinator(hass, entry, account, memory)
-    )
+    devices = DevicesCoordinator(hass, entry, account, memory)
+    data = entry.runtime_data = PlexAuthData(account, devices, memory)
     entry.async_on_unload(entry.add_update_listener(_on_update(entry)))
     subentries = list(entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER))
     polls: list[Coroutine[Any, Any, None]] = []
@@ -121,9 +121,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) -> 
     @callback
     def async_started(_: HomeAssistant) -> None:
         # Automations are listening by now.
-        account.word.async_start()
-        account.async_update_listeners()
-        entry.async_on_unload(data.devices.async_start())
+        _async_show_word(account)
+        data.home_users.async_listen(_async_show_word)
+        entry.async_on_unload(devices.async_start())
 
     entry.async_on_unload(async_at_started(hass, async_started))
     return True
@@ -142,6 +142,13 @@ async def async_remove_entry(hass: HomeAssistant, entry: PlexAuthConfigEntry) ->
     await async_forget_account(hass, entry.entry_id)
     if is_ours(entry.data):
         await async_sign_out(hass, entry.data)
+
+
+@callback
+def _async_show_word(coordinator: AccountCoordinator | HomeUserCoordinator) -> None:
+    """Show what plex.tv says of a token from now on."""
+    coordinator.word.async_start()
+    coordinator.async_update_listeners()
 
 
 def _is_usable(data: Mapping[str, Any]) -> bool:

@@ -1,9 +1,10 @@
-"""What outlasts restarts: an account's devices, and whether plex.tv rejects its token."""
+"""What outlasts restarts: an account's devices, and which tokens plex.tv rejects."""
 
 from collections.abc import Iterator, Mapping, Set as AbstractSet
 from enum import StrEnum
 from typing import Any, Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
@@ -25,14 +26,16 @@ class DeviceEvent(StrEnum):
     REMOVED = "removed"
 
 
-async def async_account_memory(hass: HomeAssistant, entry_id: str) -> AccountMemory:
+async def async_account_memory(
+    hass: HomeAssistant, entry: ConfigEntry[Any]
+) -> AccountMemory:
     """Return the memory of an entry's account, which reloads share."""
     memories = hass.data.setdefault(_DATA_MEMORIES, {})
-    if entry_id not in memories:
-        memory = AccountMemory(hass, entry_id)
-        await memory.async_load()
-        memories[entry_id] = memory
-    return memories[entry_id]
+    if entry.entry_id not in memories:
+        memory = AccountMemory(hass, entry.entry_id)
+        await memory.async_load({entry.entry_id, *entry.subentries})
+        memories[entry.entry_id] = memory
+    return memories[entry.entry_id]
 
 
 async def async_forget_account(hass: HomeAssistant, entry_id: str) -> None:
@@ -43,9 +46,10 @@ async def async_forget_account(hass: HomeAssistant, entry_id: str) -> None:
 
 
 class AccountMemory:
-    """The known devices of an account, and whether plex.tv last rejected its token.
+    """The known devices of an account, and which tokens plex.tv rejected last.
 
-    Of stored devices, only the ID is known.
+    Of stored devices, only the ID is known. The account's token goes by the ID of the
+    entry, and that of a Home user by the ID of the subentry.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -54,28 +58,31 @@ class AccountMemory:
             hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True
         )
         self._devices: dict[int, Device | None] | None = None
-        self._is_rejected: bool | None = None
+        self._rejected: dict[str, bool] = {}
 
-    async def async_load(self) -> None:
-        """Load what is stored."""
+    async def async_load(self, owners: AbstractSet[str]) -> None:
+        """Load what is stored, except of tokens whose owner was removed."""
         stored = await self._store.async_load() or {}
         if isinstance(ids := stored.get(_IDS), list):
             self._devices = {
                 device_id: None for device_id in ids if isinstance(device_id, int)
             }
-        if isinstance(rejected := stored.get(_REJECTED), bool):
-            self._is_rejected = rejected
+        if isinstance(rejected := stored.get(_REJECTED), dict):
+            self._rejected = {
+                owner: word
+                for owner, word in rejected.items()
+                if owner in owners and isinstance(word, bool)
+            }
 
-    @property
-    def is_rejected(self) -> bool | None:
-        """Return whether plex.tv last rejected the token, None if it said nothing yet."""
-        return self._is_rejected
+    def is_rejected(self, owner: str) -> bool | None:
+        """Return whether plex.tv last rejected a token, None if it said nothing yet."""
+        return self._rejected.get(owner)
 
     @callback
-    def async_note_word(self, *, is_rejected: bool) -> None:
-        """Remember whether plex.tv rejects the token."""
-        if self._is_rejected is not is_rejected:
-            self._is_rejected = is_rejected
+    def async_note_word(self, owner: str, *, is_rejected: bool) -> None:
+        """Remember whether plex.tv rejects a token."""
+        if self._rejected.get(owner) is not is_rejected:
+            self._rejected[owner] = is_rejected
             self._async_save()
 
     @callback
@@ -121,29 +128,30 @@ class AccountMemory:
         stored: dict[str, Any] = {}
         if self._devices is not None:
             stored[_IDS] = sorted(self._devices)
-        if self._is_rejected is not None:
-            stored[_REJECTED] = self._is_rejected
+        if self._rejected:
+            stored[_REJECTED] = dict(self._rejected)
         return stored
 
 
 class LastWord:
-    """What to show of the token: whether plex.tv rejects or accepts it.
+    """What to show of a token: whether plex.tv rejects or accepts it.
 
     Automations notice changes only while Home Assistant runs. As it starts or stops, the
     remembered state is shown instead of a new one.
     """
 
-    def __init__(self, hass: HomeAssistant, memory: AccountMemory) -> None:
-        """Initialize with the account's memory."""
+    def __init__(self, hass: HomeAssistant, memory: AccountMemory, owner: str) -> None:
+        """Initialize with the account's memory, and whose token it is."""
         self._hass = hass
         self._memory = memory
+        self._owner = owner
         self._is_rejected: bool | None = None
         self._is_started = False
 
     @property
     def shown(self) -> bool | None:
         """Return whether plex.tv rejects the token, None if it cannot be asked."""
-        remembered = self._memory.is_rejected
+        remembered = self._memory.is_rejected(self._owner)
         return self._is_rejected if self._is_heard or remembered is None else remembered
 
     @callback
@@ -167,4 +175,4 @@ class LastWord:
     def _async_remember(self) -> None:
         """Remember the state that is shown."""
         if self._is_heard and self._is_rejected is not None:
-            self._memory.async_note_word(is_rejected=self._is_rejected)
+            self._memory.async_note_word(self._owner, is_rejected=self._is_rejected)

@@ -132,7 +132,7 @@ class HomeUserSignInBinarySensor(_SignInBinarySensor, HomeUserEntity):
     @override
     def is_on(self) -> bool | None:
         """Return whether plex.tv rejects the token."""
-        return self.coordinator.is_rejected
+        return self.coordinator.word.shown
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):

@@ -199,7 +199,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
             start=background(hass, entry),
         )
         self.pause = Interval(_PLEX_TV_PAUSE)
-        self.word = LastWord(hass, memory)
+        self.word = LastWord(hass, memory, entry.entry_id)
         self._rejected_token: str | None = None
         self._retry_interval = _FIRST_RETRY
         self._was_rejected = False

@@ -8,6 +8,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 
+from .account_memory import AccountMemory, LastWord
 from .api.errors import PlexError, TokenRejectedError
 from .api.home_user_access import HomeUserServer, access_as
 from .api.models import OWN_ACCOUNT, ListedServer
@@ -36,6 +37,7 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
         entry: ConfigEntry[Any],
         subentry: ConfigSubentry,
         account: AccountCoordinator,
+        memory: AccountMemory,
     ) -> None:
         """Initialize for a Home user's subentry."""
         super().__init__(
@@ -43,6 +45,7 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
         )
         self.account = account
         self.failure: PlexError | None = None
+        self.word = LastWord(hass, memory, subentry.subentry_id)
         self._plex = async_create_plex_tv(hass, entry.data)
         self._followed: str = subentry.data[CONF_TOKEN]
         self.async_on_shutdown(account.async_add_listener(self._async_account_changed))
@@ -104,6 +107,11 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
         is_outage = self.failure is not None and not self.is_rejected
         if is_outage and self.account.failure is None and not self.is_paused:
             self.async_poll_now()
+
+    @override
+    @callback
+    def _async_refresh_finished(self) -> None:
+        self.word.async_note(self.is_rejected)
 
     @override
     async def _async_update_data(self) -> Servers | None:

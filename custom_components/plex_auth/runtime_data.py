@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 
+from .account_memory import AccountMemory
 from .api.errors import PlexError
 from .api.intervals import Interval
 from .api.shared_request import SharedRequest
@@ -86,13 +87,14 @@ class PlexAuthData:
 
     account: AccountCoordinator
     devices: DevicesCoordinator
+    memory: InitVar[AccountMemory]
     servers: Followed[ServerCoordinator] = field(init=False)
     home_users: Followed[HomeUserCoordinator] = field(init=False)
     is_ready: bool = False
     _since_check: Interval = field(default_factory=lambda: Interval(_SHARED))
     _check: SharedRequest = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, memory: AccountMemory) -> None:
         """Prepare the check that calls at the same time share."""
         account = self.account
         hass, entry = account.hass, account.config_entry
@@ -106,7 +108,7 @@ class PlexAuthData:
             hass,
             entry,
             SUBENTRY_TYPE_HOME_USER,
-            partial(HomeUserCoordinator, hass, entry, account=account),
+            partial(HomeUserCoordinator, hass, entry, account=account, memory=memory),
         )
         self._check = SharedRequest(self._async_check, background(hass, entry))
 

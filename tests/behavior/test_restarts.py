@@ -26,13 +26,16 @@ from tests.helpers import (
     account_coordinator,
     async_pass,
     async_settle,
+    home_user_data,
     make_entry,
     reauth_flows,
+    subentry_of,
 )
 from tests.plex_simulator import Fault
 from tests.test_blueprints import imported
 
 SIGN_IN = "binary_sensor.anna_sign_in"
+CHILD_SIGN_IN = "binary_sensor.lina_sign_in"
 ACCOUNT_POLL = timedelta(minutes=31)
 REJECTED = Fault.plex_error(1001, 401)
 AWAY = Fault.html(502)
@@ -42,8 +45,8 @@ REJECTION = ["blueprint: rejected", "state: off to on", "trigger: rejected"]
 ACCEPTANCE = ["blueprint: accepted", "state: on to off", "trigger: accepted"]
 
 
-def automations() -> list[dict[str, Any]]:
-    """Return automations that tell of a change of the sign-in, each in its own way."""
+def automations(sign_in: str) -> list[dict[str, Any]]:
+    """Return automations that tell of a change of a sign-in, each in its own way."""
 
     def tell(told: str) -> dict[str, Any]:
         return {"action": "test.tell", "data": {"told": told}}
@@ -54,7 +57,7 @@ def automations() -> list[dict[str, Any]]:
             "use_blueprint": {
                 "path": f"{DOMAIN}/sign_in_stopped.yaml",
                 "input": {
-                    "accounts": {"entity_id": SIGN_IN},
+                    "accounts": {"entity_id": sign_in},
                     "rejected_actions": [tell("blueprint: rejected")],
                     "accepted_actions": [tell("blueprint: accepted")],
                 },
@@ -63,7 +66,7 @@ def automations() -> list[dict[str, Any]]:
         {
             "alias": "States",
             "triggers": [
-                {"trigger": "state", "entity_id": SIGN_IN, "from": one, "to": other}
+                {"trigger": "state", "entity_id": sign_in, "from": one, "to": other}
                 for one, other in (("off", "on"), ("on", "off"))
             ],
             "actions": tell(
@@ -75,7 +78,7 @@ def automations() -> list[dict[str, Any]]:
                 "alias": f"Sign-in {word}",
                 "triggers": {
                     "trigger": f"{DOMAIN}.sign_in_{word}",
-                    "target": {"entity_id": SIGN_IN},
+                    "target": {"entity_id": sign_in},
                 },
                 "actions": tell(f"trigger: {word}"),
             }
@@ -91,6 +94,7 @@ class Run:
     hass: HomeAssistant
     entry: MockConfigEntry
     calls: list[ServiceCall]
+    sign_in: str
 
     @property
     def told(self) -> list[str]:
@@ -100,7 +104,7 @@ class Run:
     @property
     def state(self) -> str:
         """Return the state of the entity Sign-in."""
-        state = self.hass.states.get(SIGN_IN)
+        state = self.hass.states.get(self.sign_in)
         assert state is not None
         return state.state
 
@@ -115,10 +119,13 @@ class Run:
 
 
 @asynccontextmanager
-async def starting(entry: MockConfigEntry) -> AsyncIterator[Run]:
+async def starting(
+    entry: MockConfigEntry, sign_in: str = SIGN_IN
+) -> AsyncIterator[Run]:
     """Yield a Home Assistant that is about to finish its start, with an entry set up.
 
-    It shares nothing with one before it but what is stored, and ends at the end.
+    It shares nothing with one before it but what is stored, and ends at the end. Its
+    automations tell of a sign-in.
     """
     async with async_test_home_assistant(initial_state=CoreState.not_running) as hass:
         hass.data.pop(DATA_CUSTOM_COMPONENTS)
@@ -135,12 +142,12 @@ async def starting(entry: MockConfigEntry) -> AsyncIterator[Run]:
         same.add_to_hass(hass)
         with imported():
             assert await async_setup_component(
-                hass, "automation", {"automation": automations()}
+                hass, "automation", {"automation": automations(sign_in)}
             )
         await hass.config_entries.async_setup(same.entry_id)
         await async_settle(hass)
         try:
-            yield Run(hass, same, calls)
+            yield Run(hass, same, calls, sign_in)
         finally:
             if same.state is ConfigEntryState.LOADED:
                 await hass.config_entries.async_unload(same.entry_id)
@@ -283,20 +290,23 @@ async def test_killed_after_it_was_told(
     key = f"{DOMAIN}.{stopped.entry_id}"
     harness.anna.revoke_tokens()
     async with starting(stopped) as run:
-        assert hass_storage[key]["data"]["rejected"] is False
+        assert hass_storage[key]["data"]["rejected"] == {stopped.entry_id: False}
         await run.start()
-        assert hass_storage[key]["data"]["rejected"] is True
+        assert hass_storage[key]["data"]["rejected"] == {stopped.entry_id: True}
 
 
+@pytest.mark.parametrize("is_inside", [True, False])
 @pytest.mark.parametrize("rejected", [None, "nonsense", 1])
 async def test_stored_nonsense(
     harness: Harness,
     stopped: MockConfigEntry,
     hass_storage: dict[str, Any],
     rejected: object,
+    is_inside: bool,
 ) -> None:
     """What is no word counts as none."""
-    hass_storage[f"{DOMAIN}.{stopped.entry_id}"]["data"]["rejected"] = rejected
+    stored = hass_storage[f"{DOMAIN}.{stopped.entry_id}"]["data"]
+    stored["rejected"] = {stopped.entry_id: rejected} if is_inside else rejected
     harness.anna.revoke_tokens()
     async with starting(stopped) as run:
         assert run.state == "on"
@@ -319,3 +329,65 @@ async def test_own_device(harness: Harness, stopped: MockConfigEntry) -> None:
         state = run.hass.states.get("event.anna_authorized_device")
         assert state is not None
         assert state.state == STATE_UNKNOWN
+
+
+@pytest.fixture
+async def child_stopped(harness: Harness) -> MockConfigEntry:
+    """Return Anna's entry with a child, after a run in which plex.tv accepted both."""
+    entry = await harness.add(harness.anna, harness.server)
+    child = harness.world.home.child
+    await harness.add_home_user(entry, child)
+    assert harness.state("binary_sensor.sign_in", child) == "off"
+    await harness.hass.config_entries.async_unload(entry.entry_id)
+    return entry
+
+
+async def test_home_user_rejected_while_off(
+    harness: Harness, child_stopped: MockConfigEntry
+) -> None:
+    """The rejection of a Home user is told once after the start, the account's not."""
+    harness.world.home.child.revoke_tokens()
+    async with starting(child_stopped, CHILD_SIGN_IN) as run:
+        assert (run.state, run.told) == ("off", [])
+        await run.start()
+        assert (run.state, run.told) == ("on", REJECTION)
+    async with starting(child_stopped, CHILD_SIGN_IN) as run:
+        assert run.state == "on"
+        await run.start()
+        assert (run.state, run.told) == ("on", [])
+    async with starting(child_stopped) as run:
+        await run.start()
+        assert (run.state, run.told) == ("off", [])
+
+
+async def test_home_user_switched_again(
+    harness: Harness, child_stopped: MockConfigEntry
+) -> None:
+    """A Home user that plex.tv accepts again is told of, once."""
+    child = harness.world.home.child
+    child.revoke_tokens()
+    async with starting(child_stopped, CHILD_SIGN_IN) as run:
+        await run.start()
+        assert run.told == REJECTION
+        run.calls.clear()
+        subentry = subentry_of(run.entry, child)
+        run.hass.config_entries.async_update_subentry(
+            run.entry, subentry, data=home_user_data(child)["data"]
+        )
+        await async_settle(run.hass)
+        assert (run.state, run.told) == ("off", ACCEPTANCE)
+
+
+async def test_home_user_removed_while_off(
+    harness: Harness, child_stopped: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    """Of a Home user that was removed nothing is kept once something is stored."""
+    key = f"{DOMAIN}.{child_stopped.entry_id}"
+    child_id = subentry_of(child_stopped, harness.world.home.child).subentry_id
+    words = {child_stopped.entry_id: False, child_id: False}
+    assert hass_storage[key]["data"]["rejected"] == words
+    harness.hass.config_entries.async_remove_subentry(child_stopped, child_id)
+    harness.anna.revoke_tokens()
+    async with starting(child_stopped) as run:
+        await run.start()
+    assert hass_storage[key]["data"]["rejected"] == {child_stopped.entry_id: True}
