@@ -115,27 +115,22 @@ def targeted_source(server: ServerCoordinator, text: str) -> str:
     """Return a source by ID, or by a server name known to plex.tv or Home Assistant."""
     if is_source(text):
         return text
-    typed = text.strip().casefold()
-    names = {
+    titled = text.strip().casefold()
+    identifiers = {
         *(
-            (name_or_label, listed.machine_identifier)
+            listed.machine_identifier
             for listed in server.account.servers
-            for name_or_label in (listed.name, listed.label)
+            if listed.is_named(text)
         ),
         *(
-            (subentry.title, str(subentry.unique_id))
+            str(subentry.unique_id)
             for subentry in server.config_entry.get_subentries_of_type(
                 SUBENTRY_TYPE_SERVER
             )
+            if subentry.title.casefold() == titled
         ),
     }
-    found = sorted(
-        {
-            server_source(identifier)
-            for name, identifier in names
-            if name.casefold() == typed
-        }
-    )
+    found = sorted(map(server_source, identifiers))
     if not found:
         raise invalid("invalid_source")
     if len(found) > 1:

@@ -106,10 +106,10 @@ def test_source(text: str, expected: bool) -> None:
     """A source is server:// or provider:// followed by an identifier."""
     assert is_source(text) is expected
     if expected:
-        assert checks.sources([text, text]) == [text]
+        assert checks.sources([text, text], []) == [text]
         return
     with pytest.raises(FormError) as caught:
-        checks.sources(["server://0123", text])
+        checks.sources(["server://0123", text], [])
     assert caught.value.errors == {"sources": "invalid_source"}
 
 

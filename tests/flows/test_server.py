@@ -704,6 +704,25 @@ async def test_sources(server_world: ServerWorld) -> None:
     assert subentry_of(server_world.entry, server_world.own).data["sources"] == []
 
 
+async def test_sources_by_name(server_world: ServerWorld) -> None:
+    """A source can be typed as the name of a server, unless two have that name."""
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    await dialog.submit({"verify_ssl": True, "sources": ["Nowhere"]})
+    assert dialog.errors == {"sources": "invalid_source"}
+    await dialog.submit(
+        {"verify_ssl": True, "sources": [" carla's films ", "Carla's Films (Carla)"]}
+    )
+    await async_settle(server_world.hass)
+    (source,) = subentry_of(server_world.entry, server_world.own).data["sources"]
+    shared = server_world.shared
+    assert source == f"server://{shared.machine_identifier}"
+    server_world.spare.name = shared.name
+    await account_coordinator(server_world.entry).async_check_now()
+    dialog = await async_open(server_world, "reconfigure", server_world.own)
+    await dialog.submit({"verify_ssl": True, "sources": ["Carla's Films"]})
+    assert dialog.errors == {"sources": "invalid_source"}
+
+
 @pytest.mark.parametrize("name", ["shared", "old"])
 async def test_server_that_reports_no_sources(
     server_world: ServerWorld, name: str

@@ -374,6 +374,11 @@ class ListedServer:
         """Return the server's name, with its owner's if it is shared."""
         return f"{self.name} ({self.source_title})" if self.source_title else self.name
 
+    def is_named(self, text: str) -> bool:
+        """Return whether a typed text is the server's name, with or without its owner."""
+        typed = text.strip().casefold()
+        return typed in (self.name.casefold(), self.label.casefold())
+
     def has_been_away_long(self, now: datetime) -> bool:
         """Return whether the server is away and was not seen for 30 days."""
         seen = self.last_seen_at

@@ -26,7 +26,13 @@ from ..api.fields import is_jwt
 from ..api.known_server import KnownServer
 from ..api.models import Identity, ListedServer
 from ..api.race import most_helpful, race
-from ..api.server import PlexServer, is_source, require_claimed, require_started
+from ..api.server import (
+    PlexServer,
+    is_source,
+    require_claimed,
+    require_started,
+    server_source,
+)
 from ..const import CONF_API_URL, CONF_CLIENT_IDENTIFIER, CONF_SOURCES
 from ..messages import error_key
 
@@ -88,12 +94,11 @@ async def async_address(
     single word may be the name of a server that the account owns. `is_public` returns whether an
     address is on the internet, None if unknown.
     """
-    name, urls = text.strip().casefold(), typed_addresses(text)
+    is_word, urls = text.strip().isidentifier(), typed_addresses(text)
     named = [
         server
         for server in listed
-        if name in (server.name.casefold(), server.label.casefold())
-        and (not urls or (name.isidentifier() and server.owned))
+        if server.is_named(text) and (not urls or (is_word and server.owned))
     ]
     if len(named) == 1:
         known = KnownServer.from_listed(named[0])
@@ -117,11 +122,19 @@ def token(text: str, field: str = "base") -> str:
     return typed
 
 
-def sources(texts: Collection[str]) -> list[str]:
-    """Return the typed sources without duplicates."""
-    if not all(map(is_source, texts)):
+def sources(texts: Iterable[str], listed: Collection[ListedServer]) -> list[str]:
+    """Return the typed sources, also those typed as names, without duplicates."""
+    return list(dict.fromkeys(_source(text, listed) for text in texts))
+
+
+def _source(text: str, listed: Iterable[ListedServer]) -> str:
+    """Return a source by its ID, or by the name of one listed server."""
+    if is_source(text):
+        return text
+    named = [server for server in listed if server.is_named(text)]
+    if len(named) != 1:
         raise FormError("invalid_source", CONF_SOURCES)
-    return list(dict.fromkeys(texts))
+    return server_source(named[0].machine_identifier)
 
 
 def advanced(

@@ -170,7 +170,8 @@ class ServerSubentryFlow(SubentryDialog):
         typed_token = user_input.get(CONF_TOKEN, "").strip()
         changes: dict[str, Any] = {}
         if CONF_SOURCES in user_input:
-            changes[CONF_SOURCES] = checks.sources(user_input[CONF_SOURCES])
+            known = self._known_sources or ()
+            changes[CONF_SOURCES] = checks.sources(user_input[CONF_SOURCES], known)
         if typed_url:
             changes |= await self._async_checked_address(
                 typed_url,
