@@ -389,12 +389,12 @@ def test_errors_of_the_server_flow() -> None:
         | form_errors("flows/server.py")
         | form_errors(
             "flows/checks.py",
+            "_source",
             "async_address",
             "async_check_token",
             "async_identity",
             "require_claimed",
             "sign_in_error",
-            "sources",
             "token",
         )
         | HINTS[SUBENTRY]
