@@ -311,7 +311,7 @@ async def test_relay(
     assert told == []
     await harness.wait(freezer, timedelta(minutes=10))
     assert [call.data["message"] for call in told] == [
-        "Carla's Films is reached by Plex's relay."
+        "Carla's Films is reached only through Plex's relay."
     ]
 
 
