@@ -1,4 +1,4 @@
-"""What outlasts restarts: an account's devices, and whether plex.tv rejects its token."""
+"""What persists across restarts: an account's devices, and plex.tv's last verdict."""
 
 from collections.abc import Iterator, Mapping, Set as AbstractSet
 from enum import StrEnum
