@@ -99,14 +99,14 @@ async def test_sign_in(
 ) -> None:
     """It tells once that an account has to sign in again; an outage is no rejection."""
     entry = await harness.add(harness.anna)
-    await automate("Tell me when Plex wants a new sign-in")
+    await automate("Tell me when Plex rejects the sign-in")
     await outage(harness, freezer)
     assert told == []
     harness.anna.revoke_tokens()
     for _ in range(3):
         await harness.wait(freezer, HALF_AN_HOUR)
     await harness.reload(entry)
-    assert messages(told) == ["Anna has to sign in again."]
+    assert messages(told) == ["Plex no longer accepts the sign-in of Anna."]
 
 
 @pytest.mark.parametrize("is_reloaded", [False, True])
@@ -338,7 +338,9 @@ async def test_picture_in_the_evening(
     freezer.move_to("2026-12-01 19:27:30+00:00")
     await harness.hass.config.async_set_time_zone("UTC")
     await harness.add(harness.anna, harness.server)
-    await automate("Show the film's picture in the evening, if Plex lets us")
+    await automate(
+        "Show the film's picture in the evening, if Plex accepts the sign-in"
+    )
     if not is_valid:
         harness.anna.revoke_tokens()
     await harness.wait(freezer, HALF_AN_HOUR)
@@ -358,7 +360,7 @@ async def test_film_night(
     freezer.move_to("2026-12-01 19:24:00+00:00")
     await harness.hass.config.async_set_time_zone("UTC")
     await harness.add(harness.anna, harness.server)
-    await automate("Start the film night only with the server")
+    await automate("Start the film night only if the server is reachable")
     if trouble != "none":
         await harness.server.stop()
         await harness.lose(freezer)

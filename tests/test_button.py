@@ -112,7 +112,7 @@ async def test_while_peace_is_wanted(
     with pytest.raises(HomeAssistantError) as caught:
         await async_press(harness)
     assert str(caught.value) == (
-        "plex.tv accepts no more requests until 13:02:00. Try again after that"
+        "plex.tv doesn't accept more requests until 13:02:00. Try again then"
     )
     await async_update_entities(harness)
     assert not harness.asked()

@@ -108,7 +108,7 @@ async def test_rest_command(
     freezer.move_to("2026-12-01 03:59:30+00:00")
     await harness.hass.config.async_set_time_zone("UTC")
     await harness.add(harness.anna, harness.server)
-    await cook("A REST command with a token")
+    await cook("Use a token in a REST command")
     await harness.wait(freezer, timedelta(minutes=1))
     [request] = harness.simulator.requests_to("root")
     assert request.status == HTTPStatus.OK
@@ -123,7 +123,7 @@ async def test_rest_command_without_the_server(
     freezer.move_to("2026-12-01 03:59:30+00:00")
     await harness.hass.config.async_set_time_zone("UTC")
     await harness.add(harness.anna, harness.server)
-    await cook("A REST command with a token")
+    await cook("Use a token in a REST command")
     await harness.server.stop()
     await harness.wait(freezer, timedelta(minutes=1))
     automation = harness.hass.states.async_all("automation")[0]
@@ -240,7 +240,7 @@ async def test_plex_pass_ends(
         dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=8)
     )
     await harness.add(harness.anna)
-    await cook("Tell me before a Plex Pass ends")
+    await cook("Get notified before a Plex Pass ends")
     await harness.wait(freezer, timedelta(hours=23))
     assert told == []
     for _ in range(4):
@@ -262,7 +262,7 @@ async def test_plex_pass_ends_while_plex_tv_is_away(
         dt_util.utcnow() - timedelta(days=300), dt_util.utcnow() + timedelta(days=8)
     )
     await harness.add(harness.anna)
-    await cook("Tell me before a Plex Pass ends")
+    await cook("Get notified before a Plex Pass ends")
     harness.simulator.faults.set("user", Fault.html(502))
     for _ in range(hours):
         await harness.wait(freezer, timedelta(hours=1))
@@ -311,7 +311,7 @@ async def test_relay(
     assert told == []
     await harness.wait(freezer, timedelta(minutes=10))
     assert [call.data["message"] for call in told] == [
-        "Carla's Films is reached by Plex's relay."
+        "Carla's Films is reached only through Plex's relay."
     ]
 
 

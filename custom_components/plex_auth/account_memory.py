@@ -1,4 +1,4 @@
-"""What outlasts restarts: an account's devices, and which tokens plex.tv rejects."""
+"""What persists across restarts: an account's devices, and which tokens plex.tv rejects."""
 
 from collections.abc import Iterator, Mapping, Set as AbstractSet
 from enum import StrEnum

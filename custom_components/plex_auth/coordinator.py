@@ -87,7 +87,7 @@ class SharedPollCoordinator[DataT](DataUpdateCoordinator[DataT]):
 
     @property
     def is_paused(self) -> bool:
-        """Return whether plex.tv wants to be left alone."""
+        """Return whether plex.tv has asked for a pause that is not over."""
         return False
 
     @property
@@ -228,7 +228,7 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
         return not self.pause.is_over
 
     async def async_ask[AnswerT](self, request: Awaitable[AnswerT]) -> AnswerT:
-        """Return the answer to a request to plex.tv, noting how long it wants a pause."""
+        """Return the answer to a request to plex.tv, noting any pause that it asks for."""
         try:
             return await request
         except PlexError as err:

@@ -82,6 +82,6 @@ class TransientTokenEventEntity(LastingEntity, ServerEntity, EventEntity):
     def _async_handle_event(
         self, event: TransientTokenEvent, home_user: str | None
     ) -> None:
-        """Fire an event with the name of the Home user who has the token, if any."""
+        """Fire an event with the name of the token's Home user, if any."""
         self._trigger_event(event, {ATTR_HOME_USER: home_user} if home_user else None)
         self.async_write_ha_state()

@@ -1,4 +1,4 @@
-"""The poll of a Home user: the servers that the user may see, and whose tokens."""
+"""The poll of a Home user: the servers that the user may see, with their tokens."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -103,7 +103,7 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
 
     @callback
     def _async_account_changed(self) -> None:
-        """Poll when plex.tv is back after an outage, and wants no pause."""
+        """Poll when plex.tv is back after an outage and has not asked for a pause."""
         is_outage = self.failure is not None and not self.is_rejected
         if is_outage and self.account.failure is None and not self.is_paused:
             self.async_poll_now()

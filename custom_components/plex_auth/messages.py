@@ -129,7 +129,7 @@ def invalid(translation_key: str, **placeholders: str) -> ServiceValidationError
 
 
 def plex_tv_busy(remaining: timedelta) -> HomeAssistantError:
-    """Return the error for a request while plex.tv wants to be left alone."""
+    """Return the error for a request while plex.tv has asked for a pause."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="plex_tv_busy",

@@ -1,4 +1,4 @@
-"""Migrate what is stored under former names or identifiers."""
+"""Migrate what was stored under earlier names or identifiers."""
 
 from dataclasses import replace
 from typing import Any, Final

@@ -145,7 +145,7 @@ def source_response(source: Source) -> dict[str, Any]:
 
 
 def home_user_response(user: HomeUserCoordinator | None) -> dict[str, str]:
-    """Return the Home user who has the rights, nothing for the account itself."""
+    """Return the name of the Home user, or nothing for the account itself."""
     return {} if user is None else {ATTR_HOME_USER: user.subentry.title}
 
 

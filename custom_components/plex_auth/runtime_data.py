@@ -116,7 +116,7 @@ class PlexAuthData:
         """Poll plex.tv and all servers now, and wait for the results.
 
         Calls within 10 seconds share the first one's results. An unload ends them. Raises
-        HomeAssistantError while plex.tv wants to be left alone.
+        HomeAssistantError while plex.tv has asked for a pause.
         """
         if self.account.is_paused:
             raise plex_tv_busy(self.account.pause.remaining)

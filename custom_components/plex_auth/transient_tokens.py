@@ -126,7 +126,7 @@ class IssuedToken:
 
     @callback
     def destroy(self) -> None:
-        """Forget the token and fire its last event: its server is gone for good."""
+        """Forget the token and fire its last event: its server was replaced."""
         if self.token is not None:
             self._end(TransientTokenEvent.DESTROYED)
 
@@ -173,7 +173,7 @@ class IssuedToken:
 
     @callback
     def _follow_clock(self) -> None:
-        """Correct the token's times if the clock of this machine was set meanwhile."""
+        """Correct the token's times if the clock of this machine was changed."""
         if self.token is None:
             return
         expires_at = dt_util.utcnow() + self._lifetime.remaining

@@ -33,7 +33,7 @@ EVENTS: Final[Mapping[str, DomainSpec]] = {EVENT_DOMAIN: DomainSpec()}
 
 
 class OwnEntityTrigger(EntityTriggerBase):
-    """A trigger on entities of this integration that sees past unavailable states.
+    """A trigger on entities of this integration that looks past unavailable states.
 
     The base classes ignore changes from `unavailable`. Here they count against the last
     known state, so none is missed. Without a known state, as after a restart, nothing fires.

@@ -60,8 +60,8 @@ async def test_new_user_with_too_many_devices(
     failure = await harness.failure("get_servers")
     assert isinstance(failure, ServiceValidationError)
     assert str(failure) == (
-        "Ben has more devices than Plex Auth can read. Remove unused ones under "
-        "Authorized Devices at plex.tv"
+        "Ben has more devices than Plex Auth can read. Remove unused devices at "
+        "plex.tv under Settings > Authorized Devices"
     )
     dialog = server_dialog(harness.hass, harness.simulator)
     await dialog.start((entry.entry_id, SUBENTRY_TYPE_SERVER), source=SOURCE_USER)

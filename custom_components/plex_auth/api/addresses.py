@@ -128,7 +128,7 @@ def typed_addresses(text: str, *, is_public: bool = True) -> tuple[URL, ...]:
 def _base_url(
     scheme: str | None, host: str, port: str | None, path: str | None
 ) -> URL | None:
-    """Return the URL of a server or its proxy from what was typed, None if it is none."""
+    """Return the URL that was typed for a server or its proxy, or None if it is not one."""
     path = path or ""
     if _TOKEN.fullmatch(host.rpartition(":")[0] or host):
         return None
@@ -167,7 +167,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_agreeable(host: str | None) -> bool:
-    """Return whether a host is an address that a person may agree to use.
+    """Return whether a host is an address that a user may agree to.
 
     That is a private or loopback address, or one of 100.64.0.0/10, as in a tailnet.
     """
@@ -195,7 +195,7 @@ def is_public(addresses: Iterable[str]) -> bool | None:
 
 
 def _is_no_server(host: str) -> bool:
-    """Return whether a host is one of plex.tv, or a scheme that was typed wrong."""
+    """Return whether a host belongs to plex.tv, or is a mistyped scheme."""
     return host.rstrip(".") in _SCHEMES or _PLEX_TV.fullmatch(host) is not None
 
 

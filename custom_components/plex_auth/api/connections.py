@@ -69,7 +69,7 @@ def local_url(connection: Connection, scheme: str) -> URL | None:
 
 
 def agreeable_url(connection: Connection, scheme: str) -> URL | None:
-    """Return the address of a connection, without a name, that a person may agree to."""
+    """Return the IP address of a connection that a user may agree to."""
     if connection.relay or not is_agreeable(own_address(connection)):
         return None
     return _numeric_url(connection, scheme)

@@ -148,7 +148,7 @@ def printable(text: str, length: int = MAX_LINE) -> str:
 
 
 def name_but_email(names: Iterable[str | None], email: str | None) -> str | None:
-    """Return the first name that is not the email address, which may stand for one."""
+    """Return the first name that is not the email address, which Plex may use as one."""
     address = (email or "").casefold()
     return next((name for name in names if name and name.casefold() != address), None)
 

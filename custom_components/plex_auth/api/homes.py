@@ -1,4 +1,4 @@
-"""The users of a Plex Home, and the token of the one switched to (plex-api.md §22).
+"""The users of a Plex Home, and the token of a switch to one (plex-api.md §22).
 
 A `HomeUser` holds no secret: Plex's list has email addresses, but neither PIN nor token.
 """

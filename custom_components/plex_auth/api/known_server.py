@@ -86,7 +86,7 @@ class KnownServer:
 
     @property
     def agreeable_urls(self) -> tuple[URL, ...]:
-        """Return the addresses without names that a person may agree to, local first."""
+        """Return the IP addresses that a user may agree to, local first."""
         scheme = "https" if self.https_required else "http"
         connections = sorted(self.connections, key=lambda one: not one.local)
         urls = (agreeable_url(one, scheme) for one in connections)
@@ -94,7 +94,7 @@ class KnownServer:
 
     @property
     def _rules(self) -> _Rules:
-        """Return what decides about plain http."""
+        """Return what decides where plain http is used."""
         return _Rules(
             https_required=self.https_required,
             is_trusted=self.home or self.owner == OWN_ACCOUNT,

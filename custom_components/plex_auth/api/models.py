@@ -103,7 +103,7 @@ class SubscriptionPeriod:
 
     @property
     def is_plex_pass(self) -> bool:
-        """Return whether this is a Plex Pass, which it is too if Plex names no type."""
+        """Return whether this is a Plex Pass, also if Plex does not name the type."""
         return self.type in (None, _PLEX_PASS)
 
     @property
@@ -447,7 +447,7 @@ class Identity:
 
 @model
 class TransientToken:
-    """A transient token, its time of issue, and whose rights it has (plex-api.md §3).
+    """A transient token, its time of issue, and its Home user (plex-api.md §3).
 
     `home_user` is the name of a Home user, None for the account itself.
     """

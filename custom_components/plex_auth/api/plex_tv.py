@@ -137,7 +137,7 @@ class PlexTv:
     async def switch_home_user(
         self, token: str, user: HomeUser, pin: str | None = None
     ) -> str:
-        """Return a plex.tv token of a Home user, who has those rights (§22.2).
+        """Return a plex.tv token with the rights of a Home user (§22.2).
 
         `token` is the account's. If the documented call does not know the UUID, falls
         back to the numeric ID, then to the first API. Raises PinWrongError for a missing
@@ -158,7 +158,7 @@ class PlexTv:
     async def _switch(
         self, token: str, user: HomeUser, api: URL, key: str, pin: str | None
     ) -> str:
-        """Return the token that the call to switch of one API gives."""
+        """Switch to a Home user with the call of one API, and return the token."""
         url = api / "home" / "users" / key / "switch"
         if pin:
             url = url.with_query(pin=pin)
@@ -184,7 +184,7 @@ class PlexTv:
         )
 
     async def claim_token(self, token: str) -> str:
-        """Return a claim token for an account, good once within 4 minutes (§17.2).
+        """Return a claim token for an account; it works once, for 4 minutes (§17.2).
 
         Raises UnexpectedAnswerError if the response has none.
         """

@@ -109,7 +109,7 @@ async def _async_ask[AnswerT](
 class HomeUserSubentryFlow(SubentryDialog):
     """Subentry flow that adds a user of the Plex Home, or switches to one again.
 
-    The PIN is kept nowhere.
+    The PIN is not stored.
     """
 
     _users: dict[str, HomeUser] = {}
@@ -119,7 +119,7 @@ class HomeUserSubentryFlow(SubentryDialog):
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Let the user select a Home user, then switch if that takes no PIN."""
+        """Let the user select a Home user, then switch if no PIN is needed."""
         account = self._account
         self._user = self._users.get((user_input or {}).get(CONF_HOME_USER, ""))
         if self._user is not None and self._user.uuid not in self._taken:
@@ -230,7 +230,7 @@ class HomeUserSubentryFlow(SubentryDialog):
             raise AbortFlow("already_configured", self._placeholders)
 
     def _stored(self, user: HomeUser, switched: Switched) -> SubentryFlowResult:
-        """Store the token of a switch, and say if it cost the account its sign-in."""
+        """Store the token of a switch, and say if it ended the account's sign-in."""
         subentry = self._subentry
         data = {**subentry.data, CONF_TOKEN: switched.token}
         result = self.async_update_and_abort(

@@ -28,7 +28,7 @@ class HomeUserSignInFlow(SubentryRepairFlow):
     async def async_step_init(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Find out whether the switch takes a PIN, or the user has left the Home."""
+        """Find out whether a PIN is needed, or the user has left the Home."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
@@ -59,7 +59,7 @@ class HomeUserSignInFlow(SubentryRepairFlow):
     async def _async_switch(
         self, step_id: str, user_input: dict[str, str] | None
     ) -> RepairsFlowResult:
-        """Switch once, or show why that fails."""
+        """Switch once, or show why it failed."""
         if self._is_removed():
             return self._abort("home_user_removed")
         if self._entry.state is not ConfigEntryState.LOADED:

@@ -60,7 +60,7 @@ class ReplacedServerFlow(ConfirmFlow):
         return self._done()
 
     async def _async_seen(self, listed: ListedServer | None) -> str:
-        """Return when plex.tv has last seen a server, in Home Assistant's language."""
+        """Return when plex.tv last saw a server, in Home Assistant's language."""
         path = f"issues.{Issue.REPLACED}.fix_flow.error"
         if listed is None:
             return await forms.async_text(self.hass, f"{path}.not_listed")
