@@ -40,7 +40,8 @@ def test_names_and_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (tmp_path / "tests" / "deep").mkdir(parents=True)
     (tmp_path / "tests" / "deep" / "test_naps.py").write_text(TESTS)
     report = tmp_path / "report.xml"
-    options = ["-p", "xdist", "-n", "1", "--dist", "loadgroup", f"--junit-xml={report}"]
+    options = ["-p", "xdist", "-n", "1", "--dist", "loadgroup"]
+    options += ["--rootdir", str(tmp_path), f"--junit-xml={report}"]
     subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests"],
         cwd=tmp_path,
