@@ -479,6 +479,7 @@ async def test_restart_before_the_servers_were_listed(
     harness.simulator.requests.clear()
     failure = await harness.failure("get_transient_token", **data)
     assert failure.translation_key == "unavailable"
+    assert failure.translation_placeholders == {"account": "Anna", "name": "plex.tv"}
     assert not tokens_sent(harness, harness.server)
     harness.simulator.faults.clear()
     found = await harness.call("get_transient_token", **data)
