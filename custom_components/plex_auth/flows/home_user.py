@@ -1,6 +1,6 @@
 """Subentry flow of Home users: add one, or switch to one again."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from ..api.errors import NotFoundError, PinWrongError, PlexError, TokenRejectedE
 from ..api.homes import HomeUser
 from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
-from ..coordinator import AccountCoordinator
+from ..coordinator import AccountCoordinator, async_ask_as_account
 from ..messages import plex_tv_error_key
 from . import forms
 from .subentry import SubentryDialog
@@ -36,7 +36,7 @@ async def async_home_users(
     """Return the users of an account's Plex Home. Raises PlexError."""
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
-    return await _async_ask(account, plex.home_users(data[CONF_TOKEN]))
+    return await async_ask_as_account(account, plex.home_users(data[CONF_TOKEN]))
 
 
 class HomeUserGoneError(PlexError):
@@ -83,7 +83,7 @@ async def async_switch(
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
     try:
-        token = await _async_ask(
+        token = await async_ask_as_account(
             account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
         )
     except NotFoundError:
@@ -92,18 +92,6 @@ async def async_switch(
     with suppress(PlexError):
         await account.async_verify()
     return Switched(token, account.needs_sign_in)
-
-
-async def _async_ask[AnswerT](
-    account: AccountCoordinator, request: Awaitable[AnswerT]
-) -> AnswerT:
-    """Return the answer of plex.tv; after a rejection, let the account ask to sign in."""
-    try:
-        return await account.async_ask(request)
-    except TokenRejectedError:
-        with suppress(PlexError):
-            await account.async_verify()
-        raise
 
 
 class HomeUserSubentryFlow(SubentryDialog):
