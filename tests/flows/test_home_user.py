@@ -242,6 +242,20 @@ async def test_user_whom_no_call_knows(
     assert dialog.type is FlowResultType.CREATE_ENTRY
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_no_call_knows_one_who_left(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld, status: int
+) -> None:
+    """However plex.tv says that it does not know the user, the list is read again."""
+    dialog = await open_to_add(harness, entry)
+    harness.simulator.homes.remove_member(home.managed)
+    for endpoint in ("home_switch", "home_switch_v1"):
+        harness.simulator.faults.set(endpoint, Fault.status(status))
+    await dialog.submit({"home_user": home.managed.uuid})
+    assert not dialog.errors
+    assert offered(dialog) == ["Lina", "Ida"]
+
+
 async def test_opened_again(
     harness: Harness, entry: MockConfigEntry, home: HomeWorld
 ) -> None:

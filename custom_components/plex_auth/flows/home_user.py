@@ -16,7 +16,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 
 from .. import names
-from ..api.errors import NotFoundError, PinWrongError, PlexError, TokenRejectedError
+from ..api.errors import (
+    BadRequestError,
+    NotFoundError,
+    PinWrongError,
+    PlexError,
+    TokenRejectedError,
+)
 from ..api.homes import HomeUser
 from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
@@ -86,7 +92,7 @@ async def async_switch(
         token = await async_ask_as_account(
             account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
         )
-    except NotFoundError:
+    except BadRequestError, NotFoundError:
         await async_home_user(hass, account, user.uuid)
         raise
     with suppress(PlexError):
