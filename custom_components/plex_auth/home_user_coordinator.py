@@ -107,9 +107,15 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
 
     @override
     async def _async_update_data(self) -> Servers | None:
-        """Fetch the user's servers, and store their tokens."""
+        """Fetch the user's servers, and store their tokens.
+
+        While plex.tv wants to be left alone by the account, the user waits with it.
+        """
         token = self.subentry.data[CONF_TOKEN]
+        account = self.account
         try:
+            if self.is_paused and account.failure and not account.token_rejected:
+                raise account.failure.again()
             listed = await self.account.async_ask(self._plex.servers(token))
         except PlexError as err:
             if token != self.subentry.data[CONF_TOKEN]:
