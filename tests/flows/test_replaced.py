@@ -233,6 +233,21 @@ async def test_title_of_the_user(
     assert subentry.data[CONF_LAST_KNOWN]["name"] == "Parlor"
 
 
+async def test_after_a_loss_while_the_account_fails(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """The repair takes the place of the loss, whatever plex.tv says of the account."""
+    server = await harness.add_hidden_server()
+    await harness.add(server.owner, server)
+    await harness.lose(freezer)
+    assert issue_keys(harness) == {"server_not_reached"}
+    await harness.simulator.set_up_anew(server)
+    harness.simulator.faults.set("user", Fault.status(503))
+    for _ in range(8):
+        await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {KEY}
+
+
 @pytest.fixture
 async def dialog(
     harness: Harness,
