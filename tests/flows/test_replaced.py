@@ -136,6 +136,23 @@ async def test_take_the_successor(
     assert await harness.transient_token(new)
 
 
+async def test_both_are_watched(
+    harness: Harness, freezer: FrozenDateTimeFactory, open_repair: OpenRepair
+) -> None:
+    """A server that watches the old one and the new one watches the new one once."""
+    old, watcher = harness.server, harness.world.basement
+    watching = server_data(watcher, harness.anna, sources=[source_of(old)])
+    entry = await harness.add(harness.anna, old, watching)
+    new = await set_up_anew(harness, freezer)
+    sources = [source_of(old), source_of(new)]
+    harness.change_server(entry, watcher, sources=sources)
+    await harness.settle()
+    dialog = await open_repair(entry, old, KEY)
+    await dialog.submit()
+    await harness.settle()
+    assert subentry_of(entry, watcher).data[CONF_SOURCES] == [source_of(new)]
+
+
 async def test_listed_before_it_is_polled(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
