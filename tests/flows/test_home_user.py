@@ -565,6 +565,20 @@ async def test_removed_before_switching_again(
     assert not harness.simulator.requests
 
 
+async def test_removed_before_the_list_was_read(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """A user who is removed is named, although plex.tv has not listed the user."""
+    await harness.add_home_user(entry, home.child)
+    harness.simulator.faults.set("home_users", Fault.status(503))
+    dialog = await open_to_switch(harness, entry, home.child)
+    assert dialog.errors == {"base": "unavailable"}
+    await harness.remove(entry, home.child)
+    await dialog.submit()
+    assert dialog.result["reason"] == "home_user_removed"
+    assert dialog.result["description_placeholders"]["home_user"] == "Lina"
+
+
 @pytest.mark.parametrize("step", [Step.USER, Step.PIN, Step.RECONFIGURE])
 async def test_dialog_closed_during_the_switch(
     harness: Harness, entry: MockConfigEntry, home: HomeWorld, step: Step

@@ -6,11 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    ConfigSubentry,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import ConfigSubentry, SubentryFlowResult
 from homeassistant.const import CONF_PIN, CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
@@ -108,6 +104,8 @@ class HomeUserSubentryFlow(SubentryDialog):
 
     _users: dict[str, HomeUser] = {}
     _user: HomeUser | None = None
+    _title = ""
+    """The title of the subentry to switch to again."""
     _hints = ""
 
     async def async_step_user(
@@ -154,6 +152,7 @@ class HomeUserSubentryFlow(SubentryDialog):
     ) -> SubentryFlowResult:
         """Switch to the Home user again."""
         account, subentry = self._account, self._subentry
+        self._title = subentry.title
         errors: FormErrors = {}
         try:
             if self._user is None:
@@ -270,10 +269,7 @@ class HomeUserSubentryFlow(SubentryDialog):
     @property
     def _placeholders(self) -> dict[str, str]:
         """Return the names in the texts."""
-        user = self._user.title if self._user is not None else ""
-        if self.source == SOURCE_RECONFIGURE:
-            subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
-            user = subentry.title if subentry is not None else user
+        user = self._title or (self._user.title if self._user is not None else "")
         return names.placeholders(account=self._entry.title, home_user=user)
 
     @property
