@@ -255,7 +255,8 @@ async def _home_user_errors(user: HomeUserCoordinator | None) -> AsyncIterator[N
     try:
         yield
     except TokenRejectedError as err:
-        if user is None:
+        # Until the account is signed in again, there is no repair for its users.
+        if user is None or user.account.needs_sign_in:
             raise
         raise HomeAssistantError(
             translation_domain=DOMAIN,
