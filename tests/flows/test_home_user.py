@@ -104,6 +104,19 @@ async def test_who_is_offered(
     assert offered(await open_to_add(harness, entry)) == ["Lina", "Ida"]
 
 
+async def test_users_of_one_name(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """Users of the same name can be told apart."""
+    home.managed.title = home.child.title
+    dialog = await open_to_add(harness, entry)
+    assert offered(dialog) == [
+        f"Lina [{home.managed.id}]",
+        f"Lina [{home.child.id}]",
+        "Ida",
+    ]
+
+
 async def test_another_member_can_add_the_admin(
     harness: Harness, home: HomeWorld
 ) -> None:
