@@ -3,8 +3,9 @@
 Issues follow from the state of the coordinators and disappear with their cause.
 """
 
-from collections.abc import Callable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from homeassistant.const import CONF_TOKEN
@@ -54,6 +55,10 @@ _FIXABLE: Final = frozenset(
 )
 # Issues that are already dangerous; the others are warnings.
 _ERRORS: Final = frozenset({Issue.UNCLAIMED})
+# Issues that a successor solves: its own issue takes their place.
+_SOLVED_BY_REPLACED: Final = frozenset(
+    {Issue.NOT_LISTED, Issue.NOT_REACHED, Issue.ADDRESS_FAILS}
+)
 
 
 @callback
@@ -112,11 +117,13 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
                 learn_more_url=_LEARN_MORE,
                 data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
             )
+            if issue is Issue.REPLACED:
+                async_hide(_SOLVED_BY_REPLACED)
 
     @callback
-    def async_delete() -> None:
+    def async_hide(issues: Iterable[Issue]) -> None:
         registry = ir.async_get(hass)
-        for issue in judges:
+        for issue in issues:
             found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
             # A recreated issue would no longer be ignored.
             if found is not None and found.dismissed_version is None:
@@ -125,7 +132,7 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
     async_update()
     coordinator.async_on_shutdown(coordinator.async_add_listener(async_update))
     coordinator.async_on_shutdown(account.async_add_listener(async_update))
-    coordinator.async_on_shutdown(async_delete)
+    coordinator.async_on_shutdown(partial(async_hide, judges))
 
 
 @callback
@@ -177,7 +184,7 @@ def _unless_replaced(judge: ServerJudge) -> ServerJudge:
 
     def _judge(server: ServerCoordinator) -> bool | None:
         if _is_replaced(server):
-            return False
+            return None
         # The next poll tells whether the server still has its place.
         if server.is_reached and _candidate(server) is not None:
             return None
@@ -232,7 +239,7 @@ def _is_exposed(server: ServerCoordinator) -> bool | None:
 def _is_lost(server: ServerCoordinator) -> bool | None:
     """Return whether the server is not reached directly, None if that is not known."""
     if _is_replaced(server):
-        return False
+        return None
     reachability = server.reachability
     if (
         reachability.reach is not Reach.DIRECT

@@ -421,6 +421,33 @@ async def test_friends_server_at_the_same_private_address(
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_ignored_before(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An issue that was ignored before stays so if the new server is another one."""
+    old = harness.server
+    subentry_id = subentry_of(entry, old).subentry_id
+    issue_id = f"server_not_listed_{subentry_id}"
+    await old.stop()
+    harness.simulator.faults.set("resources", Fault.body("[]"))
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {"server_not_listed"}
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    harness.simulator.faults.clear()
+    new = await harness.simulator.set_up_anew(old, "Parlor", stays_listed=False)
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.wait(freezer, POLL)
+    assert KEY in issue_keys(harness)
+    harness.add_server(entry, new)
+    await harness.settle()
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {"server_not_listed"}
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def test_ignored(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
