@@ -6,7 +6,7 @@ Issues follow from the state of the coordinators and disappear with their cause.
 from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
@@ -22,7 +22,9 @@ from .coordinator import AccountCoordinator, SubentryCoordinator
 from .home_user_coordinator import HomeUserCoordinator
 from .server_coordinator import ServerCoordinator
 
-type Judge[CoordinatorT] = Callable[[CoordinatorT], bool | None]
+# An issue that is withheld may come back: it is deleted unless it is ignored.
+type Verdict = bool | Literal["withheld"] | None
+type Judge[CoordinatorT] = Callable[[CoordinatorT], Verdict]
 type ServerJudge = Judge[ServerCoordinator]
 
 
@@ -55,10 +57,6 @@ _FIXABLE: Final = frozenset(
 )
 # Issues that are already dangerous; the others are warnings.
 _ERRORS: Final = frozenset({Issue.UNCLAIMED})
-# Issues that a successor solves: its own issue takes their place.
-_SOLVED_BY_REPLACED: Final = frozenset(
-    {Issue.NOT_LISTED, Issue.NOT_REACHED, Issue.ADDRESS_FAILS}
-)
 
 
 @callback
@@ -99,6 +97,9 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
             verdict = judge(coordinator)
             if verdict is None:
                 continue
+            if verdict == "withheld":
+                async_withhold([issue])
+                continue
             if not verdict:
                 ir.async_delete_issue(hass, DOMAIN, issue_id)
                 continue
@@ -117,11 +118,9 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
                 learn_more_url=_LEARN_MORE,
                 data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
             )
-            if issue is Issue.REPLACED:
-                async_hide(_SOLVED_BY_REPLACED)
 
     @callback
-    def async_hide(issues: Iterable[Issue]) -> None:
+    def async_withhold(issues: Iterable[Issue]) -> None:
         registry = ir.async_get(hass)
         for issue in issues:
             found = registry.async_get_issue(DOMAIN, f"{issue}_{subentry_id}")
@@ -132,7 +131,7 @@ def _async_watch[CoordinatorT: SubentryCoordinator[Any]](
     async_update()
     coordinator.async_on_shutdown(coordinator.async_add_listener(async_update))
     coordinator.async_on_shutdown(account.async_add_listener(async_update))
-    coordinator.async_on_shutdown(partial(async_hide, judges))
+    coordinator.async_on_shutdown(partial(async_withhold, judges))
 
 
 @callback
@@ -149,14 +148,18 @@ def async_successor(server: ServerCoordinator) -> ListedServer | None:
     return None if server.is_reached else _candidate(server)
 
 
-def _candidate(server: ServerCoordinator) -> ListedServer | None:
+def _candidate(
+    server: ServerCoordinator, *, may_be_away: bool = False
+) -> ListedServer | None:
     """Return the server that has a server's place according to plex.tv, or None."""
     subentries = server.config_entry.subentries.values()
-    return find_successor(server.access, {one.unique_id for one in subentries})
+    found = find_successor(server.access, {one.unique_id for one in subentries})
+    is_away = found is not None and found.presence is False
+    return None if is_away and not may_be_away else found
 
 
 # Each judge returns whether the issue exists, or None if unknown: the issue then does not
-# change, and an ignored one remains ignored.
+# change, and an ignored one remains ignored, as one that is withheld does.
 
 
 def _is_unclaimed(server: ServerCoordinator) -> bool | None:
@@ -170,21 +173,23 @@ def _is_unclaimed(server: ServerCoordinator) -> bool | None:
     return server.access.is_unclaimed and may_be_own
 
 
-def _is_replaced(server: ServerCoordinator) -> bool | None:
-    """Return whether another server took the server's place."""
+def _is_replaced(server: ServerCoordinator) -> Verdict:
+    """Return whether another server took the server's place, withheld if that is away."""
     if server.is_reached:
         return False
     if not server.is_polled or not server.account.servers.is_known:
         return None
-    return async_successor(server) is not None
+    if async_successor(server) is not None:
+        return True
+    return "withheld" if _candidate(server, may_be_away=True) is not None else False
 
 
 def _unless_replaced(judge: ServerJudge) -> ServerJudge:
     """Return a judge of an issue that a successor solves."""
 
-    def _judge(server: ServerCoordinator) -> bool | None:
-        if _is_replaced(server):
-            return None
+    def _judge(server: ServerCoordinator) -> Verdict:
+        if _is_replaced(server) is True:
+            return "withheld"
         # The next poll tells whether the server still has its place.
         if server.is_reached and _candidate(server) is not None:
             return None
@@ -236,10 +241,10 @@ def _is_exposed(server: ServerCoordinator) -> bool | None:
     return server.data.is_exposed if is_known else None
 
 
-def _is_lost(server: ServerCoordinator) -> bool | None:
+def _is_lost(server: ServerCoordinator) -> Verdict:
     """Return whether the server is not reached directly, None if that is not known."""
-    if _is_replaced(server):
-        return None
+    if _is_replaced(server) is True:
+        return "withheld"
     reachability = server.reachability
     if (
         reachability.reach is not Reach.DIRECT

@@ -421,6 +421,24 @@ async def test_friends_server_at_the_same_private_address(
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_ignored_while_the_successor_is_away(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An ignored issue stays ignored when the new server is away for a while."""
+    new = await set_up_anew(harness, freezer)
+    issue_id = f"{KEY}_{subentry_of(entry, harness.server).subentry_id}"
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    await new.stop()
+    for presence in (False, True):
+        new.presence = presence
+        await account_coordinator(entry).servers.renew(now=True)
+        for _ in range(4):
+            await harness.wait(freezer, POLL)
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def test_ignored_before(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:

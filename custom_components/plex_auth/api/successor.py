@@ -18,7 +18,7 @@ def find_successor(
 
     It is owned, answers instead of the old one or has a listed address of it, and is not
     among the machine identifiers that are already `added`. plex.tv no longer lists the old
-    one, or says that it is away.
+    one, or says that it is away. It may say so of the new one, if there is no other.
 
     The addresses of a shared server prove nothing, because another network has the same
     private ones: only what answers at a typed address counts.
@@ -36,7 +36,6 @@ def find_successor(
         server
         for server in target.servers
         if server.owned
-        and server.presence is not False
         and server.machine_identifier not in added
         and (
             server.machine_identifier in answering
@@ -46,6 +45,7 @@ def find_successor(
     return max(
         candidates,
         key=lambda server: (
+            server.presence is not False,
             server.machine_identifier in answering,
             server.last_seen_at or _NEVER,
         ),
