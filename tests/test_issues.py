@@ -271,6 +271,23 @@ async def test_not_reached_while_plex_tv_is_away(
 
 
 @pytest.mark.usefixtures("plex_direct")
+async def test_ignored_while_the_server_is_away(
+    harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
+) -> None:
+    """A server that is off for a night is not reached afterwards either."""
+    server = await harness.add_hidden_server()
+    dns.plex_direct = False
+    entry = await harness.add(server.owner, server)
+    await harness.lose(freezer)
+    ignore(harness.hass)
+    for presence in (False, True):
+        server.presence = presence
+        await account_coordinator(entry).servers.renew(now=True)
+        await harness.wait(freezer, SERVER_POLL)
+    assert issues(harness.hass, entry, server) == ["server_not_reached"]
+    assert is_ignored(harness.hass)
+
+
 async def test_ignored_over_outages_of_plex_tv(
     harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:

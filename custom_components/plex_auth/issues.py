@@ -251,7 +251,10 @@ def _is_lost(server: ServerCoordinator) -> Verdict:
         and not server.account.last_update_success
     ):
         return None
-    return reachability.is_lost(server.access.target)
+    is_lost = reachability.is_lost(server.access.target)
+    # plex.tv says that it is away, perhaps only for a night.
+    is_away = is_lost is False and reachability.reach is not Reach.DIRECT
+    return "withheld" if is_away else is_lost
 
 
 def _is_home_user_rejected(user: HomeUserCoordinator) -> bool | None:
