@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
+from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -32,7 +33,8 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util.yaml import parse_yaml
 
-from .plex_simulator import Account, Fault, MediaServer, PlexSimulator
+from .plex_simulator import Account, AccountToken, Fault, MediaServer, PlexSimulator
+from .plex_simulator.faults import Exchange
 
 
 @contextmanager
@@ -135,6 +137,16 @@ def refuse_tokens(server: MediaServer) -> None:
     """Let a server refuse all tokens, until its faults are cleared."""
     for endpoint in ("security_token", "root"):
         server.faults.set(endpoint, Fault.status(401))
+
+
+def signed_out_meanwhile(account: Account, device: AccountToken) -> Fault:
+    """Return a fault that ends a device before plex.tv does what it is asked for."""
+
+    async def play(exchange: Exchange) -> web.StreamResponse:
+        account.revoke_token(device.client_identifier)
+        return await exchange.respond()
+
+    return Fault("signed out meanwhile", play)
 
 
 def make_entry(

@@ -26,7 +26,7 @@ from homeassistant.core import Context, CoreState, Event, EventStateChangedData
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 
 from .harness import Harness
-from .helpers import async_arrival, make_entry
+from .helpers import async_arrival, make_entry, signed_out_meanwhile
 from .plex_simulator import Client, Fault
 
 EVENT = "event.authorized_device"
@@ -509,8 +509,8 @@ async def test_device_that_was_removed_meanwhile(
 ) -> None:
     """A device that somebody else removes at that moment is told to be gone."""
     device = harness.anna.add_device(PHONE)
-    for endpoint in ("device_remove", "device_remove_v2"):
-        harness.simulator.faults.set(endpoint, Fault.plex_error(1002, 404))
+    gone = signed_out_meanwhile(harness.anna, device)
+    harness.simulator.faults.set("device_remove", gone)
     failure = await harness.failure("remove_device", id=device.device_id)
     assert failure.translation_key == "device_not_found"
 

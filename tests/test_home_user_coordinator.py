@@ -206,6 +206,30 @@ async def test_pause_that_plex_tv_wants(
     assert harness.state("binary_sensor.sign_in", child) == "off"
 
 
+async def test_pause_of_the_account(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    entry: MockConfigEntry,
+    child: Account,
+) -> None:
+    """A poll that is due within a pause of the account waits for its end."""
+    limited = Fault.plex_error(1003, retry_after=3500)
+    harness.simulator.faults.set("user", limited, times=1)
+    await harness.wait(freezer, ACCOUNT_POLL)
+    assert account_coordinator(entry).is_paused
+    harness.simulator.requests.clear()
+    await harness.wait(freezer, ACCOUNT_POLL)
+    assert not polls(harness, child)
+    assert harness.state("binary_sensor.sign_in", child) == "unavailable"
+    await account_coordinator(entry).async_poll()
+    assert not polls(harness, child)
+    await harness.wait(freezer, timedelta(minutes=29))
+    assert len(polls(harness, child)) == 1
+    assert harness.state("binary_sensor.sign_in", child) == "off"
+    await harness.wait(freezer, ACCOUNT_POLL)
+    assert len(polls(harness, child)) == 1
+
+
 async def test_new_token_during_a_poll(
     harness: Harness,
     entry: MockConfigEntry,

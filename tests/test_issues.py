@@ -290,7 +290,6 @@ async def test_ignored_over_a_night(
     assert not ir.async_get(harness.hass).issues
 
 
-@pytest.mark.usefixtures("plex_direct")
 async def test_ignored_over_outages_of_plex_tv(
     harness: Harness, dns: Dns, freezer: FrozenDateTimeFactory
 ) -> None:

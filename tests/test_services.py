@@ -35,7 +35,14 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from .harness import Harness
-from .helpers import device_of, fields_of_action, server_data, source_of, subentry_of
+from .helpers import (
+    device_of,
+    fields_of_action,
+    home_user_data,
+    server_data,
+    source_of,
+    subentry_of,
+)
 from .plex_simulator import Fault, MediaServer, Way
 from .plex_simulator.library import Item, Kind
 from .plex_simulator.worlds import PODCASTS, async_fixed_world
@@ -1020,6 +1027,22 @@ async def test_home_user_of_a_call(
     await harness.hass.config_entries.async_unload(entry.entry_id)
     failure = await harness.failure(action, home_user=user)
     assert failure.translation_key == "account_not_ready"
+
+
+@pytest.mark.parametrize("names_server", [False, True])
+async def test_home_user_of_an_account_without_servers(
+    harness: Harness, names_server: bool
+) -> None:
+    """The servers of another account, which is ready, are not the user's."""
+    child = harness.world.home.child
+    await harness.add(harness.anna, home_user_data(child))
+    await harness.add(harness.ben, harness.server)
+    page = page_of(harness.world.film, harness.server)
+    path = {"path": page} if names_server else {}
+    user = harness.home_user_device(child)
+    failure = await harness.failure("get_transient_token", home_user=user, **path)
+    assert failure.translation_key == "home_user_of_other_account"
+    assert failure.translation_placeholders == {"home_user": "Lina", "account": "Anna"}
 
 
 async def test_home_user_is_no_server(harness: Harness, entry: MockConfigEntry) -> None:

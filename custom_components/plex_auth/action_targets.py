@@ -200,18 +200,25 @@ def _only_server(
         if machine_identifier in (None, server.machine_identifier)
     ]
     if not servers:
-        raise _no_server(hass, machine_identifier)
+        raise _no_server(hass, machine_identifier, user)
     if len(servers) != 1:
         raise invalid("choose_server")
     return servers[0]
 
 
 def _no_server(
-    hass: HomeAssistant, machine_identifier: str | None
+    hass: HomeAssistant,
+    machine_identifier: str | None,
+    user: HomeUserCoordinator | None,
 ) -> ServiceValidationError:
-    """Return the error for a missing server: not added, or account not loaded."""
+    """Return the error for a missing server: not added, or account not loaded.
+
+    Raises it if the server belongs to another account than the Home user, if given.
+    """
     for entry in hass.config_entries.async_entries(DOMAIN):
         for subentry in entry.get_subentries_of_type(SUBENTRY_TYPE_SERVER):
             if machine_identifier in (None, subentry.unique_id):
+                if user is not None:
+                    _require_account(user, entry.entry_id)
                 return _not_loaded(entry)
     return invalid("no_server" if machine_identifier is None else "server_not_added")

@@ -372,6 +372,21 @@ class AccountCoordinator(SharedPollCoordinator[AccountData]):
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
+async def async_ask_as_account[AnswerT](
+    account: AccountCoordinator, request: Awaitable[AnswerT]
+) -> AnswerT:
+    """Return the answer to a request with an account's token. Raises PlexError.
+
+    After a rejection, the account is verified, and then asks to sign in.
+    """
+    try:
+        return await account.async_ask(request)
+    except TokenRejectedError:
+        with suppress(PlexError):
+            await account.async_verify()
+        raise
+
+
 @callback
 def _async_follow_name(
     hass: HomeAssistant, entry: ConfigEntry[Any], account: Account

@@ -16,12 +16,12 @@ from .api.errors import (
     NotFoundError,
     NotPermittedError,
     PlexError,
-    TokenRejectedError,
     TooLargeError,
+    UnavailableError,
 )
 from .clients import async_create_plex_tv
 from .const import CONF_CLIENT_IDENTIFIER, LOGGER
-from .coordinator import AccountCoordinator, SharedPollCoordinator
+from .coordinator import AccountCoordinator, SharedPollCoordinator, async_ask_as_account
 from .messages import invalid
 
 DEVICES_INTERVAL: Final = timedelta(hours=1)
@@ -176,24 +176,34 @@ class DevicesCoordinator(SharedPollCoordinator[dict[int, Device] | None]):
             await self._account.async_verify()
 
     async def _async_fetch(self) -> dict[int, Device]:
-        """Fetch the devices and fire events; after a rejection, verify the account."""
-        try:
-            listed = await self._account.async_ask(
-                self._plex.devices(self.config_entry.data[CONF_TOKEN])
-            )
-        except TokenRejectedError:
-            with suppress(PlexError):
-                await self._account.async_verify()
-            raise
+        """Fetch the devices and fire events. Raises PlexError."""
+        devices = await self._async_listed()
         self.failure = None
         self.update_interval = DEVICES_INTERVAL
-        devices = {device.id: device for device in listed}
         await self._async_fire_events(devices)
         return devices
 
+    async def _async_listed(self) -> dict[int, Device]:
+        """Return the devices that plex.tv lists now, by ID. Raises PlexError."""
+        token = self.config_entry.data[CONF_TOKEN]
+        listed = await async_ask_as_account(self._account, self._plex.devices(token))
+        return {device.id: device for device in listed}
+
     async def _async_remove(self, device_id: int) -> None:
-        """Remove a device at plex.tv. Raises PlexError."""
-        await self._plex.remove_device(self.config_entry.data[CONF_TOKEN], device_id)
+        """Remove a device at plex.tv. Raises PlexError.
+
+        Raises NotFoundError only if plex.tv no longer lists the device: a call that
+        plex.tv or a proxy does not know is a 404 too (plex-api.md §16.2).
+        """
+        token = self.config_entry.data[CONF_TOKEN]
+        try:
+            await async_ask_as_account(
+                self._account, self._plex.remove_device(token, device_id)
+            )
+        except NotFoundError as err:
+            if device_id in await self._async_listed():
+                raise UnavailableError(status=err.status) from err
+            raise
 
     async def _async_fire_events(self, devices: dict[int, Device]) -> None:
         """Fire one event per change; on shutdown the rest wait for the next start."""

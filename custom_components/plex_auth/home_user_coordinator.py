@@ -21,6 +21,9 @@ from .server_coordinator import ServerCoordinator
 
 HOME_USER_INTERVAL: Final = timedelta(hours=1)
 
+# A poll may come a second early.
+_AFTER_PAUSE: Final = timedelta(seconds=2)
+
 type Servers = dict[str, ListedServer]
 
 
@@ -115,9 +118,17 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
 
     @override
     async def _async_update_data(self) -> Servers | None:
-        """Fetch the user's servers, and store their tokens."""
+        """Fetch the user's servers, and store their tokens.
+
+        While plex.tv wants to be left alone by the account, the user waits, too.
+        """
         token = self.subentry.data[CONF_TOKEN]
+        account = self.account
+        self.update_interval = HOME_USER_INTERVAL
         try:
+            if self.is_paused and account.failure and not account.token_rejected:
+                self.update_interval = account.pause.remaining + _AFTER_PAUSE
+                raise account.failure.again()
             listed = await self.account.async_ask(self._plex.servers(token))
         except PlexError as err:
             if token != self.subentry.data[CONF_TOKEN]:

@@ -238,6 +238,8 @@ def _is_exposed(server: ServerCoordinator) -> bool | None:
 
 def _is_lost(server: ServerCoordinator) -> bool | None:
     """Return whether the server is not reached directly, None if that is not known."""
+    if _is_replaced(server):
+        return False
     reachability = server.reachability
     if (
         reachability.reach is not Reach.DIRECT

@@ -237,7 +237,9 @@ async def _access_as(
     Raises ServiceValidationError if plex.tv does not list the server for the user.
     """
     if not user.is_known:
-        await user.async_renew()
+        # Its failure is that of plex.tv, not of the server.
+        async with action_errors(user.config_entry.title), _home_user_errors(user):
+            await user.async_renew()
     if server.machine_identifier not in user.tokens:
         raise invalid(
             "home_user_without_server",
@@ -253,7 +255,8 @@ async def _home_user_errors(user: HomeUserCoordinator | None) -> AsyncIterator[N
     try:
         yield
     except TokenRejectedError as err:
-        if user is None:
+        # Until the account is signed in again, there is no repair for its users.
+        if user is None or user.account.needs_sign_in:
             raise
         raise HomeAssistantError(
             translation_domain=DOMAIN,

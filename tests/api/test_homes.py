@@ -67,6 +67,13 @@ def only(**fields: Json) -> HomeUser:
     return user
 
 
+def test_no_user_can_be_read() -> None:
+    """A list of which nothing can be read is no Home that nobody is in."""
+    unread = {key: value for key, value in ENTRY.items() if key != "uuid"}
+    with pytest.raises(errors.UnexpectedAnswerError):
+        HomeUser.parse_users({"users": [unread]})
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -393,6 +393,29 @@ async def test_rejected_user(
     assert "home_user" not in found
 
 
+async def test_rejected_user_of_a_rejected_account(
+    harness: Harness,
+    freezer: FrozenDateTimeFactory,
+    family: MockConfigEntry,
+    child: Account,
+) -> None:
+    """The account has to sign in first, so no action sends anyone to the repair."""
+    harness.anna.revoke_tokens()
+    child.revoke_tokens()
+    harness.server.rotate_access_tokens()
+    await harness.wait(freezer, HOUR)
+    assert not [one for one in ir.async_get(harness.hass).issues if DOMAIN in one]
+    data = target(harness, family, harness.server)
+    for action, fields in (
+        ("get_transient_token", data),
+        ("get_servers", {"home_user": data["home_user"]}),
+    ):
+        failure = await harness.failure(action, **fields)
+        assert failure.translation_key == "invalid_token"
+        assert failure.translation_placeholders is not None
+        assert failure.translation_placeholders["account"] == "Anna"
+
+
 async def test_rejected_account_leaves_the_user(
     harness: Harness,
     freezer: FrozenDateTimeFactory,
@@ -479,6 +502,7 @@ async def test_restart_before_the_servers_were_listed(
     harness.simulator.requests.clear()
     failure = await harness.failure("get_transient_token", **data)
     assert failure.translation_key == "unavailable"
+    assert failure.translation_placeholders == {"account": "Anna", "name": "plex.tv"}
     assert not tokens_sent(harness, harness.server)
     harness.simulator.faults.clear()
     found = await harness.call("get_transient_token", **data)

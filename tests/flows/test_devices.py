@@ -17,7 +17,13 @@ from homeassistant.core import Event, EventStateChangedData
 from tests.conftest import Dns
 from tests.fault_catalogue import PLEX_TV_CAUSES
 from tests.harness import Harness
-from tests.helpers import async_arrival, async_set_up, make_entry
+from tests.helpers import (
+    account_coordinator,
+    async_arrival,
+    async_set_up,
+    make_entry,
+    signed_out_meanwhile,
+)
 from tests.plex_simulator import AccountToken, Client, Fault
 from tests.plex_simulator.faults import Exchange
 from tests.walks import ways
@@ -289,11 +295,72 @@ async def test_signed_out_elsewhere(harness: Harness, entry: MockConfigEntry) ->
     devices = [harness.anna.add_device(Client(name=name)) for name in "ABC"]
     dialog = await async_open(harness, entry)
     harness.anna.revoke_token(devices[0].client_identifier)
-    for endpoint in ("device_remove", "device_remove_v2"):
-        harness.simulator.faults.set(endpoint, Fault.plex_error(1002, 404), times=1)
+    gone = signed_out_meanwhile(harness.anna, devices[1])
+    harness.simulator.faults.set("device_remove", gone, times=1)
     await dialog.walk(ways.sign_out_devices(one.device_id for one in devices))
     assert said(dialog).startswith("Signed out of Anna: A; B; C.")
     assert not is_signed_in(harness, devices[2])
+
+
+async def test_proxy_that_knows_no_removal(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """A 404 about a device that plex.tv still lists has signed nothing out."""
+    device = harness.anna.add_device(KITCHEN)
+    dialog = await async_open(harness, entry)
+    for endpoint in ("device_remove", "device_remove_v2"):
+        harness.simulator.faults.set(endpoint, Fault.html(404))
+    selected: ways.Typed = {Field.DEVICES: [str(device.device_id)]}
+    await dialog.submit(selected)
+    assert dialog.errors == {"base": "unavailable"}
+    assert dialog.shown == selected
+    failure = await harness.failure("remove_device", id=device.device_id)
+    assert failure.translation_key == "unavailable"
+    event = harness.entity("event.authorized_device").attributes
+    assert event["event_type"] != "removed"
+
+
+async def test_removal_that_plex_tv_delays(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """A pause that plex.tv wants after a removal is respected."""
+    device = harness.anna.add_device(KITCHEN)
+    limited = Fault.plex_error(1003, retry_after=3000)
+    harness.simulator.faults.set("device_remove", limited)
+    await harness.failure("remove_device", id=device.device_id)
+    assert account_coordinator(entry).is_paused
+
+
+async def test_removal_with_a_rejected_token(
+    harness: Harness, entry: MockConfigEntry
+) -> None:
+    """A rejection that a removal meets asks to sign in at once."""
+    device = harness.anna.add_device(KITCHEN)
+    dialog = await async_open(harness, entry)
+
+    async def reject(exchange: Exchange) -> web.StreamResponse:
+        harness.anna.revoke_tokens()
+        return await exchange.respond()
+
+    harness.simulator.faults.set("device_remove", Fault("rejection", reject))
+    await dialog.submit({Field.DEVICES: [str(device.device_id)]})
+    assert dialog.errors == {"base": "invalid_token"}
+    await harness.settle()
+    assert harness.reauth_flows(entry) == 1
+
+
+async def test_reloaded_meanwhile(harness: Harness, entry: MockConfigEntry) -> None:
+    """What is not known after a reload does not count as signed out."""
+    device = harness.anna.add_device(KITCHEN)
+    dialog = await async_open(harness, entry)
+    harness.simulator.faults.set("devices", Fault.status(503))
+    await harness.reload(entry)
+    await dialog.submit({Field.DEVICES: [str(device.device_id)]})
+    assert dialog.errors == {"base": "unavailable"}
+    harness.simulator.faults.clear()
+    await dialog.submit()
+    assert list(options(dialog)) == [str(device.device_id)]
+    assert is_signed_in(harness, device)
 
 
 async def test_server_meanwhile(harness: Harness, entry: MockConfigEntry) -> None:

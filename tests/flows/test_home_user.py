@@ -104,6 +104,19 @@ async def test_who_is_offered(
     assert offered(await open_to_add(harness, entry)) == ["Lina", "Ida"]
 
 
+async def test_users_of_one_name(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """Users of the same name can be told apart."""
+    home.managed.title = home.child.title
+    dialog = await open_to_add(harness, entry)
+    assert offered(dialog) == [
+        f"Lina [{home.managed.id}]",
+        f"Lina [{home.child.id}]",
+        "Ida",
+    ]
+
+
 async def test_another_member_can_add_the_admin(
     harness: Harness, home: HomeWorld
 ) -> None:
@@ -240,6 +253,20 @@ async def test_user_whom_no_call_knows(
     harness.simulator.faults.clear()
     await dialog.submit({"home_user": home.managed.uuid})
     assert dialog.type is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_no_call_knows_one_who_left(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld, status: int
+) -> None:
+    """However plex.tv says that it does not know the user, the list is read again."""
+    dialog = await open_to_add(harness, entry)
+    harness.simulator.homes.remove_member(home.managed)
+    for endpoint in ("home_switch", "home_switch_v1"):
+        harness.simulator.faults.set(endpoint, Fault.status(status))
+    await dialog.submit({"home_user": home.managed.uuid})
+    assert not dialog.errors
+    assert offered(dialog) == ["Lina", "Ida"]
 
 
 async def test_opened_again(
@@ -549,6 +576,20 @@ async def test_removed_before_switching_again(
     await dialog.submit({"pin": CHILD_PIN})
     assert dialog.result["reason"] == "home_user_removed"
     assert not harness.simulator.requests
+
+
+async def test_removed_before_the_list_was_read(
+    harness: Harness, entry: MockConfigEntry, home: HomeWorld
+) -> None:
+    """A user who is removed is named, although plex.tv has not listed the user."""
+    await harness.add_home_user(entry, home.child)
+    harness.simulator.faults.set("home_users", Fault.status(503))
+    dialog = await open_to_switch(harness, entry, home.child)
+    assert dialog.errors == {"base": "unavailable"}
+    await harness.remove(entry, home.child)
+    await dialog.submit()
+    assert dialog.result["reason"] == "home_user_removed"
+    assert dialog.result["description_placeholders"]["home_user"] == "Lina"
 
 
 @pytest.mark.parametrize("step", [Step.USER, Step.PIN, Step.RECONFIGURE])

@@ -136,6 +136,23 @@ async def test_take_the_successor(
     assert await harness.transient_token(new)
 
 
+async def test_both_are_watched(
+    harness: Harness, freezer: FrozenDateTimeFactory, open_repair: OpenRepair
+) -> None:
+    """A server that watches the old one and the new one watches the new one once."""
+    old, watcher = harness.server, harness.world.basement
+    watching = server_data(watcher, harness.anna, sources=[source_of(old)])
+    entry = await harness.add(harness.anna, old, watching)
+    new = await set_up_anew(harness, freezer)
+    sources = [source_of(old), source_of(new)]
+    harness.change_server(entry, watcher, sources=sources)
+    await harness.settle()
+    dialog = await open_repair(entry, old, KEY)
+    await dialog.submit()
+    await harness.settle()
+    assert subentry_of(entry, watcher).data[CONF_SOURCES] == [source_of(new)]
+
+
 async def test_listed_before_it_is_polled(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
@@ -231,6 +248,21 @@ async def test_title_of_the_user(
     await harness.settle()
     assert subentry.title == "Films"
     assert subentry.data[CONF_LAST_KNOWN]["name"] == "Parlor"
+
+
+async def test_after_a_loss_while_the_account_fails(
+    harness: Harness, freezer: FrozenDateTimeFactory
+) -> None:
+    """The repair takes the place of the loss, whatever plex.tv says of the account."""
+    server = await harness.add_hidden_server()
+    await harness.add(server.owner, server)
+    await harness.lose(freezer)
+    assert issue_keys(harness) == {"server_not_reached"}
+    await harness.simulator.set_up_anew(server)
+    harness.simulator.faults.set("user", Fault.status(503))
+    for _ in range(8):
+        await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {KEY}
 
 
 @pytest.fixture
@@ -389,6 +421,51 @@ async def test_friends_server_at_the_same_private_address(
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_ignored_while_the_successor_is_away(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An ignored issue stays ignored when the new server is away for a while."""
+    new = await set_up_anew(harness, freezer)
+    issue_id = f"{KEY}_{subentry_of(entry, harness.server).subentry_id}"
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    await new.stop()
+    for presence in (False, True):
+        new.presence = presence
+        await account_coordinator(entry).servers.renew(now=True)
+        for _ in range(4):
+            await harness.wait(freezer, POLL)
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
+async def test_ignored_before(
+    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
+) -> None:
+    """An issue that was ignored before stays so if the new server is another one."""
+    old = harness.server
+    subentry_id = subentry_of(entry, old).subentry_id
+    issue_id = f"server_not_listed_{subentry_id}"
+    await old.stop()
+    harness.simulator.faults.set("resources", Fault.body("[]"))
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {"server_not_listed"}
+    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
+    harness.simulator.faults.clear()
+    new = await harness.simulator.set_up_anew(old, "Parlor", stays_listed=False)
+    await account_coordinator(entry).servers.renew(now=True)
+    await harness.wait(freezer, POLL)
+    assert KEY in issue_keys(harness)
+    harness.add_server(entry, new)
+    await harness.settle()
+    await harness.wait(freezer, POLL)
+    assert issue_keys(harness) == {"server_not_listed"}
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def test_ignored(
     harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
 ) -> None:
@@ -407,40 +484,3 @@ async def test_ignored(
     assert issue is not None
     assert issue.dismissed_version is not None
     assert issue_keys(harness) == {KEY}
-
-
-async def test_ignored_while_the_new_server_is_off(
-    harness: Harness, freezer: FrozenDateTimeFactory, entry: MockConfigEntry
-) -> None:
-    """An ignored issue stays ignored when the new server is off for a night."""
-    new = await set_up_anew(harness, freezer)
-    issue_id = f"{KEY}_{subentry_of(entry, harness.server).subentry_id}"
-    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
-    await new.stop()
-    for _ in range(15):
-        await harness.wait(freezer, POLL)
-    await new.start()
-    for _ in range(15):
-        await harness.wait(freezer, POLL)
-    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
-    assert issue is not None
-    assert issue.active
-    assert issue.dismissed_version is not None
-
-
-@pytest.mark.usefixtures("plex_direct")
-async def test_ignored_before_it_is_replaced(
-    harness: Harness, freezer: FrozenDateTimeFactory
-) -> None:
-    """An ignored issue stays ignored while another one takes its place."""
-    old = harness.server
-    data = server_data(old, harness.anna, url="http://127.0.0.1:1", verify_ssl=True)
-    entry = await harness.add(harness.anna, data)
-    await harness.wait(freezer, POLL)
-    issue_id = f"server_address_fails_{subentry_of(entry, old).subentry_id}"
-    ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
-    await set_up_anew(harness, freezer)
-    assert KEY in issue_keys(harness)
-    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
-    assert issue is not None
-    assert issue.dismissed_version is not None

@@ -36,6 +36,10 @@ class Fields:
         """Initialize with an object; other data counts as an empty one."""
         self._data: Mapping[str, Json] = data if isinstance(data, dict) else {}
 
+    def __bool__(self) -> bool:
+        """Return whether there is any field."""
+        return bool(self._data)
+
     def text(self, key: str) -> str | None:
         """Return a text, or None if it is empty or has over 1,024 characters."""
         value = self._data.get(key)

@@ -37,10 +37,14 @@ class HomeUser:
         """Parse the list of users, JSON or XML; at most 128 of them.
 
         Skips users without `id` or `uuid`. Raises UnexpectedAnswerError if the data is
-        not a Home.
+        not a Home, or if none of its users is left.
         """
-        users = filter(None, map(cls._parse, _entries(data)))
-        return tuple(islice(users, _MAX_USERS))
+        entries = list(filter(None, _entries(data)))
+        users = filter(None, map(cls._parse, entries))
+        found = tuple(islice(users, _MAX_USERS))
+        if entries and not found:
+            raise UnexpectedAnswerError
+        return found
 
     @classmethod
     def _parse(cls, fields: Fields) -> Self | None:

@@ -45,15 +45,16 @@ class DevicesOptionsFlow(OptionsFlow):
             if isinstance(err, NotPermittedError) and not selected:
                 return self._abort("devices_not_permitted")
             error = err
-        listed = devices.data or {}
-        self._signed_out |= {
-            one: self._offered[one] for one in selected if one not in listed
-        }
-        self._offered = {
-            device.id: device
-            for device in newest_first(listed.values())
-            if devices.is_removable(device)
-        }
+        # After a reload, nothing is known until plex.tv lists the devices.
+        if (listed := devices.data) is not None:
+            self._signed_out |= {
+                one: self._offered[one] for one in selected if one not in listed
+            }
+            self._offered = {
+                device.id: device
+                for device in newest_first(listed.values())
+                if devices.is_removable(device)
+            }
         if error is None and self._signed_out:
             return self._abort("devices_signed_out")
         if error is None and not self._offered:

@@ -159,7 +159,8 @@ def server_schema(servers: Iterable[ListedServer], away_label: str) -> vol.Schem
 
 def home_user_schema(users: Iterable[HomeUser]) -> vol.Schema:
     """Return the form that selects a user of the Plex Home."""
-    options = [SelectOptionDict(value=user.uuid, label=user.title) for user in users]
+    labels = _distinct((user.uuid, str(user.id), user.title) for user in users)
+    options = [SelectOptionDict(value=uuid, label=label) for uuid, label in labels]
     selector = SelectSelector(
         SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
     )

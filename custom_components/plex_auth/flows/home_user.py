@@ -1,26 +1,28 @@
 """Subentry flow of Home users: add one, or switch to one again."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from homeassistant.config_entries import (
-    SOURCE_RECONFIGURE,
-    ConfigSubentry,
-    SubentryFlowResult,
-)
+from homeassistant.config_entries import ConfigSubentry, SubentryFlowResult
 from homeassistant.const import CONF_PIN, CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 
 from .. import names
-from ..api.errors import NotFoundError, PinWrongError, PlexError, TokenRejectedError
+from ..api.errors import (
+    BadRequestError,
+    NotFoundError,
+    PinWrongError,
+    PlexError,
+    TokenRejectedError,
+)
 from ..api.homes import HomeUser
 from ..clients import async_create_plex_tv
 from ..const import CONF_HOME_USER, SUBENTRY_TYPE_HOME_USER
-from ..coordinator import AccountCoordinator
+from ..coordinator import AccountCoordinator, async_ask_as_account
 from ..messages import plex_tv_error_key
 from . import forms
 from .subentry import SubentryDialog
@@ -36,7 +38,7 @@ async def async_home_users(
     """Return the users of an account's Plex Home. Raises PlexError."""
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
-    return await _async_ask(account, plex.home_users(data[CONF_TOKEN]))
+    return await async_ask_as_account(account, plex.home_users(data[CONF_TOKEN]))
 
 
 class HomeUserGoneError(PlexError):
@@ -83,27 +85,15 @@ async def async_switch(
     data = account.config_entry.data
     plex = async_create_plex_tv(hass, data)
     try:
-        token = await _async_ask(
+        token = await async_ask_as_account(
             account, plex.switch_home_user(data[CONF_TOKEN], user, pin and pin.strip())
         )
-    except NotFoundError:
+    except BadRequestError, NotFoundError:
         await async_home_user(hass, account, user.uuid)
         raise
     with suppress(PlexError):
         await account.async_verify()
     return Switched(token, account.needs_sign_in)
-
-
-async def _async_ask[AnswerT](
-    account: AccountCoordinator, request: Awaitable[AnswerT]
-) -> AnswerT:
-    """Return the answer of plex.tv; after a rejection, let the account ask to sign in."""
-    try:
-        return await account.async_ask(request)
-    except TokenRejectedError:
-        with suppress(PlexError):
-            await account.async_verify()
-        raise
 
 
 class HomeUserSubentryFlow(SubentryDialog):
@@ -114,6 +104,8 @@ class HomeUserSubentryFlow(SubentryDialog):
 
     _users: dict[str, HomeUser] = {}
     _user: HomeUser | None = None
+    _title = ""
+    """The title of the subentry to switch to again."""
     _hints = ""
 
     async def async_step_user(
@@ -160,6 +152,7 @@ class HomeUserSubentryFlow(SubentryDialog):
     ) -> SubentryFlowResult:
         """Switch to the Home user again."""
         account, subentry = self._account, self._subentry
+        self._title = subentry.title
         errors: FormErrors = {}
         try:
             if self._user is None:
@@ -276,10 +269,7 @@ class HomeUserSubentryFlow(SubentryDialog):
     @property
     def _placeholders(self) -> dict[str, str]:
         """Return the names in the texts."""
-        user = self._user.title if self._user is not None else ""
-        if self.source == SOURCE_RECONFIGURE:
-            subentry = self._entry.subentries.get(self._reconfigure_subentry_id)
-            user = subentry.title if subentry is not None else user
+        user = self._title or (self._user.title if self._user is not None else "")
         return names.placeholders(account=self._entry.title, home_user=user)
 
     @property

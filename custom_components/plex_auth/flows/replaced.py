@@ -101,8 +101,10 @@ def _async_replace(
             server_source(current) if source == server_source(former) else source
             for source in other.data.get(CONF_SOURCES, ())
         ]
+        # It may watch both.
+        once = list(dict.fromkeys(sources))
         hass.config_entries.async_update_subentry(
-            entry, other, data={**other.data, CONF_SOURCES: sources}
+            entry, other, data={**other.data, CONF_SOURCES: once}
         )
 
 
