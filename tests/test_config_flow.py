@@ -1138,14 +1138,14 @@ async def test_link_dialog_opened_again(people: People, source: str) -> None:
 
 
 async def test_page_that_looks_only_at_the_end(people: People) -> None:
-    """A page that does not look when it begins to listen is noticed as well."""
+    """A page that does not look when it begins to listen is noticed, if it goes soon.
+
+    That of Home Assistant 2026.10 is such a page.
+    """
     await people.add(SOURCE_REAUTH)
-    dialog = await async_open(people)
-    await dialog.choose("link")
+    dialog = await async_open_link(people, seconds=60)
     leave = async_listen(people)
-    looks = len(people.simulator.requests_to("pins_check"))
-    while len(people.simulator.requests_to("pins_check")) < looks + 3:
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
     leave()
     await dialog.look()
     assert dialog.step == "reauth_confirm"
