@@ -1194,6 +1194,21 @@ async def test_new_account_confirmed_at_the_menu(people: People) -> None:
     assert not people.signed_out
 
 
+async def test_asked_twice_for_the_end(people: People, world: DemoWorld) -> None:
+    """An entry that is being created when somebody asks again is created once."""
+    people.account = world.without_servers
+    dialog = await async_choose(people, "link")
+    await async_claim(people)
+    flow_id = dialog.result["flow_id"]
+    asked = [dialog.manager.async_configure(flow_id) for _ in range(2)]
+    ended, again = await asyncio.gather(*asked, return_exceptions=True)
+    assert not isinstance(ended, BaseException)
+    assert ended["type"] is FlowResultType.CREATE_ENTRY
+    assert isinstance(again, UnknownFlow)
+    assert len(people.hass.config_entries.async_entries(DOMAIN)) == 1
+    assert not people.signed_out
+
+
 async def test_other_identifier_while_waiting(people: People) -> None:
     """A code of an identifier that was given up brings nothing."""
     dialog = await async_open_link(people, seconds=60)

@@ -71,10 +71,10 @@ class ProgressPage:
 
     async def watch(self, waiting: asyncio.Task[None]) -> None:
         """Wait until a task ends, and record when the page starts to listen."""
-        while not (waiting.done() or self._was_listening):
+        while not waiting.done():
             self.note()
-            await asyncio.wait([waiting], timeout=_LOOK_SECONDS)
-        await asyncio.wait([waiting])
+            longest = None if self._was_listening else _LOOK_SECONDS
+            await asyncio.wait([waiting], timeout=longest)
 
     @property
     def _is_listening(self) -> bool:
