@@ -184,8 +184,9 @@ class PlexAuthConfigFlow(SignInDialog, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the result of a link sign-in, which is complete by now."""
-        assert self._link is not None and self._link.outcome is not None
-        outcome = self._link.outcome
+        # There is no result any more if a page asks again while the entry is created.
+        if self._link is None or (outcome := self._link.outcome) is None:
+            raise UnknownFlow
         if isinstance(outcome, HomeAssistantError):
             raise outcome
         if isinstance(outcome, PlexError):

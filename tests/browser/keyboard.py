@@ -12,6 +12,7 @@ from scripts.shared.failure import Failure
 from .screen import Screen
 
 _MOST_KEYS: Final = 200
+_MOST_KEYS_IN_MENU: Final = 20  # four lead once around a dialog that shows a menu
 _OPENING: Final = 300  # milliseconds until a menu has the focus
 # What the next key is on the way from the element that has the focus to a target: none
 # if it is reached, an arrow within a list as long as it moves the focus, else Tab.
@@ -42,18 +43,21 @@ _NEXT_KEY: Final = """target => {
 }"""
 
 
-# Home Assistant 2026.11 gives the items of its dialogs' menus no place in the order of
-# Tab, and no key: nobody can choose one with the keyboard.
-_HAS_NO_KEY: Final = """target => {
+# In Home Assistant 2026.10 and 2026.11, no key leads to an item of a dialog's menu, and
+# none chooses it. Each is an `ha-list-item` with `tabindex="-1"` that listens to the
+# pointer alone. In an `ha-list`, the list would give one of them `tabindex="0"`, and
+# listen to arrows and Enter. But `step-flow-menu` has them in a plain `div.options`: Tab
+# knows Close and Help only, and Enter does nothing even where a script sets the focus.
+_IS_IN_MENU: Final = """target => {
   let at = target;
-  while (at && at.localName !== 'ha-list-item') at = at.parentNode ?? at.host;
-  return Boolean(at?.tabIndex < 0 && at.getRootNode().host.localName === 'step-flow-menu');
+  while (at && at.localName !== 'step-flow-menu') at = at.parentNode ?? at.host;
+  return Boolean(at);
 }"""
 
 
 @dataclass
 class Keyboard(Screen):
-    """A page of Home Assistant on which nothing is clicked on but items of menus."""
+    """A page of Home Assistant on which only items of menus are clicked on, if need be."""
 
     menus: int = field(default=0, init=False)
     """How many items were clicked on, since no key leads to them."""
@@ -75,12 +79,16 @@ class Keyboard(Screen):
 
     @override
     def use(self, target: Locator) -> None:
-        """Go to a button, link or item, and press Enter."""
-        if target.evaluate(_HAS_NO_KEY):
+        """Go to a button, link or item and press Enter; click where a menu has no key."""
+        is_in_menu = target.evaluate(_IS_IN_MENU)
+        try:
+            self._go_to(target, _MOST_KEYS_IN_MENU if is_in_menu else _MOST_KEYS)
+        except Failure:
+            if not is_in_menu:
+                raise
             target.click()
             self.menus += 1
             return
-        self._go_to(target)
         self.page.keyboard.press("Enter")
         self.page.wait_for_timeout(_OPENING)
 
@@ -130,10 +138,10 @@ class Keyboard(Screen):
         self.page.keyboard.type(value)
         expect(field, "what was typed").to_have_value(value)
 
-    def _go_to(self, target: Locator) -> None:
+    def _go_to(self, target: Locator, most_keys: int = _MOST_KEYS) -> None:
         """Move the focus to a target; raises `Failure` if no key leads there."""
         expect(target, "what the keyboard is to reach").to_be_visible()
-        for _ in range(_MOST_KEYS):
+        for _ in range(most_keys):
             key = target.evaluate(_NEXT_KEY)
             if key is None:
                 return

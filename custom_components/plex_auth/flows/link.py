@@ -30,6 +30,9 @@ from .sign_in import NewSignIn, async_end_if_ours
 
 POLL_SECONDS: Final = 2.0
 
+# How often a new page is looked for: people take longer to open and close one.
+_LOOK_SECONDS: Final = 0.1
+
 # The lifetime of a code if Plex does not report one (plex-api.md §7.1).
 _LIFETIME_SECONDS: Final = 900
 _LONGEST_SECONDS: Final = 1800
@@ -65,6 +68,13 @@ class ProgressPage:
     def note(self) -> None:
         """Record whether the page listens."""
         self._was_listening = self._was_listening or self._is_listening
+
+    async def watch(self, waiting: asyncio.Task[None]) -> None:
+        """Wait until a task ends, and record when the page starts to listen."""
+        while not waiting.done():
+            self.note()
+            longest = None if self._was_listening else _LOOK_SECONDS
+            await asyncio.wait([waiting], timeout=longest)
 
     @property
     def _is_listening(self) -> bool:
@@ -123,7 +133,7 @@ class LinkSignIn:
         # Home Assistant cancels a progress task when the dialog is closed. The wait
         # continues, as the code may already be approved.
         self.progress = self._hass.async_create_background_task(
-            asyncio.wait([self._waiting]), "plex_auth link progress"
+            self.page.watch(self._waiting), "plex_auth link progress"
         )
 
     @callback
@@ -152,12 +162,7 @@ class LinkSignIn:
         """Wait for the token, then check and store it."""
         try:
             if self._token is None:
-                self._token = await wait_for_link(
-                    self._plex,
-                    self._pin,
-                    self._closed,
-                    on_look=lambda: self.page.note(),
-                )
+                self._token = await wait_for_link(self._plex, self._pin, self._closed)
             self.outcome = await asyncio.shield(
                 self._hass.async_create_task(
                     self._sign_in(self._token), "plex_auth linked"
@@ -207,24 +212,17 @@ async def _async_discard(sign_in: NewSignIn) -> ConfigFlowResult:
     raise UnknownFlow
 
 
-async def wait_for_link(
-    plex: PlexTv,
-    pin: Pin,
-    closed: asyncio.Event,
-    *,
-    on_look: Callable[[], None] = lambda: None,
-) -> str:
+async def wait_for_link(plex: PlexTv, pin: Pin, closed: asyncio.Event) -> str:
     """Return the token once the code is approved at plex.tv (plex-api.md §7.2).
 
-    `on_look` is called before each check. Occasional failures are tolerated. After
-    `closed` is set, one last check follows. Raises LinkExpiredError if the code expires
-    or is unknown to plex.tv, and PlexError if plex.tv stays unavailable.
+    Occasional failures are tolerated. After `closed` is set, one last check follows.
+    Raises LinkExpiredError if the code expires or is unknown to plex.tv, and PlexError
+    if plex.tv stays unavailable.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + min(pin.expires_in or _LIFETIME_SECONDS, _LONGEST_SECONDS)
     failures = 0
     while loop.time() < end:
-        on_look()
         is_last = closed.is_set()
         wait = POLL_SECONDS
         try:
