@@ -136,10 +136,12 @@ class Openings:
             await server_coordinator(entry, server).async_check_now()
             await account_coordinator(entry).async_check_now()
             await async_settle(self.user.hass)
+        subentry_id = subentry_of(entry, server).subentry_id
+        dialog = await self.user.api.open_repair(f"{Issue.NOT_REACHED}_{subentry_id}")
+        # Not sooner: there would be nothing to repair as soon as it is reached.
         server.connections = listed
         await server.start()
-        subentry_id = subentry_of(entry, server).subentry_id
-        return await self.user.api.open_repair(f"{Issue.NOT_REACHED}_{subentry_id}")
+        return dialog
 
     async def add_account(self, *home_users: Account) -> MockConfigEntry:
         """Add Anna with a server of hers, one with a typed token, and users of her Home."""
