@@ -1,6 +1,5 @@
 """Claim a server of nobody, without Home Assistant, over real HTTP."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +16,7 @@ from custom_components.plex_auth.api.plex_tv import PlexTv
 from custom_components.plex_auth.api.server import PlexServer
 from custom_components.plex_auth.api.server_list import AccountServer, ServerList
 from custom_components.plex_auth.api.transport import Transport
+from tests.fault_catalogue import breathe
 from tests.plex_simulator import Account, Fault, MediaServer, PlexSimulator, Way
 from tests.short_timeouts import short_timeouts
 
@@ -358,7 +358,7 @@ async def test_server_that_is_gone(
 
     async def gone(calls: PlexServer, claim_token: str) -> None:
         await scene.server.close_way(Way.LOCAL)
-        await asyncio.sleep(0.01)  # the client sees that its connection was cut
+        await breathe()
         await send(calls, claim_token)
 
     monkeypatch.setattr(PlexServer, "claim", gone)
