@@ -30,8 +30,11 @@ TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
     frozen_default=True, kw_only_default=True, field_specifiers=(field,)
 )
 def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
-    """Make a dataclass with slots, which type checkers treat as frozen."""
-    return dataclass(slots=True, kw_only=True)(cls)
+    """Make a dataclass that type checkers treat as frozen.
+
+    With slots or frozen at run time, it would take longer to import.
+    """
+    return dataclass(kw_only=True)(cls)
 
 
 def require_container(data: Json) -> Fields:
