@@ -30,10 +30,7 @@ TRANSIENT_TOKEN_LIFETIME: Final = timedelta(hours=48)
     frozen_default=True, kw_only_default=True, field_specifiers=(field,)
 )
 def model[ModelT](cls: type[ModelT]) -> type[ModelT]:
-    """Make a dataclass that type checkers treat as frozen.
-
-    With slots or frozen at run time, it would take longer to import.
-    """
+    """Make a dataclass that type checkers treat as frozen; slots would cost time."""
     return dataclass(kw_only=True)(cls)
 
 
