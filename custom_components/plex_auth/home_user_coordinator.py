@@ -129,7 +129,7 @@ class HomeUserCoordinator(SubentryCoordinator[Servers | None]):
             if self.is_paused and account.failure and not account.token_rejected:
                 self.update_interval = account.pause.remaining + _AFTER_PAUSE
                 raise account.failure.again()
-            listed = await self.account.async_ask(self._plex.servers(token))
+            listed = await account.async_ask(self._plex.servers(token))
         except PlexError as err:
             if token != self.subentry.data[CONF_TOKEN]:
                 # A flow replaced the token during the request.

@@ -39,6 +39,13 @@ def issue_keys(harness: Harness) -> set[str | None]:
     return {one.translation_key for one in ir.async_get(harness.hass).issues.values()}
 
 
+def assert_ignored(harness: Harness, issue_id: str) -> None:
+    """Check that an issue is ignored."""
+    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
 async def set_up_anew(
     harness: Harness, freezer: FrozenDateTimeFactory, *, stays_listed: bool = True
 ) -> MediaServer:
@@ -434,9 +441,7 @@ async def test_ignored_while_the_successor_is_away(
         await account_coordinator(entry).servers.renew(now=True)
         for _ in range(4):
             await harness.wait(freezer, POLL)
-    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
-    assert issue is not None
-    assert issue.dismissed_version is not None
+    assert_ignored(harness, issue_id)
 
 
 async def test_ignored_before(
@@ -461,9 +466,7 @@ async def test_ignored_before(
     await harness.settle()
     await harness.wait(freezer, POLL)
     assert issue_keys(harness) == {"server_not_listed"}
-    issue = ir.async_get(harness.hass).async_get_issue(DOMAIN, issue_id)
-    assert issue is not None
-    assert issue.dismissed_version is not None
+    assert_ignored(harness, issue_id)
 
 
 async def test_ignored(
@@ -471,7 +474,6 @@ async def test_ignored(
 ) -> None:
     """An ignored issue stays ignored over a reload with plex.tv away."""
     await set_up_anew(harness, freezer)
-    registry = ir.async_get(harness.hass)
     issue_id = f"{KEY}_{subentry_of(entry, harness.server).subentry_id}"
     ir.async_ignore_issue(harness.hass, DOMAIN, issue_id, True)
     harness.simulator.faults.set("*", Fault.status(503))
@@ -480,7 +482,5 @@ async def test_ignored(
     harness.simulator.faults.clear()
     for _ in range(8):
         await harness.wait(freezer, POLL)
-    issue = registry.async_get_issue(DOMAIN, issue_id)
-    assert issue is not None
-    assert issue.dismissed_version is not None
+    assert_ignored(harness, issue_id)
     assert issue_keys(harness) == {KEY}

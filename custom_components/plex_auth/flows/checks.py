@@ -90,9 +90,9 @@ async def async_address(
 ) -> Meant:
     """Return the target of a typed address, or of the name of a listed server.
 
-    Text that can only be an address counts as one, even if a listed server has that name. A
-    single word may be the name of a server that the account owns. `is_public` returns whether an
-    address is on the internet, None if unknown.
+    Text that can only be an address counts as one, even if a listed server has that
+    name. A single word may be the name of a server that the account owns. `is_public`
+    returns whether an address is on the internet, None if unknown.
     """
     is_word, urls = text.strip().isidentifier(), typed_addresses(text)
     named = [
